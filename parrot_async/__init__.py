@@ -1,0 +1,86 @@
+"""Jobs for people who do AI work in notebooks: submit functions to Dask, watch the tree live."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parrot_async.client import JobClient as JobClient
+    from parrot_async.cluster import Pools as Pools
+    from parrot_async.context import JobContext as JobContext
+    from parrot_async.context import current_job as current_job
+    from parrot_async.errors import JobCancelledError as JobCancelledError
+    from parrot_async.errors import JobError as JobError
+    from parrot_async.errors import ParrotError as ParrotError
+    from parrot_async.handle import JobHandle as JobHandle
+    from parrot_async.handle import JobHandles as JobHandles
+    from parrot_async.jobs import Plan as Plan
+    from parrot_async.jobs import job as job
+    from parrot_async.models import FailurePolicy as FailurePolicy
+    from parrot_async.models import JobNode as JobNode
+    from parrot_async.models import JobResult as JobResult
+    from parrot_async.models import JobStatus as JobStatus
+    from parrot_async.models import JobType as JobType
+    from parrot_async.models import Priority as Priority
+    from parrot_async.models import Queue as Queue
+    from parrot_async.models import Usage as Usage
+    from parrot_async.tree import JobTree as JobTree
+
+_PLACES = {
+    "FailurePolicy": "models",
+    "JobCancelledError": "errors",
+    "JobClient": "client",
+    "JobContext": "context",
+    "JobError": "errors",
+    "JobHandle": "handle",
+    "JobHandles": "handle",
+    "JobNode": "models",
+    "JobResult": "models",
+    "JobStatus": "models",
+    "JobTree": "tree",
+    "JobType": "models",
+    "ParrotError": "errors",
+    "Plan": "jobs",
+    "Pools": "cluster",
+    "Priority": "models",
+    "Queue": "models",
+    "Usage": "models",
+    "current_job": "context",
+    "job": "jobs",
+}
+
+__all__ = [
+    "FailurePolicy",
+    "JobCancelledError",
+    "JobClient",
+    "JobContext",
+    "JobError",
+    "JobHandle",
+    "JobHandles",
+    "JobNode",
+    "JobResult",
+    "JobStatus",
+    "JobTree",
+    "JobType",
+    "ParrotError",
+    "Plan",
+    "Pools",
+    "Priority",
+    "Queue",
+    "Usage",
+    "current_job",
+    "job",
+]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for when it is asked for: Dask alone takes a second."""
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,340 @@
+"""`JobClient`: submit jobs, find them again, ask about them."""
+
+import asyncio
+from collections import deque
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Sequence,
+)
+from types import TracebackType
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, overload
+
+from distributed.security import Security
+
+from parrot_async import cluster as local_cluster
+from parrot_async import events
+from parrot_async.cluster import Pools
+from parrot_async.connection import Connection
+from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
+from parrot_async.events import Event
+from parrot_async.handle import JobHandle, JobHandles
+from parrot_async.jobs import Plan
+from parrot_async.models import JobId, JobStatus, Queue, root_of
+from parrot_async.mirror import Mirror
+from parrot_async.outcome import Outcome
+from parrot_async.store import RootRow
+from parrot_async.submission import groups_of_calls, groups_of_plan, map_root, new_id
+from parrot_async.tree import JobTree
+from parrot_async.values import Call, dump_function
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PIECE = 500
+"""Jobs of a `map` that are pickled and sent at once, so that the caller's loop may breathe."""
+PIECES_UNDER_WAY = 4
+
+
+class DaskCluster(Protocol):
+    """Any of Dask's cluster objects."""
+
+    scheduler_address: str
+    security: Any
+
+
+class JobClient:
+    """A thin door to a job service; many may be open at once, anywhere.
+
+    `JobClient()` joins the user's local cluster, and starts it where there is none; it goes on
+    when the client is closed, and ends by itself when it is idle. `JobClient("tcp://...")` and
+    `JobClient(cluster=...)` use any Dask cluster. Write `async with JobClient() as client`, or
+    `client = await JobClient()` in a notebook.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        cluster: DaskCluster | None = None,
+        security: Security | None = None,
+        name: str | None = None,
+        pools: Pools | None = None,
+        detach: bool = True,
+    ) -> None:
+        """Say which cluster; nothing is started or joined yet.
+
+        `name` and `pools` are of a local cluster: which one, and how many workers it gets when
+        it has to be started. `detach=False` ends it with this client.
+        """
+        if address is not None and cluster is not None:
+            raise ClusterError("give an address or a cluster, not both")
+        self._address = address or (cluster.scheduler_address if cluster is not None else None)
+        self._security = security or (cluster.security if cluster is not None else None)
+        self._name = name
+        self._pools = pools
+        self._detach = detach
+        self._connection: Connection | None = None
+        self._mirror = Mirror()
+
+    # Life.
+
+    async def open(self) -> Self:
+        """Start or join the cluster and connect; ClusterError where that cannot be done."""
+        if self._connection is None:
+            address, security = self._address, self._security
+            if address is None:
+                local = await local_cluster.ensure(self._name, self._pools)
+                address, security = local.address, local.security()
+            connection = Connection(address, security, self._mirror.take_in, self._mirror.lose)
+            await connection.open()
+            self._connection = connection
+        return self
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Open the client: `client = await JobClient()`."""
+        return self.open().__await__()
+
+    async def __aenter__(self) -> Self:
+        """Open the client."""
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Hang up; jobs go on, unless `detach=False` ends the local cluster."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await asyncio.shield(connection.close())
+            if not self._detach and self._address is None:
+                await local_cluster.down(self._name)
+
+    @property
+    def _line(self) -> Connection:
+        if self._connection is None:
+            raise ClusterError("the client is not open: write `async with JobClient() as client`")
+        return self._connection
+
+    @property
+    def address(self) -> str:
+        """Address of the Dask scheduler."""
+        return self._line.address
+
+    # Submitting.
+
+    @overload
+    async def submit(self, fn: Plan, /) -> JobHandle[list[Any]]: ...
+    @overload
+    async def submit(
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]: ...
+    @overload
+    async def submit(
+        self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> JobHandle[R]: ...
+    async def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+        """Start a job, or a whole plan; durable when it returns, long before the work is done.
+
+        Options go to the function: `fn.options(priority=5)`. A handle among the arguments arrives
+        as its result, which the job waits for. A job with a `key` that a job had before is that
+        job. SerializationError where the function or an argument cannot travel, OptionsError for
+        an unknown queue, StoreError where the service cannot make it durable.
+        """
+        root_id = new_id()
+        if isinstance(fn, Plan):
+            groups, functions = groups_of_plan(fn, root_id)
+        else:
+            function_id, data = dump_function(fn)
+            functions = {function_id: data}
+            groups = groups_of_calls(fn, [(args, kwargs)], function_id)
+            groups[0]["ids"] = [root_id]
+        accepted = await self._send(root_id, groups, functions)
+        if accepted != root_id:
+            return await self.attach(accepted)
+        return JobHandle(self, accepted)
+
+    @overload
+    async def run(
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def run(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Start a job and wait for its result; cancelling the wait leaves the job running."""
+        return await (await self.submit(fn, *args, **kwargs))
+
+    @overload
+    async def map(
+        self, fn: Callable[..., Awaitable[R]], /, *iterables: Iterable[Any]
+    ) -> JobHandles[R]: ...
+    @overload
+    async def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any]) -> JobHandles[R]: ...
+    async def map(self, fn: Any, /, *iterables: Iterable[Any]) -> JobHandles[Any]:
+        """Start a job for each item, as the builtin `map` pairs them, below one plan."""
+        calls: list[Call] = [(args, {}) for args in zip(*iterables, strict=False)]
+        root_id = new_id()
+        function_id, data = dump_function(fn)
+        under_way: deque[asyncio.Task[JobId]] = deque()
+        top = map_root(fn, len(calls), root_id)
+        await self._send(root_id, [top], {function_id: data})
+        try:
+            for start in range(0, len(calls), PIECE):
+                groups = groups_of_calls(fn, calls[start : start + PIECE], function_id)
+                ordinal = start
+                for group in groups:
+                    count = len(group["arguments"])
+                    group["parent_id"] = root_id
+                    group["ids"] = [f"{root_id}.{n}" for n in range(ordinal, ordinal + count)]
+                    ordinal += count
+                under_way.append(asyncio.ensure_future(self._send(root_id, groups, {})))
+                await asyncio.sleep(0)
+                if len(under_way) >= PIECES_UNDER_WAY:
+                    await under_way.popleft()
+            while under_way:
+                await under_way.popleft()
+        except BaseException:
+            for task in under_way:
+                task.cancel()
+            self._line.post("parrot_cancel", ids=[root_id])
+            raise
+        return JobHandles(self, root_id, len(calls))
+
+    async def _send(
+        self, root_id: JobId, groups: Sequence[Any], functions: dict[str, bytes]
+    ) -> JobId:
+        self._mirror.expect(root_id)
+        self._line.watch(root_id)
+        ids = await self._line.call(
+            "parrot_submit",
+            groups=[dict(group) for group in groups],
+            functions=functions,
+            client=self._line.client,
+        )
+        return str(ids[0])
+
+    # Waiting for many.
+
+    async def gather(
+        self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: bool = False
+    ) -> list[R]:
+        """Return all results in order; the first error to come, unless errors are wanted too."""
+        flat = [h for some in handles for h in ([some] if isinstance(some, JobHandle) else some)]
+        ids = [handle.id for handle in flat]
+        if return_exceptions:
+            await self.ended(ids)
+        else:
+            await self._all_good(ids)
+        results: list[R] = []
+        for handle in flat:
+            try:
+                results.append(await handle.result())
+            except Exception as exc:
+                if not return_exceptions:
+                    raise
+                results.append(exc)  # type: ignore[arg-type]
+            if len(results) % PIECE == 0:
+                await asyncio.sleep(0)
+        return results
+
+    async def _all_good(self, ids: Collection[JobId]) -> None:
+        """Wait until all have completed, or one has not."""
+        async for job_id in self.ends(ids):
+            node = self.tree(root_of(job_id))[job_id]
+            if node.status is not JobStatus.COMPLETED:
+                await JobHandle[Any](self, job_id).result()
+
+    async def as_completed(self, handles: Iterable[JobHandle[R]]) -> AsyncIterator[JobHandle[R]]:
+        """Yield handles as their jobs end."""
+        by_id = {handle.id: handle for handle in handles}
+        async for job_id in self.ends(by_id):
+            yield by_id[job_id]
+
+    # Finding again.
+
+    async def attach(self, job_id: JobId) -> JobHandle[Any]:
+        """Return a handle of any job that the service knows; JobNotFoundError for another."""
+        root_id = root_of(job_id)
+        if not self._mirror.knows(job_id):
+            self._mirror.expect(root_id)
+            self._line.watch(root_id)
+            found = await self._line.call(
+                "parrot_attach", client=self._line.client, job_id=job_id
+            )
+            if not found or not await self._mirror.appears(job_id):
+                raise JobNotFoundError(f"no job {job_id} is known at {self.address}")
+        return JobHandle(self, job_id)
+
+    async def jobs(
+        self,
+        status: JobStatus | str | None = None,
+        *,
+        queue: str | None = None,
+        function: str | None = None,
+        limit: int = 100,
+    ) -> list[RootRow]:
+        """Return the newest root jobs that fit, from the store."""
+        rows = await self._line.call(
+            "parrot_jobs",
+            status=None if status is None else str(JobStatus(status)),
+            queue=queue,
+            function=function,
+            limit=limit,
+        )
+        return [RootRow.from_plain(row) for row in rows]
+
+    async def set_queue(self, queue: Queue) -> None:
+        """Add a queue or change one, for all clients of this service."""
+        await self._line.call("parrot_set_queue", queue=queue.model_dump_json().encode())
+
+    # What handles need.
+
+    def tree(self, root_id: JobId) -> JobTree:
+        """Return a live tree that this client submitted or attached to."""
+        return self._mirror.tree(root_id)
+
+    async def ended(self, ids: Collection[JobId]) -> None:
+        """Wait until all of these jobs have ended."""
+        await self._mirror.ended(ids)
+
+    def ends(self, ids: Iterable[JobId]) -> AsyncIterator[JobId]:
+        """Yield the ids of these jobs as they end."""
+        return self._mirror.ends(ids)
+
+    async def outcome(self, job_id: JobId) -> Outcome:
+        """Return how an ended job ended; ResultExpiredError where its value's time is over."""
+        outcome = self._mirror.outcome(job_id)
+        node = self.tree(root_of(job_id))[job_id]
+        if outcome.data is not None or outcome.url is not None or node.spec.function_id is None:
+            return outcome
+        stored = await self._line.call("parrot_results", ids=[job_id])
+        if job_id not in stored:
+            return outcome
+        data, url, expired = stored[job_id]
+        if expired:
+            ttl = node.spec.result_ttl
+            raise ResultExpiredError(f"job {job_id} completed, its result was kept for {ttl:g} s")
+        return Outcome(job_id, data, url, outcome.error)
+
+    async def cancel(self, ids: Sequence[JobId]) -> None:
+        """Stop jobs and all below them; those that have ended stay as they are."""
+        await self._line.call("parrot_cancel", ids=list(ids))
+
+    def events(self, job_id: JobId) -> AsyncIterator[Event]:
+        """Yield all that happened and happens in a tree, until the job has ended."""
+
+        async def past() -> list[tuple[int, Event]]:
+            stored = await self._line.call("parrot_events", root_id=root_of(job_id))
+            return [(seq, events.load(bytes(body))) for seq, body in stored]
+
+        return self._mirror.events(job_id, past)

@@ -1,0 +1,6 @@
+"""The user's local background cluster: started by the first who needs it, joined by the next."""
+
+from parrot_async.cluster.local import ClusterStatus, LocalCluster, down, ensure, status
+from parrot_async.cluster.pools import Pools
+
+__all__ = ["ClusterStatus", "LocalCluster", "Pools", "down", "ensure", "status"]

@@ -1,0 +1,61 @@
+"""The TLS credentials of one cluster: its identity, made at its start, for its user only."""
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from parrot_async.cluster.folder import Folder
+
+if TYPE_CHECKING:
+    from distributed import Security
+
+
+def make(folder: Folder) -> None:
+    """Write a fresh self-signed certificate and its key (PEM, mode 0600)."""
+    from distributed import Security
+
+    # The one certificate is CA, server and client: who can read it is the cluster's user.
+    temporary = Security.temporary()
+    folder.write(folder.key_file, temporary.tls_client_key)
+    folder.write(folder.cert_file, temporary.tls_client_cert)
+
+
+def load(folder: Folder) -> "Security":
+    """Dask's view of the credentials, for every role; holds paths, so that no repr shows a key."""
+    from distributed import Security
+
+    cert, key = str(folder.cert_file), str(folder.key_file)
+    return Security(
+        require_encryption=True,
+        tls_ca_file=cert,
+        tls_client_cert=cert,
+        tls_client_key=key,
+        tls_scheduler_cert=cert,
+        tls_scheduler_key=key,
+        tls_worker_cert=cert,
+        tls_worker_key=key,
+    )
+
+
+def answers(folder: Folder, address: str, timeout: float) -> bool:
+    """Whether the holder of this cluster's key answers at the address, its event loop alive."""
+    target = urlsplit(address)
+    try:
+        context = _context(folder)
+        with (
+            socket.create_connection((target.hostname, target.port), timeout) as plain,
+            context.wrap_socket(plain),
+        ):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def _context(folder: Folder) -> ssl.SSLContext:
+    """As distributed.security makes it: one dedicated CA, no host names."""
+    context = ssl.create_default_context(cafile=folder.cert_file)
+    context.check_hostname = False
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.load_cert_chain(folder.cert_file, folder.key_file)
+    return context

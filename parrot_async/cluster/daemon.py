@@ -1,0 +1,279 @@
+"""The background process: Dask's scheduler, the job service beside it, and the pools of workers."""
+
+import importlib
+import importlib.util
+import logging
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from pydantic import BaseModel, ConfigDict
+
+from parrot_async.cluster import credentials, tether
+from parrot_async.cluster.folder import Folder, Holder, Record, package_version
+from parrot_async.cluster.pools import Pools, WorkerSpec, workers
+from parrot_async.errors import ClusterError
+
+if TYPE_CHECKING:
+    from distributed import Nanny, Scheduler
+
+HELD_BY_ANOTHER: Final = 75
+"""Exit status of a daemon that found another one running."""
+
+_SERVICE = "parrot_async.service.plugin"
+_HOST = "127.0.0.1"
+_PATIENCE = 20.0
+# Nothing is lost by haste: the service has closed before, attempts end by kill like any other.
+_CLOSE = 0.5
+
+_CONFIG: Final[dict[str, object]] = {
+    # Measured on two cores: all workers are there after 1.1-1.5 s, with spawn after 2.2-3.6 s.
+    "distributed.worker.multiprocessing-method": "forkserver"
+    if sys.platform == "linux"
+    else "spawn",
+    "distributed.scheduler.worker-saturation": float("inf"),  # facts: 1.1 costs small tasks 4-5x
+    "distributed.scheduler.work-stealing": False,  # the service keeps the window small
+    "distributed.scheduler.active-memory-manager.start": False,  # results live in the store
+    "distributed.scheduler.allowed-failures": 0,  # the service owns the retries
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",  # idle: 3 % of a core, 11 % at 20 ms
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.diagnostics.nvml": False,
+    # The pages show logs and call stacks to every user of the machine.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.comm.require-encryption": True,
+}
+
+_log = logging.getLogger("parrot_async.cluster")
+
+
+class Spec(BaseModel):
+    """What the starter tells the daemon."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    root: Path
+    path: Path
+    pools: Pools | None
+    idle_timeout: float
+
+    @property
+    def folder(self) -> Folder:
+        """Where it lives."""
+        return Folder(self.root, self.path)
+
+
+def main() -> None:
+    """Become a daemon: leave the starter behind, hold the running lock, serve."""
+    spec = Spec.model_validate_json(sys.argv[1])
+    # Inherited by every worker: Jupyter's Stop signals whole process groups.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    group = os.getpgrp()
+    lock = spec.folder.take_running(Holder(id=spec.id, pid=os.getpid(), group=group), _PATIENCE)
+    if lock is None:
+        sys.exit(HELD_BY_ANOTHER)
+    if os.fork():  # the starter waits for this parent; init, not the starter, reaps the child
+        os._exit(0)
+    spec.folder.sign(lock, Holder(id=spec.id, pid=os.getpid(), group=group))
+    _run(spec)
+
+
+def _run(spec: Spec) -> None:
+    """Serve until the end, then leave no process of the group behind."""
+    status = 0
+    try:
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        _log.setLevel(logging.INFO)
+        if _CONFIG["distributed.worker.multiprocessing-method"] == "forkserver":
+            _start_forkserver()
+        anyio.run(serve, spec)
+    except BaseException:  # noqa: BLE001  the process ends here, the log is all that remains
+        traceback.print_exc()
+        status = 1
+    spec.folder.withdraw()
+    shutil.rmtree(spec.folder.scratch, ignore_errors=True)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _start_forkserver() -> None:
+    """Start it first of all, so that its import of distributed runs beside ours."""
+    preload = [tether.__name__, "distributed.nanny", "parrot_async.runner"]
+    multiprocessing.set_forkserver_preload(preload)
+    os.environ[tether.TIE] = "1"
+    multiprocessing.forkserver.ensure_running()
+    del os.environ[tether.TIE]
+
+
+async def serve(spec: Spec) -> None:
+    """Run scheduler, service and workers until SIGTERM, the RPC `terminate`, or idleness."""
+    import dask
+    from distributed import Scheduler
+
+    folder, pools = spec.folder, spec.pools or Pools.found()
+    dask.config.set(_CONFIG)
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # a line for each connection
+    credentials.make(folder)
+    security = credentials.load(folder)
+    nannies: list[Nanny] = []
+    try:
+        async with Scheduler(
+            host=_HOST,
+            protocol="tls",
+            security=security,
+            local_directory=str(folder.scratch),
+            dashboard=False,
+            dashboard_address=f"{_HOST}:0",  # None would take 8787, ":0" every interface
+        ) as scheduler:
+            await _install_service(scheduler, spec)
+            _publish(scheduler, spec, pools)
+            nannies += [_nanny(scheduler, folder, worker) for worker in workers(pools)]
+            await _first_of(
+                partial(_keep_workers, nannies),
+                scheduler.finished,
+                _sigterm,
+                partial(_idle, scheduler, spec),
+            )
+            folder.withdraw()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _all([partial(_close, nanny) for nanny in nannies])
+
+
+async def _install_service(scheduler: "Scheduler", spec: Spec) -> None:
+    """The service sits above this module, so it is found by name."""
+    if not all(importlib.util.find_spec(name) for name in ("parrot_async.service", _SERVICE)):
+        return
+    install: Callable[..., Awaitable[None]] = importlib.import_module(_SERVICE).install
+    await install(
+        scheduler,
+        store_url=f"sqlite:///{spec.root / 'jobs.db'}",
+        results_url=(spec.root / "results").as_uri(),
+    )
+
+
+def _publish(scheduler: "Scheduler", spec: Spec, pools: Pools) -> None:
+    """Let others in; jobs may come before the first worker does."""
+    spec.folder.publish(
+        Record(
+            id=spec.id,
+            address=scheduler.address,
+            pid=os.getpid(),
+            started=datetime.now(UTC),
+            version=package_version(),
+            pools=pools,
+            idle_timeout=spec.idle_timeout,
+        )
+    )
+    _log.info("scheduler of cluster %s at %s", spec.id, scheduler.address)
+
+
+def _nanny(scheduler: "Scheduler", folder: Folder, worker: WorkerSpec) -> "Nanny":
+    from distributed import Nanny
+
+    return Nanny(
+        scheduler.address,
+        name=worker.name,
+        nthreads=worker.slots,
+        resources=worker.resources,
+        env=worker.env,
+        host=_HOST,
+        security=scheduler.security,
+        local_directory=str(folder.scratch),
+        preload=[tether.__name__],
+        silence_logs=logging.WARNING,
+        # No limit: results do not live in Dask, so spilling frees nothing, and a model that fills
+        # its "share" of the memory would be paused at 80 % and killed at 95 %.
+        memory_limit=0,
+    )
+
+
+async def _keep_workers(nannies: "list[Nanny]") -> None:
+    """Start all workers; their nannies start again what dies."""
+    await _all([partial(_start, nanny) for nanny in nannies])
+    await anyio.sleep_forever()
+
+
+async def _start(nanny: "Nanny") -> None:
+    try:
+        await nanny
+        _log.info("worker %s at %s", nanny.name, nanny.worker_address)
+    except Exception:  # noqa: BLE001  the other workers are of use without it
+        _log.exception("worker %s did not start", nanny.name)
+
+
+async def _close(nanny: "Nanny") -> None:
+    with suppress(Exception), anyio.move_on_after(10 * _CLOSE):
+        await nanny.close(timeout=_CLOSE, reason="cluster-down")
+
+
+async def _all(calls: list[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    async with anyio.create_task_group() as group:
+        for call in calls:
+            group.start_soon(call)
+
+
+async def _first_of(*calls: Callable[[], Awaitable[Any]]) -> None:
+    """Run until one returns, then cancel the others."""
+    async with anyio.create_task_group() as group:
+
+        async def run(call: Callable[[], Awaitable[Any]]) -> None:
+            await call()
+            group.cancel_scope.cancel()
+
+        for call in calls:
+            group.start_soon(run, call)
+
+
+async def _sigterm() -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            _log.info("SIGTERM: closing")
+            return
+
+
+async def _idle(scheduler: "Scheduler", spec: Spec) -> None:
+    """Return when nobody was connected and nothing ran for the whole timeout."""
+    quiet_since = time.monotonic()
+    while True:
+        await anyio.sleep(min(1.0, spec.idle_timeout / 5))
+        service_since = _service_idle_since(scheduler, quiet_since)
+        if scheduler.client_comms or service_since is None:
+            quiet_since = time.monotonic()
+            continue
+        idle = time.monotonic() - max(quiet_since, service_since)
+        if idle >= spec.idle_timeout and _may_leave(spec):
+            _log.info("idle for %.0f s: closing", idle)
+            return
+
+
+def _service_idle_since(scheduler: "Scheduler", otherwise: float) -> float | None:
+    service: Any = scheduler.extensions.get("parrot")
+    since: float | None = otherwise if service is None else service.idle_since()
+    return since
+
+
+def _may_leave(spec: Spec) -> bool:
+    """Withdraw the record unless somebody is joining, or has just joined and is to connect."""
+    with suppress(ClusterError), spec.folder.joining(patience=0):
+        if spec.folder.since_joined() >= spec.idle_timeout:
+            spec.folder.withdraw()
+            return True
+    return False

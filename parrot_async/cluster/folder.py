@@ -1,0 +1,229 @@
+"""The folder of one cluster: its record, its locks, its log, readable by the user alone."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from parrot_async.cluster.pools import Pools
+from parrot_async.errors import ClusterError
+
+_POLL = 0.02
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Record(BaseModel):
+    """What a running cluster publishes of itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    address: str
+    pid: int
+    started: datetime
+    version: str
+    pools: Pools
+    idle_timeout: float
+
+
+class Holder(BaseModel):
+    """Who holds the running lock, written by the process that took it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    pid: int
+    group: int
+
+
+def package_version() -> str:
+    """The installed version, or "0" for a checkout that was never installed."""
+    try:
+        return version("parrot-async")
+    except PackageNotFoundError:
+        return "0"
+
+
+def home() -> Path:
+    """`$PARROT_HOME`, or parrot_async's folder in the user's XDG data home."""
+    if given := os.environ.get("PARROT_HOME"):
+        return Path(given).expanduser().absolute()
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "parrot_async"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files of one cluster; `root` belongs to the name, `path` to this environment too."""
+
+    root: Path
+    path: Path
+
+    @classmethod
+    def of(cls, name: str | None) -> "Folder":
+        """The folder of the cluster that this user, host and Python environment share."""
+        name = name or "default"
+        if not _NAME.fullmatch(name):
+            message = f"{name!r} cannot name a cluster: use letters, digits, '-', '_' and '.'"
+            raise ClusterError(message)
+        # The host counts because a home may be shared over the network, 127.0.0.1 never is.
+        parts = (sys.prefix, sys.version, package_version(), socket.gethostname())
+        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+        root = home() / name
+        return cls(root, root / key)
+
+    @property
+    def record_file(self) -> Path:
+        """What the running cluster publishes of itself."""
+        return self.path / "cluster.json"
+
+    @property
+    def log_file(self) -> Path:
+        """What the daemon and its workers print."""
+        return self.path / "cluster.log"
+
+    @property
+    def cert_file(self) -> Path:
+        """The one certificate: authority, server and client."""
+        return self.path / "cert.pem"
+
+    @property
+    def key_file(self) -> Path:
+        """The certificate's key."""
+        return self.path / "key.pem"
+
+    @property
+    def scratch(self) -> Path:
+        """Where Dask's workers keep their temporary files."""
+        return self.path / "scratch"
+
+    @property
+    def join_lock(self) -> Path:
+        """Held while somebody starts, joins or stops; its mtime is the last join."""
+        return self.path / "join.lock"
+
+    @property
+    def running_lock(self) -> Path:
+        """Held by the daemon as long as it lives: the kernel gives it back, whatever kills it."""
+        return self.path / "running.lock"
+
+    def make(self) -> None:
+        """Create the folder, for the user alone."""
+        for path in (home(), self.root, self.path):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+
+    def read(self) -> Record | None:
+        """The published record, or None where there is none that can be read."""
+        try:
+            return Record.model_validate_json(self.record_file.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def publish(self, record: Record) -> None:
+        """Show the record to others, whole or not at all."""
+        self.write(self.record_file, record.model_dump_json(indent=1))
+
+    def write(self, path: Path, text: str) -> None:
+        """Replace a file atomically, mode 0600 from its first byte."""
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        with os.fdopen(private(draft, os.O_WRONLY | os.O_TRUNC), "w") as file:
+            file.write(text)
+        draft.replace(path)
+
+    def withdraw(self) -> None:
+        """Take back what lets others in."""
+        for path in (self.record_file, self.cert_file, self.key_file):
+            path.unlink(missing_ok=True)
+
+    def tail(self, lines: int = 20) -> str:
+        """The last lines of the log."""
+        with suppress(OSError):
+            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+        return ""
+
+    def holder(self) -> Holder | None:
+        """Who holds, or held last, the running lock."""
+        try:
+            return Holder.model_validate_json(self.running_lock.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def is_running(self) -> bool:
+        """Whether a daemon holds the running lock; never asks for a pid."""
+        with suppress(FileNotFoundError):
+            fd = os.open(self.running_lock, os.O_RDONLY)
+            try:
+                return not try_flock(fd, fcntl.LOCK_SH)
+            finally:
+                os.close(fd)
+        return False
+
+    def take_running(self, holder: Holder, patience: float) -> int | None:
+        """Take the running lock for this process' life; None where another cluster has it."""
+        fd = private(self.running_lock, os.O_RDWR)
+        until = time.monotonic() + patience
+        while not try_flock(fd, fcntl.LOCK_EX):
+            if self.record_file.exists() or time.monotonic() > until:
+                os.close(fd)
+                return None
+            time.sleep(_POLL)
+        self.sign(fd, holder)
+        return fd
+
+    def sign(self, fd: int, holder: Holder) -> None:
+        """Say in the lock file who holds it."""
+        text = json.dumps(holder.model_dump()).encode()
+        os.pwrite(fd, text, 0)
+        os.ftruncate(fd, len(text))
+
+    @contextmanager
+    def joining(self, patience: float) -> Iterator[None]:
+        """Hold the join lock; raises ClusterError after `patience` seconds."""
+        fd = private(self.join_lock, os.O_RDWR)
+        try:
+            until = time.monotonic() + patience
+            while not try_flock(fd, fcntl.LOCK_EX):
+                if time.monotonic() >= until:
+                    message = f"Somebody else is starting or stopping this cluster: {self.path}"
+                    raise ClusterError(message)
+                time.sleep(_POLL)
+            yield
+        finally:
+            os.close(fd)
+
+    def touch(self) -> None:
+        """Note that somebody joins, so that the cluster does not leave in the same moment."""
+        os.utime(self.join_lock)
+
+    def since_joined(self) -> float:
+        """Seconds since somebody last joined."""
+        return max(0.0, time.time() - self.join_lock.stat().st_mtime)
+
+
+def private(path: Path, flags: int) -> int:
+    """Open a file, created for the user alone."""
+    fd = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(fd, 0o600)
+    return fd
+
+
+def try_flock(fd: int, kind: int) -> bool:
+    """Take the lock if nobody holds it."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,298 @@
+"""The cluster seen from outside: start or join it, ask how it is, stop it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio.to_thread
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+import parrot_async
+from parrot_async.cluster import credentials
+from parrot_async.cluster.daemon import HELD_BY_ANOTHER, Spec
+from parrot_async.cluster.folder import Folder, Holder, Record, private
+from parrot_async.cluster.pools import Pools
+from parrot_async.cluster.tether import MARK
+from parrot_async.durations import Duration, seconds
+from parrot_async.errors import ClusterError
+
+if TYPE_CHECKING:
+    from distributed import Security
+
+_IDLE_TIMEOUT: Final = "15m"
+_START_PATIENCE: Final = 60.0
+_ANSWER_PATIENCE: Final = 30.0
+_SWEEP_PATIENCE: Final = 5.0
+_POLL: Final = 0.02
+# Set before the interpreter starts, where Dask's own setting comes too late for a fork server.
+_EARLY_ENV: Final = {
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "6640",  # Dask's own: equal in all workers
+}
+_ENTRY: Final = (
+    "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root);"
+    " from parrot_async.cluster.daemon import main; main()"
+)
+
+
+class LocalCluster(BaseModel):
+    """A running local cluster and how to reach it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: str
+    pid: int
+    pools: Pools
+    folder: Path
+    log_file: Path
+    started_by_us: bool
+
+    def security(self) -> "Security":
+        """The TLS credentials, for `distributed.Client(address, security=...)`."""
+        return credentials.load(Folder(self.folder.parent, self.folder))
+
+
+class ClusterStatus(BaseModel):
+    """How a running local cluster is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    record: Record
+    log_file: Path
+    workers: dict[str, int]
+    """Live worker processes of each pool."""
+
+
+async def ensure(
+    name: str | None = None, pools: Pools | None = None, idle_timeout: Duration | None = None
+) -> LocalCluster:
+    """Start, or join, the cluster of this user and Python environment.
+
+    Who joins takes the pools and the idle timeout as they are. Returns as soon as jobs can be
+    submitted; workers may still be starting.
+
+    Args:
+        name: a private cluster beside the default one.
+        pools: the workers; by default what the machine has.
+        idle_timeout: how long without a client or an active job until the cluster leaves;
+            by default `$PARROT_IDLE_TIMEOUT` (such as "30s"), or 15 minutes.
+
+    Raises:
+        ClusterError: it did not start, or does not answer; the message has the log's last lines.
+        OptionsError: the idle timeout is no duration.
+    """
+    return await anyio.to_thread.run_sync(
+        _ensure, name, pools, idle_timeout, abandon_on_cancel=True
+    )
+
+
+async def status(name: str | None = None) -> ClusterStatus | None:
+    """How the cluster is, or None where none runs.
+
+    Raises:
+        ClusterError: it runs but does not answer.
+    """
+    return await anyio.to_thread.run_sync(_status, name, abandon_on_cancel=True)
+
+
+async def down(name: str | None = None, grace: float = 10.0) -> bool:
+    """Stop the cluster and all its processes; False where none ran.
+
+    Args:
+        name: which one, as given to `ensure`.
+        grace: seconds to end cleanly before it is killed.
+    """
+    return await anyio.to_thread.run_sync(_down, name, grace, abandon_on_cancel=True)
+
+
+def _ensure(name: str | None, pools: Pools | None, idle_timeout: Duration | None) -> LocalCluster:
+    if idle_timeout is None:
+        idle_timeout = os.environ.get("PARROT_IDLE_TIMEOUT", _IDLE_TIMEOUT)
+    timeout = seconds(idle_timeout)
+    folder = Folder.of(name)
+    folder.make()
+    with folder.joining(_START_PATIENCE):
+        record = _live(folder)
+        started_by_us = record is None
+        if record is None:
+            _sweep(folder)
+            record = _start(folder, pools, timeout)
+        folder.touch()
+    return LocalCluster(
+        address=record.address,
+        pid=record.pid,
+        pools=record.pools,
+        folder=folder.path,
+        log_file=folder.log_file,
+        started_by_us=started_by_us,
+    )
+
+
+def _live(folder: Folder) -> Record | None:
+    """The running cluster's record; None where none runs; waits for one that is only busy."""
+    until = time.monotonic() + _ANSWER_PATIENCE
+    while folder.is_running():
+        record = folder.read()
+        if record is None:
+            return None
+        if credentials.answers(folder, record.address, timeout=5.0):
+            return record
+        if time.monotonic() > until:
+            message = f"{_named(folder)} runs but does not answer. {_advice(folder)}"
+            raise ClusterError(message)
+        time.sleep(_POLL)
+    return None
+
+
+def _start(folder: Folder, pools: Pools | None, idle_timeout: float) -> Record:
+    spec = Spec(
+        id=uuid.uuid4().hex,
+        root=folder.root,
+        path=folder.path,
+        pools=pools,
+        idle_timeout=idle_timeout,
+    )
+    code = _spawn(spec)
+    until = time.monotonic() + _START_PATIENCE
+    # Another daemon may hold the lock: one whose starter died, and which is about to publish.
+    while code in {0, HELD_BY_ANOTHER} and time.monotonic() < until:
+        if record := _live(folder):
+            return record
+        if not folder.is_running():
+            break
+        time.sleep(_POLL)
+    message = f"{_named(folder)} did not start. {_advice(folder)}"
+    raise ClusterError(message)
+
+
+def _spawn(spec: Spec) -> int:
+    """Run the daemon up to its fork: from then on it holds the running lock."""
+    folder = spec.folder
+    root = str(Path(parrot_async.__path__[0]).parent)
+    if folder.log_file.exists():
+        folder.log_file.replace(folder.log_file.with_suffix(".log.1"))
+    log = private(folder.log_file, os.O_WRONLY | os.O_APPEND)
+    try:
+        # -c, not -m: the workers then have no main module to import again, and the package is
+        # found where the starter found it, without a PYTHONPATH that the users' jobs would inherit.
+        return subprocess.run(  # noqa: S603
+            [sys.executable, "-c", _ENTRY, root, spec.model_dump_json()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder.path,
+            env={**_EARLY_ENV, **os.environ, MARK: spec.id, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+            check=False,
+        ).returncode
+    finally:
+        os.close(log)
+
+
+def _status(name: str | None) -> ClusterStatus | None:
+    folder = Folder.of(name)
+    record = _live(folder)
+    if record is None:
+        return None
+    identity = asyncio.run(_identity(record.address, credentials.load(folder)))
+    counts = dict.fromkeys(("cpu", "gpu", "io"), 0)
+    for worker in identity["workers"].values():
+        for pool in worker["resources"]:
+            counts[pool] = counts.get(pool, 0) + 1
+    return ClusterStatus(record=record, log_file=folder.log_file, workers=counts)
+
+
+async def _identity(address: str, security: "Security") -> dict[str, Any]:
+    from distributed import rpc
+
+    async with rpc(address, connection_args=security.get_connection_args("client")) as remote:
+        identity: dict[str, Any] = await remote.identity()
+        return identity
+
+
+def _down(name: str | None, grace: float) -> bool:
+    folder = Folder.of(name)
+    if not folder.path.is_dir():
+        return False
+    with folder.joining(_START_PATIENCE):
+        running = folder.is_running()
+        _stop(folder, grace)
+        _sweep(folder)
+    return running
+
+
+def _stop(folder: Folder, grace: float) -> None:
+    """SIGTERM, then SIGKILL; the held lock proves that the pid is still the daemon's."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        holder = folder.holder()
+        if holder is None or not folder.is_running():
+            return
+        with suppress(ProcessLookupError):  # it ended just now
+            os.kill(holder.pid, number)
+        _await_end(folder, grace)
+    if folder.is_running():
+        message = f"{_named(folder)} could not be killed: see {folder.running_lock} for its pid"
+        raise ClusterError(message)
+
+
+def _await_end(folder: Folder, patience: float) -> None:
+    until = time.monotonic() + patience
+    while folder.is_running() and time.monotonic() < until:
+        time.sleep(_POLL)
+
+
+def _sweep(folder: Folder) -> None:
+    """Remove what a dead cluster left: its record, its credentials, processes of its group."""
+    holder = folder.holder()
+    if folder.is_running() or holder is None:
+        return
+    folder.withdraw()
+    until = time.monotonic() + _SWEEP_PATIENCE
+    while (left := list(_members(holder))) and time.monotonic() < until:
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        time.sleep(_POLL)
+
+
+def _members(holder: Holder) -> Iterator[psutil.Process]:
+    """Group and mark together: a number used again is not the cluster's."""
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == holder.group and _is_marked(process, holder.id):
+                yield process
+        except (OSError, psutil.Error):
+            continue
+
+
+def _is_marked(process: psutil.Process, mark: str) -> bool:
+    try:
+        environment = process.environ()
+    except psutil.ZombieProcess:
+        return False
+    except psutil.NoSuchProcess:
+        return True  # no memory any more, but still exiting: waited for, like the others
+    return bool(environment.get(MARK) == mark)
+
+
+def _named(folder: Folder) -> str:
+    return f"The local cluster {folder.root.name!r}"
+
+
+def _advice(folder: Folder) -> str:
+    return (
+        f"Run `parrot-async down` and try again. The last lines of {folder.log_file}:\n"
+        f"{folder.tail()}"
+    )

@@ -1,0 +1,37 @@
+"""Keeps the cluster's processes from outliving it: preloaded by its fork server and its workers."""
+
+import ctypes
+import os
+import signal
+import sys
+
+MARK = "PARROT_CLUSTER_ID"
+"""The variable that every process of a cluster carries."""
+
+TIE = "PARROT_CLUSTER_TIE"
+"""Set while the daemon's main thread starts the fork server, and never else.
+
+The kernel ties a child to the thread that started it. A fork server that Dask has to start again
+belongs to a thread that ends with its worker, and must not die, with all others, at that moment.
+"""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Let the kernel kill this process when its parent dies; Linux only, elsewhere nothing.
+
+    Dask's own watch over the parent is a thread, which C code holding the GIL starves.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def dask_setup(_worker: object) -> None:
+    """Called by Dask in each new worker: a forked process does not inherit the tie."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent()
+
+
+if TIE in os.environ:  # imported by the fork server, which offers no other hook
+    die_with_parent()

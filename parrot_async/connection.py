@@ -1,0 +1,193 @@
+"""The wire between a client and the job service: Dask's own comm, on a loop in its own thread."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from distributed.comm import Comm, CommClosedError, connect
+from distributed.core import rpc
+from distributed.protocol.pickle import dumps
+from distributed.security import Security
+
+from parrot_async.errors import ClusterError, DisconnectedError
+from parrot_async.events import Record
+from parrot_async.models import JobId
+from parrot_async.service.plugin import JobService
+from parrot_async.submission import new_id
+from parrot_async.wire import SERVICE, VERSION, unpack
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 10.0
+RECONNECT = (0.1, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between attempts to find the service again; after the last one it is given up."""
+
+OnRecord = Callable[[JobId, int, Record], None]
+
+logger = logging.getLogger(__name__)
+
+
+class Connection:
+    """One client's line to one job service.
+
+    Everything here runs on a loop of its own, so that a busy kernel does not delay the line and
+    the line does not delay the kernel; `on_records` and `on_lost` are called on that thread.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        security: Security | None,
+        on_records: Callable[[list[tuple[JobId, int, Record]]], None],
+        on_lost: Callable[[DisconnectedError], None],
+    ) -> None:
+        """Remember where the service is; `open` goes there."""
+        self.address = address
+        self.client = f"client-{new_id()}"
+        self._args = (security or Security()).get_connection_args("client")
+        self._on_records = on_records
+        self._on_lost = on_lost
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="parrot-connection", daemon=True
+        )
+        self._watching: asyncio.Task[None] | None = None
+        self._roots: dict[JobId, int] = {}
+        self._closed = False
+
+    async def open(self) -> dict[str, Any]:
+        """Connect; ClusterError, with what to do, where that cannot work. Returns its hello."""
+        self._thread.start()
+        try:
+            return await self._here(self._open())
+        except BaseException:
+            await self.close()
+            raise
+
+    async def call(self, op: str, **message: Any) -> Any:
+        """Ask the service something; raises what it raises, DisconnectedError where it is gone."""
+        return await self._here(self._call(op, message))
+
+    def post(self, op: str, **message: Any) -> "Future[Any]":
+        """Ask the service something, from any thread."""
+        return asyncio.run_coroutine_threadsafe(self._call(op, message), self._loop)
+
+    def watch(self, root_id: JobId) -> None:
+        """Remember a tree that the service sends us, to ask for it again after a lost line."""
+        self._roots.setdefault(root_id, 0)
+
+    def forget(self, root_id: JobId) -> None:
+        """Have the service send us nothing more of a tree."""
+        if self._roots.pop(root_id, None) is not None and not self._closed:
+            self.post("parrot_detach", client=self.client, root_ids=[root_id])
+
+    async def close(self) -> None:
+        """Hang up; the jobs go on."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread.is_alive():
+            await self._here(self._close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            await asyncio.to_thread(self._thread.join)
+        self._loop.close()
+
+    async def _here(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run on the line's own loop, awaited on the caller's."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    # On the line's own loop.
+
+    async def _open(self) -> dict[str, Any]:
+        self._rpc = rpc(self.address, connection_args=self._args, timeout=CONNECT_TIMEOUT)
+        hello = await self._hello()
+        if hello["version"] != VERSION:
+            raise ClusterError(
+                f"the job service at {self.address} speaks version {hello['version']} of the "
+                f"protocol, this client {VERSION}: use the same parrot_async on both sides"
+            )
+        await self._watch()
+        return hello
+
+    async def _hello(self) -> dict[str, Any]:
+        try:
+            hello = await self._rpc.parrot_hello()
+            if hello is None or "version" not in hello:
+                await self._install()
+                hello = await self._rpc.parrot_hello()
+        except (OSError, CommClosedError, TimeoutError) as exc:
+            raise ClusterError(
+                f"nothing answers at {self.address}: {exc}. Is the scheduler running there, and "
+                "do its TLS settings match?"
+            ) from exc
+        return dict(hello)
+
+    async def _install(self) -> None:
+        """Have a scheduler that was started by Dask's own command load the service."""
+        plugin = dumps(JobService())
+        try:
+            await self._rpc.register_scheduler_plugin(plugin=plugin, name=SERVICE, idempotent=True)
+        except Exception as exc:
+            raise ClusterError(
+                f"the scheduler at {self.address} did not take the job service: {exc}. Install "
+                "parrot_async in its environment and in its workers', and start it with "
+                "`dask scheduler --preload parrot_async.service.preload`"
+            ) from exc
+
+    async def _watch(self) -> None:
+        comm = await connect(self.address, timeout=CONNECT_TIMEOUT, **self._args)
+        await comm.write({"op": "parrot_watch", "client": self.client, "reply": False})
+        await comm.read()
+        self._watching = asyncio.create_task(self._read(comm))
+
+    async def _read(self, comm: Comm) -> None:
+        try:
+            while True:
+                message = await comm.read()
+                self._take_in(message["records"])
+        except (CommClosedError, OSError) as exc:
+            if not self._closed:
+                await self._find_again(exc)
+        finally:
+            await comm.close()
+
+    def _take_in(self, messages: Sequence[Any]) -> None:
+        """Hand records on, each once, however often a lost line had them sent."""
+        records = []
+        for root_id, seq, packed in messages:
+            if seq > self._roots.get(root_id, -1):
+                self._roots[root_id] = seq
+                records.append((root_id, seq, unpack(packed)))
+        if records:
+            self._on_records(records)
+
+    async def _find_again(self, cause: Exception) -> None:
+        for pause in RECONNECT:
+            await asyncio.sleep(pause)
+            try:
+                await self._watch()
+                for root_id in list(self._roots):
+                    await self._call("parrot_attach", {"client": self.client, "job_id": root_id})
+                return
+            except (OSError, CommClosedError, DisconnectedError) as exc:
+                cause = exc
+        lost = DisconnectedError(
+            f"the job service at {self.address} is gone: {cause}. What it accepted is in its "
+            "store; `attach(job_id)` finds it when the service is back"
+        )
+        self._on_lost(lost)
+
+    async def _call(self, op: str, message: dict[str, Any]) -> Any:
+        try:
+            return await getattr(self._rpc, op)(**message)
+        except (CommClosedError, OSError) as exc:
+            raise DisconnectedError(f"the job service at {self.address} does not answer") from exc
+
+    async def _close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._rpc.close_rpc()

@@ -1,0 +1,116 @@
+"""All that is raised on purpose.
+
+    ParrotError
+    ├── OptionsError            an option, a queue or a plan that makes no sense (also a ValueError)
+    ├── SerializationError      a function, an argument or a result that cannot travel
+    ├── JobNotFoundError        no such job here (also a LookupError)
+    ├── ResultExpiredError      the job completed, its result's time to live is over
+    ├── JobError                a job ended without a result; `.job_id`, `.info`
+    │   ├── JobFailedError      its body raised what cannot be raised again here
+    │   ├── JobTimeoutError     it ran past its timeout (also a TimeoutError)
+    │   ├── JobLostError        its worker died, more often than its policy allows
+    │   ├── JobCancelledError   somebody, or its parent, cancelled it
+    │   ├── DependencyError     a job that it needs did not complete
+    │   ├── ChildrenFailedError a plan whose children did not all complete
+    │   └── UnschedulableError  no worker of this cluster can ever run it
+    ├── ClusterError            a cluster cannot be started, reached or used
+    │   └── DisconnectedError   the connection to the job service was lost (also a ConnectionError)
+    └── StoreError              the job store refused; nothing accepted is lost
+        ├── StoreFullError      no space left
+        └── StoreLockedError    another process holds it
+
+What a job's own body raises is raised again as itself where it can be, with the job and the
+remote traceback as notes, so that `except ValueError` means the same here and there.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from parrot_async.models import ErrorInfo
+
+
+class ParrotError(Exception):
+    """The root of every error that parrot_async raises on purpose."""
+
+
+class OptionsError(ParrotError, ValueError):
+    """An option, a queue or a plan makes no sense; the message says which and what would."""
+
+
+class SerializationError(ParrotError, TypeError):
+    """A function, an argument or a result cannot be pickled; the message names it."""
+
+
+class JobNotFoundError(ParrotError, LookupError):
+    """No job of this id is known to the cluster or its store."""
+
+
+class ResultExpiredError(ParrotError):
+    """The job completed, but its result was kept only for its `result_ttl`."""
+
+
+class JobError(ParrotError):
+    """A job ended without a result; `info` is what its node says about the end."""
+
+    def __init__(self, message: str, job_id: str = "", info: "ErrorInfo | None" = None) -> None:
+        """Keep the job's id and the recorded error beside the message."""
+        super().__init__(message)
+        self.job_id = job_id
+        self.info = info
+
+    def __reduce__(self) -> tuple[type["JobError"], tuple[str, str, "ErrorInfo | None"]]:
+        """Travel between processes with all three arguments."""
+        return type(self), (str(self), self.job_id, self.info)
+
+
+class JobFailedError(JobError):
+    """The body raised an error that cannot be raised again here; the traceback is in `info`."""
+
+
+class JobTimeoutError(JobError, TimeoutError):
+    """The job ran past its timeout and was stopped."""
+
+
+class JobLostError(JobError):
+    """The job's worker died, more often than its policy allows."""
+
+
+class JobCancelledError(JobError):
+    """The job was cancelled, by a person or with its parent."""
+
+
+class DependencyError(JobError):
+    """A job that this one needs did not complete, so it never started."""
+
+
+class ChildrenFailedError(JobError):
+    """A plan ended with children that did not complete."""
+
+
+class UnschedulableError(JobError):
+    """No worker of this cluster can ever run the job; the message names what is missing."""
+
+
+class ClusterError(ParrotError):
+    """A cluster cannot be started, reached or used; the message says what to do."""
+
+
+class DisconnectedError(ClusterError, ConnectionError):
+    """The connection to the job service was lost; the jobs go on, `attach` finds them."""
+
+
+class StoreError(ParrotError):
+    """The job store refused a read or a write; nothing accepted is lost."""
+
+
+class StoreFullError(StoreError):
+    """The disk of the job store has no space left."""
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the job store for too long."""
+
+
+def error_name(kind: type) -> str:
+    """`module.qualname` of an error type; builtins go by their bare name."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,199 @@
+"""What a client holds of a job: its coming result, its live node, and what can be done with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+from parrot_async import report
+from parrot_async.events import Event
+from parrot_async.models import TERMINAL, ErrorInfo, JobId, JobNode, JobStatus, Usage, root_of
+from parrot_async.outcome import Outcome
+from parrot_async.tree import JobTree
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Door(Protocol):
+    """What handles need of their client."""
+
+    def tree(self, root_id: JobId) -> JobTree:
+        """Return the live tree."""
+
+    async def ended(self, ids: Sequence[JobId]) -> None:
+        """Wait until all of them have ended."""
+
+    def ends(self, ids: Iterable[JobId]) -> AsyncIterator[JobId]:
+        """Yield the ids as the jobs end."""
+
+    async def outcome(self, job_id: JobId) -> Outcome:
+        """Return how an ended job ended, with its value."""
+
+    async def cancel(self, ids: Sequence[JobId]) -> None:
+        """Stop jobs and all below them."""
+
+    def events(self, job_id: JobId) -> AsyncIterator[Event]:
+        """Yield what happens in a tree from its beginning, until the job has ended."""
+
+
+class JobHandle(Generic[R_co]):
+    """A job of any client, anywhere in its tree; `await` it for its result."""
+
+    __slots__ = ("__weakref__", "_client", "id")
+
+    def __init__(self, client: Door, job_id: JobId) -> None:
+        """Name the job; `JobClient.submit` and `.attach` make handles."""
+        self._client = client
+        self.id = job_id
+
+    def __repr__(self) -> str:
+        """Show the id and the state."""
+        return f"<job {self.id} {self.status}>"
+
+    def __job_reference__(self) -> JobId:
+        """As an argument of another job, a handle arrives as its result."""
+        return self.id
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        """Wait for the result; raises the job's error."""
+        return self.result().__await__()
+
+    async def result(self) -> R_co:
+        """Wait for the result; raises the error of the body itself, or a `JobError`.
+
+        A plan's result is the list of its children's, in order; in the place of a child that did
+        not complete stands its error, where the plan completes all the same.
+        """
+        await self._client.ended([self.id])
+        outcome = await self._client.outcome(self.id)
+        node = self.node
+        if node.spec.function_id is None and outcome.error is None:
+            children = [JobHandle[Any](self._client, child) for child in node.children]
+            results = [await child._result_or_error() for child in children]
+            return results  # type: ignore[return-value]
+        if outcome.url is not None:
+            return await asyncio.to_thread(outcome.value)  # type: ignore[no-any-return]
+        return outcome.value()  # type: ignore[no-any-return]
+
+    async def _result_or_error(self) -> Any:
+        try:
+            return await self.result()
+        except Exception as exc:
+            return exc
+
+    async def wait(self) -> JobStatus:
+        """Wait for the end, however it is; returns the terminal state."""
+        await self._client.ended([self.id])
+        return self.status
+
+    @property
+    def node(self) -> JobNode:
+        """The job as it is now; read it, and do not change it."""
+        return self._client.tree(root_of(self.id))[self.id]
+
+    @property
+    def tree(self) -> JobTree:
+        """The whole tree that the job is part of, as it is now."""
+        return self._client.tree(root_of(self.id))
+
+    @property
+    def status(self) -> JobStatus:
+        """The job's state."""
+        return self.node.status
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended."""
+        return self.status in TERMINAL
+
+    @property
+    def progress(self) -> float:
+        """Progress in percent, with all below it."""
+        return self.node.progress_percentage
+
+    @property
+    def eta(self) -> timedelta | None:
+        """Expected time until the end; None where nothing is known of it."""
+        remaining = self.tree.report(self.id).estimated_remaining
+        return remaining
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and money of the job and all below it."""
+        return self.node.usage or Usage()
+
+    @property
+    def cost(self) -> Decimal:
+        """US dollars that the job and all below it have spent."""
+        return self.usage.cost
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """Why the job ended without a result."""
+        return self.node.error
+
+    @property
+    def children(self) -> "list[JobHandle[Any]]":
+        """The jobs directly below it."""
+        return [JobHandle(self._client, child) for child in self.node.children]
+
+    async def cancel(self) -> None:
+        """Stop the job and all below it; returns when the service has been told."""
+        await self._client.cancel([self.id])
+
+    def events(self) -> AsyncIterator[Event]:
+        """Yield all that happens in the tree, from its beginning until this job has ended."""
+        return self._client.events(self.id)
+
+    def report(self) -> str:
+        """Return the tree below this job with results, errors and cost, as Markdown."""
+        return report.markdown(self.tree, self.id)
+
+    def _repr_html_(self) -> str:
+        return report.html(self.tree, self.id)
+
+    def _repr_markdown_(self) -> str:
+        return self.report()
+
+
+class JobHandles(Sequence[JobHandle[R]]):
+    """The handles of one `map`, in the order of its arguments; `root` is the job above them."""
+
+    def __init__(self, client: Door, root_id: JobId, count: int) -> None:
+        """Name the jobs; handles are made when they are asked for."""
+        self._client = client
+        self._count = count
+        self.root: JobHandle[list[R]] = JobHandle(client, root_id)
+
+    def __len__(self) -> int:
+        """Return the number of jobs."""
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> JobHandle[R]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[JobHandle[R]]: ...
+    def __getitem__(self, index: int | slice) -> JobHandle[R] | list[JobHandle[R]]:
+        """Return one handle, or several."""
+        numbers = range(self._count)[index]
+        if isinstance(numbers, range):
+            return [JobHandle(self._client, f"{self.root.id}.{number}") for number in numbers]
+        return JobHandle(self._client, f"{self.root.id}.{numbers}")
+
+    async def as_completed(self) -> AsyncIterator[JobHandle[R]]:
+        """Yield the handles as their jobs end."""
+        async for job_id in self._client.ends([f"{self.root.id}.{n}" for n in range(self._count)]):
+            yield JobHandle(self._client, job_id)
+
+    async def cancel(self) -> None:
+        """Stop all of them."""
+        await self.root.cancel()
+
+    def _repr_html_(self) -> str:
+        return self.root._repr_html_()
+
+    def __repr__(self) -> str:
+        """Show the root."""
+        return f"<{self._count:,} jobs below {self.root!r}>"

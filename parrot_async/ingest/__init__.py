@@ -1,0 +1,1 @@
+"""Documents become chunks, vectors, and rows of pgvector that answer questions."""

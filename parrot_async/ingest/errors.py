@@ -1,0 +1,36 @@
+"""All that ingestion raises on purpose.
+
+IngestError
+├── LoadError          one file cannot be read, and what to do about it
+├── ModelError         the embedding model is not here, or cannot be used
+├── ServerError        the embedded PostgreSQL does not start
+└── VectorStoreError   the database refuses, or is not what we need
+"""
+
+
+class IngestError(Exception):
+    """The root of all that ingestion raises on purpose."""
+
+
+class LoadError(IngestError):
+    """One file cannot be read; `reason` says what to do about it."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class ModelError(IngestError):
+    """The embedding model is not here, or cannot be used."""
+
+
+class ServerError(IngestError):
+    """The embedded PostgreSQL does not start or stop."""
+
+
+class VectorStoreError(IngestError):
+    """The database refuses, or is not what the vector store needs."""

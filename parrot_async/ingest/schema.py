@@ -1,0 +1,122 @@
+"""The tables that the vector store needs, what it demands of the server, and its SQL files."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import psycopg
+from pgvector.psycopg import register_vector_async
+from psycopg import sql
+
+from parrot_async.ingest.errors import VectorStoreError
+
+Connection = psycopg.AsyncConnection[dict[str, Any]]
+Cursor = psycopg.AsyncCursor[dict[str, Any]]
+
+#: Before 0.8 pgvector has no iterative scan, and a filtered search is short of hits without a word.
+OLDEST_PGVECTOR = (0, 8)
+
+_SETUP_LOCK = 0x7061_7272_6F74
+
+
+@asynccontextmanager
+async def wrapped() -> AsyncIterator[None]:
+    """Within it, what psycopg raises becomes a `VectorStoreError` that says what to do."""
+    try:
+        yield
+    except (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported) as exc:
+        raise VectorStoreError(
+            f"the server has no pgvector ({exc}):"
+            " install pgvector 0.8 on it, or use the embedded server"
+        ) from exc
+    except psycopg.errors.InsufficientPrivilege as exc:
+        raise VectorStoreError(
+            f"{exc}: let an administrator run CREATE EXTENSION vector,"
+            " and grant CREATE on the database"
+        ) from exc
+    except psycopg.OperationalError as exc:
+        raise VectorStoreError(
+            f"PostgreSQL is not to be had ({exc}): check the DSN and that the server runs"
+        ) from exc
+    except psycopg.Error as exc:
+        raise VectorStoreError(f"PostgreSQL refuses: {exc}") from exc
+
+
+async def prepare(
+    connection: Connection,
+    name: str,
+    model: str,
+    dimension: int,
+    create: bool,
+) -> int:
+    """Find or make the tables of a collection, and teach `connection` vectors; its number."""
+    async with connection.transaction(), connection.cursor() as cursor:
+        # Two first users at once: IF NOT EXISTS alone fails for the second.
+        await cursor.execute("select pg_advisory_xact_lock(%s)", [_SETUP_LOCK])
+        if create:
+            await cursor.execute(query("schema"))
+        await _check_pgvector(cursor)
+        found = await _find(cursor, name, model)
+        if found is None:
+            found = await _make(cursor, name, model, dimension, create)
+    await register_vector_async(connection)
+    return found
+
+
+async def _check_pgvector(cursor: Cursor) -> None:
+    await cursor.execute("select extversion from pg_extension where extname = 'vector'")
+    row = await cursor.fetchone()
+    if row is None:
+        raise VectorStoreError(
+            "this database has no pgvector: ingest something first, or check the DSN"
+        )
+    version = str(row["extversion"])
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PGVECTOR:
+        raise VectorStoreError(
+            f"pgvector is {version}, 0.8 is needed:"
+            " install it on the server and run ALTER EXTENSION vector UPDATE"
+        )
+
+
+async def _find(cursor: Cursor, name: str, model: str) -> int | None:
+    await cursor.execute("select to_regclass('parrot_ingest.collections') is not null as there")
+    if not (await cursor.fetchone() or {})["there"]:
+        return None
+    await cursor.execute(
+        "select id from parrot_ingest.collections where name = %s and model = %s", [name, model]
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row["id"])
+
+
+async def _make(cursor: Cursor, name: str, model: str, dimension: int, create: bool) -> int:
+    if not create:
+        raise VectorStoreError(
+            f"collection {name!r} of this model is empty: ingest something into it first"
+        )
+    await cursor.execute(
+        "insert into parrot_ingest.collections (name, model, dimension)"
+        " values (%s, %s, %s) returning id",
+        [name, model, dimension],
+    )
+    made = int((await cursor.fetchone() or {})["id"])
+    parts = {
+        "dimension": sql.Literal(dimension),
+        "hash_index": sql.Identifier(f"chunks_{made}_hash"),
+    }
+    await cursor.execute(query("collection").format(chunks=chunks_table(made), **parts))
+    return made
+
+
+def chunks_table(collection: int) -> sql.Identifier:
+    """The table that holds the chunks of one collection."""
+    return sql.Identifier("parrot_ingest", f"chunks_{collection}")
+
+
+@lru_cache
+def query(name: str) -> sql.SQL:
+    """The text of `sql/<name>.sql`."""
+    text = (files(__package__) / "sql" / f"{name}.sql").read_text()
+    return sql.SQL(text)

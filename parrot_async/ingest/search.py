@@ -1,0 +1,48 @@
+"""A question becomes the passages that answer it, each with its source."""
+
+from functools import partial
+from pathlib import Path
+
+from anyio import to_thread
+
+from parrot_async.ingest.embedder import Backend, Embedder, load_embedder
+from parrot_async.ingest.model_files import DEFAULT_MODEL
+from parrot_async.ingest.server import ensure_server
+from parrot_async.ingest.vectors import EVERYTHING, Filter, Hit, VectorStore
+
+
+async def search(
+    question: str,
+    *,
+    limit: int = 5,
+    dsn: str | None = None,
+    collection: str = "default",
+    model: str | Path = DEFAULT_MODEL,
+    backend: Backend = "auto",
+    where: Filter = EVERYTHING,
+) -> list[Hit]:
+    """The `limit` passages nearest in meaning to `question`, best first; scores are cosines.
+
+    `dsn` is of any PostgreSQL with pgvector, by default the user's embedded server. Raises
+    `ModelError`, `ServerError`, or `VectorStoreError`, the last also when nothing was ingested with
+    this model into this collection.
+    """
+    embedder = await to_thread.run_sync(partial(load_embedder, model, backend))
+    if dsn is None:
+        dsn = await to_thread.run_sync(ensure_server)
+    async with await open_collection(dsn, embedder, collection, create=False) as store:
+        (vector,) = await to_thread.run_sync(embedder.embed, [question], "query")
+        return await store.search(vector, limit, where)
+
+
+async def open_collection(
+    dsn: str, embedder: Embedder, collection: str = "default", *, create: bool = True
+) -> VectorStore:
+    """The store of `collection` for vectors of `embedder`; raises as `VectorStore.open` does."""
+    return await VectorStore.open(
+        dsn,
+        model=embedder.fingerprint,
+        dimension=embedder.dimension,
+        collection=collection,
+        create=create,
+    )

@@ -1,0 +1,254 @@
+"""A client's copy of the trees that it watches: filled on the line's thread, read on any."""
+
+import asyncio
+import threading
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from typing import Protocol
+
+from parrot_async import events
+from parrot_async.errors import DisconnectedError, JobNotFoundError
+from parrot_async.events import Event, Record
+from parrot_async.models import TERMINAL, JobId, root_of
+from parrot_async.outcome import Outcome
+from parrot_async.tree import JobTree
+
+MOST_AT_ONCE = 500
+"""Ends that a waiting coroutine is told of before the loop may breathe."""
+APPEAR_TIMEOUT = 10.0
+
+Terminal = events.Completed | events.Failed | events.Cancelled
+
+
+class Waiter(Protocol):
+    """Who waits for ends, on some event loop."""
+
+    def end(self, job_id: JobId) -> None:
+        """Take note of an end, on the line's thread."""
+
+    def lose(self, error: DisconnectedError) -> None:
+        """Give up."""
+
+
+class _Ends:
+    """Collects ends on one thread and hands them out on a loop, which is woken once for many."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._ended: deque[JobId] = deque()
+        self._error: DisconnectedError | None = None
+
+    def end(self, job_id: JobId) -> None:
+        self._ended.append(job_id)
+        if len(self._ended) == 1:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def lose(self, error: DisconnectedError) -> None:
+        self._error = error
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def next(self) -> list[JobId]:
+        while not self._ended:
+            if self._error is not None:
+                raise self._error
+            self._wake.clear()
+            if not self._ended:
+                await self._wake.wait()
+        count = min(MOST_AT_ONCE, len(self._ended))
+        return [self._ended.popleft() for _ in range(count)]
+
+
+class _Stream:
+    """Hands a tree's events out on a loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._events: deque[tuple[int, Event]] = deque()
+        self._error: DisconnectedError | None = None
+
+    def put(self, seq: int, event: Event) -> None:
+        self._events.append((seq, event))
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    def lose(self, error: DisconnectedError) -> None:
+        self._error = error
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def next(self) -> tuple[int, Event]:
+        while not self._events:
+            if self._error is not None:
+                raise self._error
+            self._wake.clear()
+            if not self._events:
+                await self._wake.wait()
+        return self._events.popleft()
+
+
+class Mirror:
+    """Trees, values that came with their ends, and who waits for what."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._lock = threading.Lock()
+        self._trees: dict[JobId, JobTree] = {}
+        self._blobs: dict[JobId, bytes] = {}
+        self._waiting: defaultdict[JobId, list[Waiter]] = defaultdict(list)
+        self._streams: defaultdict[JobId, set[_Stream]] = defaultdict(set)
+        self._appearing: list[tuple[JobId, asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._error: DisconnectedError | None = None
+
+    # On the line's thread.
+
+    def take_in(self, records: list[tuple[JobId, int, Record]]) -> None:
+        """Fold what came, and wake who waits for it."""
+        for root_id, seq, record in records:
+            event = events.load(record.body)
+            with self._lock:
+                tree = self._trees.get(root_id)
+                if tree is None:
+                    continue
+                tree.apply(event)
+                if isinstance(event, Terminal):
+                    self._keep(event, record)
+                waiters = self._waiters(event)
+                streams = list(self._streams.get(root_id, ()))
+            for waiter, job_id in waiters:
+                waiter.end(job_id)
+            for stream in streams:
+                stream.put(seq, event)
+            if self._appearing:
+                self._wake_appearing()
+
+    def _keep(self, event: Terminal, record: Record) -> None:
+        for job_id, blob in zip(event.ids, record.blobs, strict=False):
+            if blob is not None:
+                self._blobs[job_id] = blob
+
+    def _waiters(self, event: Event) -> list[tuple[Waiter, JobId]]:
+        if not isinstance(event, Terminal) or not self._waiting:
+            return []
+        return [
+            (waiter, job_id) for job_id in event.ids for waiter in self._waiting.pop(job_id, ())
+        ]
+
+    def _wake_appearing(self) -> None:
+        for job_id, loop, seen in list(self._appearing):
+            if self.knows(job_id):
+                loop.call_soon_threadsafe(seen.set)
+
+    def lose(self, error: DisconnectedError) -> None:
+        """Tell everybody who waits that the service is gone."""
+        with self._lock:
+            self._error = error
+            waiters = [waiter for some in self._waiting.values() for waiter in some]
+            streams = [stream for some in self._streams.values() for stream in some]
+            self._waiting.clear()
+        for who in (*waiters, *streams):
+            who.lose(error)
+
+    # On any thread.
+
+    def expect(self, root_id: JobId) -> None:
+        """Keep what comes of this tree."""
+        with self._lock:
+            self._trees.setdefault(root_id, JobTree())
+
+    def knows(self, job_id: JobId) -> bool:
+        """Whether the job is in a tree here."""
+        tree = self._trees.get(root_of(job_id))
+        return tree is not None and job_id in tree
+
+    async def appears(self, job_id: JobId) -> bool:
+        """Wait until the job's tree has come; False if it does not."""
+        seen = asyncio.Event()
+        entry = (job_id, asyncio.get_running_loop(), seen)
+        self._appearing.append(entry)
+        try:
+            if not self.knows(job_id):
+                await asyncio.wait_for(seen.wait(), APPEAR_TIMEOUT)
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            self._appearing.remove(entry)
+
+    def tree(self, root_id: JobId) -> JobTree:
+        """Return the live tree; JobNotFoundError where this client has none of it."""
+        tree = self._trees.get(root_id)
+        if tree is None or tree.root_id is None:
+            raise JobNotFoundError(f"job {root_id} is not watched here: `await client.attach(...)`")
+        return tree
+
+    def outcome(self, job_id: JobId) -> Outcome:
+        """Return how an ended job ended, with its value if that came along."""
+        node = self.tree(root_of(job_id))[job_id]
+        url = node.result.url if node.result is not None else None
+        return Outcome(job_id, self._blobs.get(job_id), url, node.error)
+
+    def _register(self, ids: Iterable[JobId], waiter: Waiter) -> int:
+        """Have the waiter told of each end, those that have been included; returns how many."""
+        count = 0
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            for job_id in ids:
+                count += 1
+                tree = self._trees.get(root_of(job_id))
+                node = tree.nodes.get(job_id) if tree is not None else None
+                if node is not None and node.status in TERMINAL:
+                    waiter.end(job_id)
+                else:
+                    self._waiting[job_id].append(waiter)
+        return count
+
+    def _unregister(self, ids: Iterable[JobId], waiter: Waiter) -> None:
+        with self._lock:
+            for job_id in ids:
+                some = self._waiting.get(job_id)
+                if some is not None and waiter in some:
+                    some.remove(waiter)
+                    if not some:
+                        del self._waiting[job_id]
+
+    async def ended(self, ids: Collection[JobId]) -> None:
+        """Wait until all of these have ended."""
+        async for _ in self.ends(ids):
+            pass
+
+    async def ends(self, ids: Iterable[JobId]) -> AsyncIterator[JobId]:
+        """Yield the ids of these jobs as they end, each once."""
+        wanted = list(dict.fromkeys(ids))
+        waiter = _Ends()
+        left = self._register(wanted, waiter)
+        try:
+            while left:
+                for job_id in await waiter.next():
+                    left -= 1
+                    yield job_id
+                await asyncio.sleep(0)
+        finally:
+            if left:
+                self._unregister(wanted, waiter)
+
+    async def events(
+        self, job_id: JobId, past: Callable[[], Awaitable[list[tuple[int, Event]]]]
+    ) -> AsyncIterator[Event]:
+        """Yield a tree's past events, and then those to come, until the job has ended."""
+        root_id, last = root_of(job_id), 0
+        stream = _Stream()
+        self._streams[root_id].add(stream)
+        try:
+            for last, event in await past():
+                yield event
+                if isinstance(event, Terminal) and job_id in event.ids:
+                    return
+            while True:
+                seq, event = await stream.next()
+                if seq > last:
+                    yield event
+                if isinstance(event, Terminal) and job_id in event.ids:
+                    return
+        finally:
+            self._streams[root_id].discard(stream)

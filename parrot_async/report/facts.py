@@ -1,0 +1,144 @@
+"""What every report says about a job, as plain words: who shows them escapes them."""
+
+from datetime import datetime
+from itertools import islice
+
+from parrot_async.models import Attempt, ErrorInfo, ErrorKind, JobNode, JobStatus
+from parrot_async.progress import elapsed, remaining
+from parrot_async.report.outline import Outline, Rest
+from parrot_async.report.wording import (
+    ENDS,
+    counts_words,
+    duration,
+    line,
+    money,
+    percent,
+    spent,
+    status_word,
+)
+
+INHERITED: frozenset[ErrorKind] = frozenset({"cancelled_by_parent", "children", "dependency"})
+"""Ends whose reason is told at another job."""
+
+Facts = list[tuple[str, str]]
+"""Names and what is to be said; never empty."""
+
+
+def title(node: JobNode) -> str:
+    """The job's title on one line; what it runs where it has none."""
+    return line(node.title) or line(node.spec.function) or "(no title)"
+
+
+def overview(node: JobNode, now: datetime) -> Facts:
+    """How a job and all below it stand."""
+    return _said(
+        ("Status", f"{status_word(node.status)}, {percent(node)}"),
+        ("Duration", duration(elapsed(node, now)) or "not started"),
+        ("Remaining", about(remaining(node, now))),
+        ("Cost", cost(node)),
+        ("Children", counts_words(node.child_counts or {})),
+        ("Job", line(node.id)),
+    )
+
+
+def summary(node: JobNode, now: datetime) -> str:
+    """State, percent as long as it runs, duration, usage and children of a job, on one line."""
+    parts = [status_word(node.status)]
+    if not node.status.terminal:
+        parts.append(percent(node))
+    parts += [duration(elapsed(node, now)), spent(node.usage)]
+    if node.children:
+        parts.append(f"children: {counts_words(node.child_counts or {})}")
+    return ", ".join(part for part in parts if part)
+
+
+def details(node: JobNode) -> Facts:
+    """What went into one job and what came out; a line each."""
+    prompt = node.spec.prompt if node.spec.prompt != node.spec.description else ""
+    own = node.own_usage
+    return _said(
+        ("Prompt", line(prompt)),
+        ("Arguments", line(node.arguments)),
+        ("Step", step(node)),
+        ("Result", line(node.result.preview) if node.result else ""),
+        ("Result at", line(node.result.url or "") if node.result else ""),
+        ("API", line(f"{own.api} ({spent(own) or 'no tokens'})") if own and own.api else ""),
+        ("Error", error(node.error) if node.error else ""),
+        *attempts(node),
+    )
+
+
+def step(node: JobNode) -> str:
+    """What a job that has not ended does now: "embedding (32 of 64)"; else empty."""
+    if node.status.terminal:
+        return ""
+    words = line(node.current_step)
+    if not node.total_steps:
+        return words
+    number = f"{node.steps_completed:,} of {node.total_steps:,}"
+    return f"{words} ({number})" if words else number
+
+
+def error(info: ErrorInfo) -> str:
+    """Why it ended, on one line: "timed out: JobTimeoutError: ran past 30 s"."""
+    parts = (ENDS[info.kind], line(info.type_name), line(info.message))
+    return ": ".join(part for part in parts if part) or info.kind
+
+
+def attempts(node: JobNode) -> Facts:
+    """Every attempt, where there was more than one or one was lost."""
+    made = node.attempts or []
+    if len(made) <= 1 and not any(one.error and one.error.kind == "lost" for one in made):
+        return []
+    return [(f"Attempt {one.number}", _attempt(one)) for one in made]
+
+
+def rest(others: Rest) -> str:
+    """The children that are not shown: "… and 9,950 more: 9,950 completed"."""
+    number = f"{others.count:,} jobs" if others.alone else f"and {others.count:,} more"
+    return f"… {number}: {counts_words(others.counts)}"
+
+
+def cost(node: JobNode) -> str:
+    """Money, and tokens where there are any: "$0.24 (1,847 tokens)"; empty without any."""
+    usage = node.usage
+    if usage is None:
+        return ""
+    return f"{money(usage.cost)} ({usage.tokens:,} tokens)" if usage.tokens else money(usage.cost)
+
+
+def about(seconds: float | None) -> str:
+    """A time that is only estimated: "about 2 min 10 s"; empty when it is not known."""
+    return "" if seconds is None else f"about {duration(seconds)}"
+
+
+def _attempt(attempt: Attempt) -> str:
+    where = f"on {line(attempt.worker)}" if attempt.worker else ""
+    if attempt.ended_at is None:
+        return f"{where} runs".strip()
+    took = duration(max((attempt.ended_at - attempt.started_at).total_seconds(), 0.0))
+    end = "completed" if attempt.error is None else error(attempt.error)
+    return f"{where} for {took}: {end}".strip()
+
+
+def _said(*facts: tuple[str, str]) -> Facts:
+    return [(name, said) for name, said in facts if said]
+
+
+def end(node: JobNode) -> str:
+    """How a job ended, and why: "failed: ValueError: broken"."""
+    why = [error(node.error)] if node.error else []
+    return ": ".join([status_word(node.status), *why])
+
+
+def is_failure(node: JobNode) -> bool:
+    """Whether a job failed for a reason of its own."""
+    return node.error is not None and (
+        node.status is JobStatus.FAILED and node.error.kind not in INHERITED
+    )
+
+
+def failures(top: Outline, limit: int) -> list[JobNode]:
+    """The first jobs of an outline that failed for a reason of their own."""
+    shown = (here.node for here, _ in top.walk() if isinstance(here, Outline))
+    return list(islice(filter(is_failure, shown), limit))

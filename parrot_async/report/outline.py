@@ -1,0 +1,108 @@
+"""Which jobs of a big tree get a line: the first, what runs, what failed; others are counted."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate, chain, islice
+
+from parrot_async.models import JobId, JobNode, JobStatus
+from parrot_async.tree import ACTIVE, JobTree
+
+FIRST = 50
+TOTAL = 1_000
+FAILED = JobStatus.FAILED
+
+
+@dataclass(slots=True, frozen=True)
+class Rest:
+    """Children that are not shown, by state; `alone` when none of their siblings is."""
+
+    counts: dict[JobStatus, int]
+    alone: bool
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return sum(self.counts.values())
+
+
+@dataclass(slots=True)
+class Outline:
+    """A job with those of its children that are shown, and what is said about the others."""
+
+    node: JobNode
+    children: list["Outline"] = field(default_factory=list)
+    rest: Rest | None = None
+
+    def walk(self) -> Iterator[tuple["Outline | Rest", int]]:
+        """Every line with its level: a job, what is below it, then the rest of its children."""
+        pending: list[tuple[Outline | Rest, int]] = [(self, 0)]
+        while pending:
+            here, level = pending.pop()
+            yield here, level
+            if isinstance(here, Outline):
+                if here.rest is not None:
+                    pending.append((here.rest, level + 1))
+                pending.extend((child, level + 1) for child in reversed(here.children))
+
+
+def outline(
+    tree: JobTree,
+    job_id: JobId | None = None,
+    *,
+    first: int = FIRST,
+    notable: int = FIRST,
+    total: int = TOTAL,
+) -> Outline:
+    """The outline of a job, of the root when no id is given.
+
+    Of each parent's children it has the `first`, as many that failed and as many that run as
+    `notable` says, in their own order, and not more than `total` lines in all, upper levels
+    first. A count of what is hidden takes a line as well.
+    """
+    top = Outline(tree.root if job_id is None else tree[job_id])
+    left, pending = total - _lines(top.node), deque([top])
+    while pending:
+        here = pending.popleft()
+        if not here.node.children:
+            continue
+        left += 1  # what was kept for the count below it
+        shown = _chosen(list(tree.children(here.node.id)), first, notable, left)
+        here.children = [Outline(node) for node in shown]
+        here.rest = _rest(here.node, shown)
+        left -= sum(map(_lines, shown)) + (here.rest is not None)
+        pending.extend(here.children)
+    return top
+
+
+def _chosen(children: list[JobNode], first: int, notable: int, left: int) -> list[JobNode]:
+    """The children to be shown in the `left` lines, of which the count of the others takes one."""
+    if len(children) <= first and sum(map(_lines, children)) <= left:
+        return children
+    room = max(left - 1, 0)
+    each = min(notable, room // 2)
+    failed = islice(filter(_is_failure, children), each)
+    active = islice((child for child in children if child.status in ACTIVE), each)
+    ranked = {child.id: _lines(child) for child in chain(failed, active, children[:first])}
+    sums = accumulate(ranked.values())
+    chosen = {child_id for child_id, lines in zip(ranked, sums, strict=True) if lines <= room}
+    return [child for child in children if child.id in chosen]
+
+
+def _lines(node: JobNode) -> int:
+    """A job's own line, and one more below it for the count of what is not shown."""
+    return 2 if node.children else 1
+
+
+def _is_failure(node: JobNode) -> bool:
+    """Whether it failed, or completed in spite of children that failed."""
+    counts = node.child_counts
+    return node.status is FAILED or (counts is not None and counts.get(FAILED, 0) > 0)
+
+
+def _rest(node: JobNode, shown: list[JobNode]) -> Rest | None:
+    if len(shown) == len(node.children):
+        return None
+    counts = Counter(node.child_counts or {})
+    counts.subtract(child.status for child in shown)
+    return Rest({status: count for status, count in counts.items() if count > 0}, not shown)

@@ -1,0 +1,109 @@
+"""The report as static HTML: a tree that opens and closes without a script, in any theme."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from parrot_async.models import JobId, JobNode, JobStatus
+from parrot_async.report import facts
+from parrot_async.report.outline import TOTAL, Outline, Rest, outline
+from parrot_async.report.wording import ICONS, html_text, percent
+from parrot_async.tree import JobTree
+
+OPEN_LEVELS = 2
+FEW = 10
+LOG_LINES_SHOWN = 20
+
+STYLE = files("parrot_async.report").joinpath("page.css").read_text("utf-8")
+
+
+def html(tree: JobTree, job_id: JobId | None = None, *, now: datetime | None = None) -> str:
+    """The tree of a job, of the root when no id is given, as one `<div>` with its own style.
+
+    Titles, steps, logs, results and errors are escaped: they stay text.
+    """
+    top = outline(tree, job_id)
+    now = now or datetime.now(UTC)
+    label = html_text(f"Job {facts.title(top.node)}")
+    body = "".join(_items(top, now))
+    return (
+        f'<div class="parrot-report" role="region" aria-label="{label}">'
+        f"<style>{STYLE}</style><ul>{body}</ul></div>"
+    )
+
+
+def _items(top: Outline, now: datetime) -> Iterator[str]:
+    """Nested list items; the ends of open ones are remembered by level."""
+    ends: list[str] = []
+    for here, level in top.walk():
+        while len(ends) > level:
+            yield ends.pop()
+        if isinstance(here, Rest):
+            yield f'<li class="parrot-rest">{html_text(facts.rest(here))}'
+            ends.append("</li>")
+        else:
+            inner = _inner(here.node)
+            folds = bool(inner or here.children or here.rest)
+            yield _start(here, level, now, folds=folds) + inner
+            yield "<ul>" if here.node.children else ""
+            ends.append(("</ul>" if here.node.children else "") + _end(folds=folds))
+    yield from reversed(ends)
+
+
+def _start(here: Outline, level: int, now: datetime, *, folds: bool) -> str:
+    row = _row(here.node, now)
+    if not folds:
+        return f'<li><div class="parrot-row">{row}</div>'
+    is_open = level < OPEN_LEVELS and 0 < len(here.children) <= _open_limit(here.node)
+    return f'<li><details{" open" if is_open else ""}><summary class="parrot-row">{row}</summary>'
+
+
+def _open_limit(node: JobNode) -> int:
+    """Up to how many shown children a job is open at first: few, once it is done."""
+    return FEW if node.status is JobStatus.COMPLETED else TOTAL
+
+
+def _end(*, folds: bool) -> str:
+    return "</details></li>" if folds else "</li>"
+
+
+def _row(node: JobNode, now: datetime) -> str:
+    """Icon and word for the state, title, bar, and what else is known, on one line."""
+    icon = (
+        f'<span class="parrot-icon parrot-{node.status.value}" aria-hidden="true">'
+        f"{ICONS[node.status]}</span>"
+    )
+    words = html_text(facts.summary(node, now))
+    said = facts.error(node.error) if node.error else facts.step(node)
+    note = f'<span class="parrot-note">{html_text(said)}</span>' if said else ""
+    name = f'<span class="parrot-title">{html_text(facts.title(node))}</span>'
+    return f'{icon}{name}{_bar(node)}<span class="parrot-facts">{words}</span>{note}'
+
+
+def _bar(node: JobNode) -> str:
+    if node.status.terminal or node.status in (JobStatus.QUEUED, JobStatus.PLANNING):
+        return ""
+    value = f"{node.progress_percentage:.1f}"
+    return f'<progress max="100" value="{value}" aria-label="progress">{percent(node)}</progress>'
+
+
+def _inner(node: JobNode) -> str:
+    """The details of one job, below its row."""
+    rows = "".join(
+        f"<dt>{html_text(name)}</dt><dd>{html_text(said)}</dd>"
+        for name, said in facts.details(node)
+        if name not in ("Step", "Error")
+    )
+    parts = [f"<dl>{rows}</dl>" if rows else ""]
+    if node.depth == 0 and node.spec.description:
+        parts.append(_block("Original request", node.spec.description))
+    if node.error and node.error.traceback:
+        parts.append(_block("Traceback", node.error.traceback))
+    if node.logs:
+        lines = [f"{line.level}: {line.text}" for line in list(node.logs)[-LOG_LINES_SHOWN:]]
+        parts.append(_block("Log", "\n".join(lines)))
+    return "".join(parts)
+
+
+def _block(name: str, content: str) -> str:
+    return f"<p>{name}</p><pre>{html_text(content)}</pre>"

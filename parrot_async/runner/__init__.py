@@ -1,0 +1,1 @@
+"""On the worker: the only code that runs a user's function."""

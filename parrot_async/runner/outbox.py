@@ -1,0 +1,181 @@
+"""Everything that this worker has to tell the service, gathered and sent as few events."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from parrot_async import events
+from parrot_async.context import JobContext
+from parrot_async.events import Event, Record
+from parrot_async.models import ErrorInfo, JobId, JobResult, LogLine, Usage
+
+INTERVAL = 0.01
+"""Seconds between two sendings while there is much to say; the first one goes at once."""
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two sendings of progress alone."""
+
+
+class Attempted(Protocol):
+    """The execution that something is said about."""
+
+    id: JobId
+    attempt: int
+    context: JobContext
+
+
+class Outbox:
+    """Collects from any thread, sends from the worker's loop; the latest progress wins."""
+
+    def __init__(self, wake: Callable[[float], None], worker: str) -> None:
+        """`wake(seconds)` has `flush` called on the loop after so long, from any thread."""
+        self._wake = wake
+        self._worker = worker
+        self._started: deque[tuple[Attempted, float]] = deque()
+        self._middle: deque[Event] = deque()
+        self._waits: dict[Attempted, bool] = {}
+        self._said: set[Attempted] = set()
+        self._progress: dict[Attempted, None] = {}
+        self._completed: deque[tuple[Attempted, float, JobResult, bytes | None]] = deque()
+        self._failed: deque[tuple[Attempted, float, ErrorInfo, bytes | None]] = deque()
+        self._scheduled = float("inf")
+        self._last = 0.0
+
+    def _due(self, interval: float) -> None:
+        at = max(time.monotonic(), self._last + interval)
+        if at < self._scheduled - 0.001:
+            self._scheduled = at
+            self._wake(at - time.monotonic())
+
+    def started(self, execution: Attempted) -> None:
+        """An attempt began."""
+        self._started.append((execution, time.time()))
+        self._due(INTERVAL)
+
+    def progressed(self, execution: Attempted) -> None:
+        """There is new progress to read in the job's context."""
+        if execution not in self._progress:
+            self._progress[execution] = None
+            self._due(PROGRESS_INTERVAL)
+
+    def logged(self, execution: Attempted, line: LogLine) -> None:
+        """A job logged, printed or warned."""
+        self._middle.append(
+            events.Logged(id=execution.id, attempt=execution.attempt, lines=(line,))
+        )
+        self._due(PROGRESS_INTERVAL)
+
+    def spent(self, execution: Attempted, usage: Usage) -> None:
+        """A job used tokens or money."""
+        self._middle.append(
+            events.Spent(id=execution.id, attempt=execution.attempt, usage=usage)
+        )
+        self._due(PROGRESS_INTERVAL)
+
+    def waits(self, execution: Attempted, waiting: bool) -> None:
+        """A job gave its slot back, or wants it again; only the latest is told."""
+        self._waits[execution] = waiting
+        self._due(INTERVAL)
+
+    def completed(self, execution: Attempted, result: JobResult, data: bytes | None) -> None:
+        """An attempt returned."""
+        self._completed.append((execution, time.time(), result, data))
+        self._due(INTERVAL)
+
+    def failed(self, execution: Attempted, error: ErrorInfo, data: bytes | None) -> None:
+        """An attempt raised, or was stopped."""
+        self._failed.append((execution, time.time(), error, data))
+        self._due(INTERVAL)
+
+    def flush(self) -> list[Record]:
+        """Return all that was collected, each job's events in their order."""
+        self._scheduled = float("inf")
+        self._last = time.monotonic()
+        ends = self._take(self._completed), self._take(self._failed)
+        records = [*self._starts(), *self._progresses(), *self._happenings(), *self._waitings()]
+        return records + self._returns(ends[0]) + self._raises(ends[1])
+
+    @staticmethod
+    def _take(entries: "deque[Any]") -> list[Any]:
+        """Empty a deque that other threads append to."""
+        return [entries.popleft() for _ in range(len(entries))]
+
+    def _starts(self) -> list[Record]:
+        if not (taken := self._take(self._started)):
+            return []
+        started = events.Started(
+            ids=tuple(execution.id for execution, _ in taken),
+            attempts=tuple(execution.attempt for execution, _ in taken),
+            at=tuple(at for _, at in taken),
+            worker=self._worker,
+        )
+        return [Record(events.dump(started))]
+
+    def _progresses(self) -> list[Record]:
+        if not self._progress:
+            return []
+        dirty = [self._progress.popitem()[0] for _ in range(len(self._progress))]
+        contexts = [execution.context for execution in dirty]
+        tracks = [context.tracks[0] if context.tracks else None for context in contexts]
+        progressed = events.Progressed(
+            ids=tuple(execution.id for execution in dirty),
+            attempts=tuple(execution.attempt for execution in dirty),
+            percents=tuple(context.percent for context in contexts),
+            steps=tuple(context.current_step for context in contexts),
+            done=tuple(track.done if track else 0 for track in tracks),
+            totals=tuple(track.total if track else 0 for track in tracks),
+        )
+        return [Record(events.dump(progressed))]
+
+    def _happenings(self) -> list[Record]:
+        """Usage one by one, since it adds up; lines of one job together."""
+        records: list[Event] = []
+        lines: dict[tuple[JobId, int], list[LogLine]] = {}
+        for event in self._take(self._middle):
+            if isinstance(event, events.Logged):
+                lines.setdefault((event.id, event.attempt), []).extend(event.lines)
+            else:
+                records.append(event)
+        for (job_id, attempt), said in lines.items():
+            records.append(events.Logged(id=job_id, attempt=attempt, lines=tuple(said)))
+        return [Record(events.dump(event)) for event in records]
+
+    def _waitings(self) -> list[Record]:
+        taken = [self._waits.popitem() for _ in range(len(self._waits))]
+        waiting = [execution for execution, waits in taken if waits and execution not in self._said]
+        going = [execution for execution, waits in taken if not waits and execution in self._said]
+        self._said.update(waiting)
+        self._said.difference_update(going)
+        records = []
+        for kind, some in ((events.Waiting, waiting), (events.Continued, going)):
+            if some:
+                ids = tuple(execution.id for execution in some)
+                attempts = tuple(execution.attempt for execution in some)
+                records.append(
+                    Record(events.dump(kind(ids=ids, attempts=attempts, at=time.time())))
+                )
+        return records
+
+    def _returns(self, taken: list[tuple[Attempted, float, JobResult, bytes | None]]) -> list[Record]:
+        if not taken:
+            return []
+        self._said.difference_update(entry[0] for entry in taken)
+        completed = events.Completed(
+            ids=tuple(execution.id for execution, _, _, _ in taken),
+            attempts=tuple(execution.attempt for execution, _, _, _ in taken),
+            at=tuple(at for _, at, _, _ in taken),
+            results=tuple(result for _, _, result, _ in taken),
+        )
+        return [Record(events.dump(completed), tuple(data for _, _, _, data in taken))]
+
+    def _raises(self, taken: list[tuple[Attempted, float, ErrorInfo, bytes | None]]) -> list[Record]:
+        if not taken:
+            return []
+        self._said.difference_update(entry[0] for entry in taken)
+        failed = events.AttemptFailed(
+            ids=tuple(execution.id for execution, _, _, _ in taken),
+            attempts=tuple(execution.attempt for execution, _, _, _ in taken),
+            at=tuple(at for _, at, _, _ in taken),
+            errors=tuple(error for _, _, error, _ in taken),
+        )
+        return [Record(events.dump(failed), tuple(data for _, _, _, data in taken))]

@@ -1,0 +1,101 @@
+"""What jobs print, log and warn, kept on their nodes as well as in the worker's own log."""
+
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from parrot_async.context import JobContext, _current
+from parrot_async.models import LogLine
+
+LONGEST = 2000
+"""Characters of a line that are kept."""
+
+Keep = Callable[[JobContext, LogLine], None]
+
+
+class _Tee:
+    """A stream that also keeps the lines written by jobs."""
+
+    def __init__(self, stream: TextIO, level: str, keep: Keep) -> None:
+        self._stream = stream
+        self._level = level
+        self._keep = keep
+        self._partial: dict[JobContext, str] = {}
+
+    def write(self, text: str) -> int:
+        context = _current.get(None)
+        if context is not None:
+            *lines, rest = (self._partial.pop(context, "") + text).split("\n")
+            for line in lines:
+                self._keep(context, LogLine(time.time(), self._level, line[:LONGEST]))
+            if rest:
+                self._partial[context] = rest[:LONGEST]
+        return self._stream.write(text)
+
+    def close_job(self, context: JobContext) -> None:
+        """Keep a last line that has no end."""
+        if rest := self._partial.pop(context, ""):
+            self._keep(context, LogLine(time.time(), self._level, rest))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Handler(logging.Handler):
+    """Keeps the records that are logged inside a job."""
+
+    def __init__(self, keep: Keep) -> None:
+        super().__init__()
+        self._keep = keep
+        self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        context = _current.get(None)
+        if context is not None:
+            text = self.format(record)[:LONGEST]
+            self._keep(context, LogLine(record.created, record.levelname, text))
+
+
+class Output:
+    """Keeps jobs' output from `install` to `remove`."""
+
+    def __init__(self, keep: Keep) -> None:
+        """`keep` is called for each line, on the job's own thread."""
+        self._keep = keep
+        self._handler = _Handler(keep)
+        self._tees: list[_Tee] = []
+
+    def install(self) -> None:
+        """Put ourselves between the jobs and the process's streams, loggers and warnings."""
+        self._streams = sys.stdout, sys.stderr
+        self._tees = [_Tee(sys.stdout, "OUT", self._keep), _Tee(sys.stderr, "ERR", self._keep)]
+        sys.stdout, sys.stderr = self._tees  # type: ignore[assignment]
+        root = logging.getLogger()
+        root.addHandler(self._handler)
+        self._level = root.level
+        root.setLevel(min(root.level, logging.INFO))
+        self._showwarning = warnings.showwarning
+        warnings.showwarning = self._warned
+
+    def remove(self) -> None:
+        """Leave the process as it was."""
+        sys.stdout, sys.stderr = self._streams
+        logging.getLogger().removeHandler(self._handler)
+        logging.getLogger().setLevel(self._level)
+        warnings.showwarning = self._showwarning
+
+    def close_job(self, context: JobContext) -> None:
+        """Keep what the job wrote last without ending the line."""
+        for tee in self._tees:
+            tee.close_job(context)
+
+    def _warned(self, message: Warning | str, category: type[Warning], *place: Any) -> None:
+        context = _current.get(None)
+        if context is None:
+            self._showwarning(message, category, *place)
+            return
+        text = f"{category.__name__}: {message}"[:LONGEST]
+        self._keep(context, LogLine(time.time(), "WARNING", text))

@@ -1,0 +1,334 @@
+"""The runner: a Dask worker plugin that takes batches, runs them in slots and tells the service."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from distributed import Worker, WorkerPlugin, get_worker
+from distributed.worker_state_machine import SecedeEvent
+
+from parrot_async.children import Child, Children, JobStopped
+from parrot_async.context import JobContext
+from parrot_async.models import ErrorInfo, JobId, LogLine, parent_of
+from parrot_async.outcome import Outcome
+from parrot_async.runner.execution import Execution
+from parrot_async.runner.outbox import Outbox
+from parrot_async.runner.output import Output
+from parrot_async.runner.slots import Slots
+from parrot_async.submission import groups_of_calls
+from parrot_async.values import Call, dump_function, load_function
+from parrot_async.wire import CONTROL, EVENTS, HELLO, RETURNED, RUNNER, Batch, pack
+
+DEFAULT_LABEL = "cpu"
+"""Of a worker that was started without `--resources`."""
+FORCE_AGAIN = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+async def run_batch(key: str, batch: tuple[Any, ...]) -> None:
+    """Run a batch to its end; this is the one function that Dask knows of."""
+    worker = get_worker()
+    runner: Runner = worker.plugins[RUNNER]
+    # The runner's slots decide what runs; Dask's own must not hold a batch back behind another,
+    # whose jobs may be waiting for those in this one.
+    worker.handle_stimulus(SecedeEvent(key=key, compute_duration=0.0, stimulus_id=f"parrot-{key}"))
+    await runner.run(Batch(*batch))
+
+
+class Runner(WorkerPlugin):  # type: ignore[misc]
+    """Runs attempts on one worker."""
+
+    name = RUNNER
+    idempotent = True
+
+    def __init__(self, results_url: str) -> None:
+        """`results_url` is the folder of values too big to travel."""
+        self.results_url = results_url
+
+    # Life of the plugin.
+
+    async def setup(self, worker: Worker) -> None:
+        """Take over the worker: label it, listen, and tell the service that it is ready."""
+        self.worker = worker
+        self._loop = asyncio.get_running_loop()
+        self._functions: dict[str, Any] = {}
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._executions: dict[tuple[JobId, int], Execution] = {}
+        self._batches: dict[Execution, _Countdown] = {}
+        self._ends: dict[JobId, Future[Outcome]] = {}
+        self._early: dict[JobId, Outcome] = {}
+        self.outbox = Outbox(self._wake, worker.address)
+        self.slots = Slots(worker.state.nthreads, self._start)
+        self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
+        self._jobs_loop, self._jobs_thread = _loop_in_thread()
+        self._seated: set[asyncio.Task[None]] = set()
+        self._output = Output(self._keep)
+        self._output.install()
+        worker.stream_handlers[CONTROL] = self._on_control
+        labels = dict(worker.state.total_resources)
+        worker.batched_stream.send(
+            {
+                "op": HELLO,
+                "labels": list(labels) or [DEFAULT_LABEL],
+                "slots": worker.state.nthreads,
+            }
+        )
+
+    async def teardown(self, worker: Worker) -> None:
+        """Leave the worker as it was."""
+        self._output.remove()
+        self._jobs_loop.call_soon_threadsafe(self._jobs_loop.stop)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to the worker with the settings only."""
+        return {"results_url": self.results_url}
+
+    # Batches.
+
+    async def run(self, batch: Batch) -> None:
+        """Queue a batch's attempts for slots, and return when all of them have ended."""
+        await asyncio.gather(*(self._fetch(name) for name in set(batch.functions)))
+        columns = zip(*batch[:-1], strict=True)
+        executions = [Execution(self, *column, batch.values) for column in columns]
+        countdown = _Countdown(len(executions), self._loop)
+        for execution in executions:
+            self._executions[execution.id, execution.attempt] = execution
+            self._batches[execution] = countdown
+        self.slots.add(executions)
+        await countdown.zero
+        # What was said of these jobs must reach the service before Dask says that the task is done.
+        self._flush()
+
+    async def _fetch(self, function_id: str) -> None:
+        if function_id in self._functions:
+            return
+        if function_id not in self._fetching:
+            self._fetching[function_id] = asyncio.create_task(self._ask_for(function_id))
+        await self._fetching[function_id]
+
+    async def _ask_for(self, function_id: str) -> None:
+        data = await self.worker.scheduler.parrot_function(function_id=function_id)
+        self._functions[function_id] = bytes(data)
+
+    def function(self, function_id: str) -> Callable[..., Any]:
+        """Return the function; the first call imports what it needs."""
+        found: Any = self._functions[function_id]
+        if isinstance(found, bytes):
+            found = self._functions[function_id] = load_function(found)
+        return found  # type: ignore[no-any-return]
+
+    def _start(self, executions: list[Execution]) -> None:
+        """Start executions that have got a slot each, from any thread."""
+        coroutines = [execution for execution in executions if execution.coroutine]
+        if coroutines:
+            self._jobs_loop.call_soon_threadsafe(self._seat_all, coroutines)
+        for execution in executions:
+            if not execution.coroutine:
+                self._threads.submit(self._lane, execution)
+
+    def _lane(self, execution: Execution | None) -> None:
+        """Run sync executions in this thread, one after the other, as long as there is one."""
+        while execution is not None:
+            if execution.coroutine:
+                self._start([execution])
+                return
+            if not execution.run_in_thread() or not execution.keeps_place():
+                return
+            execution = self.slots.next()
+
+    def seats(self, coroutine: Coroutine[Any, Any, Any], execution: Execution) -> None:
+        """Go on with what turned out to be a coroutine, on the jobs' loop."""
+        self._jobs_loop.call_soon_threadsafe(self._seat, execution, coroutine)
+
+    def _seat_all(self, executions: list[Execution]) -> None:
+        for execution in executions:
+            self._seat(execution)
+
+    def _seat(
+        self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None
+    ) -> None:
+        task = self._jobs_loop.create_task(self._sit(execution, started))
+        self._seated.add(task)
+        task.add_done_callback(self._seated.discard)
+
+    async def _sit(self, execution: Execution, started: Coroutine[Any, Any, Any] | None) -> None:
+        await execution.run(started)
+        if execution.keeps_place():
+            self.slots.leave()
+
+    def ended(self, execution: Execution) -> None:
+        """Count an execution as over, from any thread."""
+        self._output.close_job(execution.context)
+        for child in execution.children:
+            self._ends.pop(child.id, None)
+        self._executions.pop((execution.id, execution.attempt), None)
+        self._batches.pop(execution).down()
+
+    # What goes out.
+
+    def _wake(self, seconds: float) -> None:
+        self._loop.call_soon_threadsafe(self._flush_after, seconds)
+
+    def _flush_after(self, seconds: float) -> None:
+        if seconds > 0:
+            self._loop.call_later(seconds, self._flush)
+        else:
+            self._flush()
+
+    def _flush(self) -> None:
+        records = self.outbox.flush()
+        if records:
+            packed = [pack(record) for record in records]
+            self.worker.batched_stream.send({"op": EVENTS, "records": packed})
+
+    def _keep(self, context: JobContext, line: LogLine) -> None:
+        if isinstance(context._host, Execution):
+            self.outbox.logged(context._host, line)
+
+    # What comes in.
+
+    def _on_control(
+        self,
+        stop: Sequence[tuple[JobId, int, str, str]] = (),
+        abandon: Sequence[tuple[JobId, int]] = (),
+        recall: Sequence[tuple[JobId, int]] = (),
+        outcomes: Sequence[tuple[Any, ...]] = (),
+    ) -> None:
+        for job_id, attempt, kind, message in stop:
+            self._stop(job_id, attempt, ErrorInfo(kind, message))  # type: ignore[arg-type]
+        for job_id, attempt in abandon:
+            self._abandon(job_id, attempt)
+        if recall:
+            self._give_back({(job_id, attempt) for job_id, attempt in recall})
+        for job_id, data, url, error in outcomes:
+            info = None if error is None else ErrorInfo(*error)
+            self._child_ended(Outcome(job_id, None if data is None else bytes(data), url, info))
+
+    def _stop(self, job_id: JobId, attempt: int, reason: ErrorInfo) -> None:
+        execution = self._executions.get((job_id, attempt))
+        if execution is not None and not execution.stop(reason):
+            self._loop.call_later(execution.grace, self._force, execution)
+
+    def _force(self, execution: Execution) -> None:
+        if not execution.over:
+            execution.force(self._jobs_thread.ident)
+            self._loop.call_later(FORCE_AGAIN, self._force, execution)
+
+    def _abandon(self, job_id: JobId, attempt: int) -> None:
+        """Give the slot of code that cannot be stopped to others; its thread ends when it may."""
+        execution = self._executions.get((job_id, attempt))
+        if execution is not None:
+            held = execution.abandon()
+            self.ended(execution)
+            if held:
+                self.slots.leave()
+
+    def _give_back(self, wanted: set[tuple[JobId, int]]) -> None:
+        """Return what has not started, so that an idle worker can have it."""
+        unstarted = self.slots.take_unstarted()
+        kept = [e for e in unstarted if (e.id, e.attempt) not in wanted]
+        returned = [e for e in unstarted if (e.id, e.attempt) in wanted]
+        self.slots.add(kept)
+        for execution in returned:
+            execution.dropped = execution.over = True
+            self.ended(execution)
+        attempts = [(execution.id, execution.attempt) for execution in returned]
+        self.worker.batched_stream.send({"op": RETURNED, "attempts": attempts})
+
+    # Children.
+
+    def submit(
+        self, parent: Execution, fn: Callable[..., Any], calls: Sequence[Call]
+    ) -> "Future[Children[Any]]":
+        """Ask the service for children of a running job, from any thread."""
+        function_id, data = dump_function(fn)
+        message = {
+            "parent_id": parent.id,
+            "attempt": parent.attempt,
+            "functions": {function_id: data},
+            "groups": groups_of_calls(fn, calls, function_id),
+        }
+        asked = asyncio.run_coroutine_threadsafe(self._submit(message), self._loop)
+        return _then(asked, lambda ids: self._adopt(parent, ids))
+
+    async def _submit(self, message: dict[str, Any]) -> list[JobId]:
+        reply: list[JobId] = await self.worker.scheduler.parrot_children(**message)
+        return reply
+
+    def _adopt(self, parent: Execution, ids: list[JobId]) -> Children[Any]:
+        children = [Child(i, self._ends.setdefault(i, Future()), parent, self._cancel) for i in ids]
+        parent.children.extend(children)
+        for child_id in ids:
+            if (early := self._early.pop(child_id, None)) is not None:
+                self._child_ended(early)
+        return Children(children, parent)
+
+    def _child_ended(self, outcome: Outcome) -> None:
+        future = self._ends.get(outcome.job_id)
+        if future is None:
+            if any(parent_of(outcome.job_id) == running for running, _ in self._executions):
+                self._early[outcome.job_id] = outcome
+        elif not future.done():
+            future.set_result(outcome)
+
+    def _cancel(self, job_id: JobId) -> None:
+        async def ask() -> None:
+            await self.worker.scheduler.parrot_cancel(ids=[job_id])
+
+        asyncio.run_coroutine_threadsafe(ask(), self._loop)
+
+
+class _Countdown:
+    """Counts a batch's executions down, from any thread."""
+
+    def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._left = count
+        self._lock = threading.Lock()
+        self._loop = loop
+        self.zero: asyncio.Future[None] = loop.create_future()
+
+    def down(self) -> None:
+        with self._lock:
+            self._left -= 1
+            last = not self._left
+        if last:
+            self._loop.call_soon_threadsafe(self._reach_zero)
+
+    def _reach_zero(self) -> None:
+        if not self.zero.done():
+            self.zero.set_result(None)
+
+
+def _then(future: "Future[Any]", make: Callable[[Any], Any]) -> "Future[Any]":
+    after: Future[Any] = Future()
+
+    def done(first: "Future[Any]") -> None:
+        try:
+            after.set_result(make(first.result()))
+        except Exception as exc:
+            after.set_exception(exc)
+
+    future.add_done_callback(done)
+    return after
+
+
+def _loop_in_thread() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=_run_loop, args=[loop], name="parrot-jobs", daemon=True)
+    thread.start()
+    return loop, thread
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Run until stopped; a JobStopped that hits between two steps of a job is nobody's."""
+    while True:
+        try:
+            loop.run_forever()
+        except JobStopped:
+            continue
+        return

@@ -1,0 +1,223 @@
+"""Who runs next and where: ready jobs go to the least loaded workers, quick ones in batches."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from parrot_async.models import ErrorInfo, JobId, Queue
+from parrot_async.service.placement import Placement
+from parrot_async.service.pools import Durations, Pool, missing
+from parrot_async.service.ready import ReadyQueue
+from parrot_async.service.run import IN_FLIGHT, Run
+from parrot_async.wire import Batch, Value
+
+BATCH = 256
+"""Attempts in one Dask task, at most."""
+BIG = 4096
+"""Bytes of arguments up to which they stay in memory while the job waits."""
+RECALL_AFTER = 0.25
+"""Seconds after which an attempt that waits behind another goes to a worker that has nothing."""
+
+Values = Mapping[JobId, Value]
+
+
+class Dispatch:
+    """The ready jobs, the pools, and what is under way between them."""
+
+    def __init__(
+        self,
+        placement: Placement,
+        queues: Mapping[str, Queue],
+        load: Callable[[Sequence[Run]], "asyncio.Future[Values]"],
+    ) -> None:
+        """`load` fills in big arguments and fetches the results that arguments name."""
+        self._placement = placement
+        self._queues = queues
+        self._load = load
+        self._loop = asyncio.get_running_loop()
+        self._ready: defaultdict[str, ReadyQueue] = defaultdict(ReadyQueue)
+        self._batches: dict[str, set[Run]] = {}
+        self._in_queue: defaultdict[str, int] = defaultdict(int)
+        self._scheduled = False
+        self._recalling = False
+        self.pools: dict[str, Pool] = {}
+        self.durations = Durations()
+
+    # Workers.
+
+    def missing(self, run: Run) -> str | None:
+        """Say what the cluster lacks for this job; None when a worker can run it."""
+        return missing(run.node.spec, self.pools)
+
+    def slots_of(self, worker: str) -> int:
+        """Return a worker's slots, 0 for one that is gone."""
+        found = (pool.members.get(worker) for pool in self.pools.values())
+        return max((member.slots for member in found if member is not None), default=0)
+
+    def forget_worker(self, worker: str) -> list[Run]:
+        """Drop a worker; returns the runs that were on it."""
+        for pool in self.pools.values():
+            pool.members.pop(worker, None)
+        return [run for run in self.in_flight() if run.worker == worker]
+
+    def in_flight(self) -> Iterable[Run]:
+        """All that is on workers."""
+        return [run for runs in self._batches.values() for run in runs if run.state in IN_FLIGHT]
+
+    def runs_of(self, key: str) -> list[Run]:
+        """Those of a batch that have not ended."""
+        runs = self._batches.get(key, ())
+        return [run for run in runs if run.state in IN_FLIGHT and run.key == key]
+
+    # Slots.
+
+    def ready(self, run: Run) -> None:
+        """Queue a run for its pool."""
+        self._ready[run.node.spec.pool].push(run)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look for what can be sent, once in this turn of the loop."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._send_what_can_be)
+
+    def hold(self, run: Run) -> None:
+        """Count a run that takes a slot."""
+        spec = run.node.spec
+        run.holds = self.durations.expected(spec.function_id) or 0.0
+        self.pools[spec.pool].hold(run.worker, spec.slots, run.holds)
+        self._in_queue[spec.queue] += 1
+
+    def free(self, run: Run) -> None:
+        """Count a run that gives its slot back: it ended, waits, came back or was lost."""
+        if run.holds is None:
+            return
+        spec = run.node.spec
+        self.pools[spec.pool].free(run.worker, spec.slots, run.holds)
+        run.holds = None
+        self._in_queue[spec.queue] -= 1
+        self._ready[spec.pool].unpark(spec.queue)
+        self.wake()
+
+    def left(self, run: Run) -> None:
+        """Forget a run that has left its batch; the last one to leave releases the key."""
+        self.free(run)
+        batch = self._batches.get(run.key)
+        if batch is not None:
+            batch.discard(run)
+            if not batch:
+                del self._batches[run.key]
+                self._placement.release([run.key])
+        run.key = ""
+
+    # Sending.
+
+    def _send_what_can_be(self) -> None:
+        self._scheduled = False
+        for name, ready in self._ready.items():
+            pool = self.pools.get(name)
+            if pool is not None and pool.members and len(ready):
+                picked = ready.take(lambda run, pool=pool: self._admit(run, pool), self._full)
+                self._send(name, picked)
+        if self._batches and not self._recalling:
+            self._recalling = True
+            self._loop.call_later(RECALL_AFTER, self._recall)
+
+    def _full(self, queue: str) -> bool:
+        limit = self._queues[queue].limit
+        return limit is not None and self._in_queue[queue] >= limit
+
+    def _admit(self, run: Run, pool: Pool) -> bool:
+        spec = run.node.spec
+        if not pool.admits(spec.slots, self.durations.expected(spec.function_id)):
+            return False
+        run.worker = pool.least_loaded().address
+        run.state = "sent"
+        run.attempt += 1
+        self.hold(run)
+        return True
+
+    def _send(self, pool: str, picked: list[Run]) -> None:
+        far = [run for run in picked if run.needs or run.arguments is None]
+        near = [run for run in picked if not run.needs and run.arguments is not None]
+        self._start(pool, near, {})
+        if far:
+            self._load(far).add_done_callback(lambda loaded: self._loaded(pool, far, loaded))
+
+    def _loaded(self, pool: str, runs: list[Run], loaded: "asyncio.Future[Values]") -> None:
+        self._start(pool, [run for run in runs if run.state == "sent"], loaded.result())
+
+    def _start(self, pool: str, runs: Sequence[Run], values: Values) -> None:
+        by_worker: defaultdict[tuple[str, int], list[Run]] = defaultdict(list)
+        for run in runs:
+            by_worker[run.worker, run.node.priority].append(run)
+        for (worker, priority), some in by_worker.items():
+            for start in range(0, len(some), BATCH):
+                part = some[start : start + BATCH]
+                key = self._placement.start(_batch(part, values), worker, priority)
+                self._batches[key] = set(part)
+                now = time.monotonic()
+                for run in part:
+                    run.key, run.sent = key, now
+                    if run.arguments is not None and len(run.arguments) > BIG:
+                        run.arguments = None
+
+    # Stopping.
+
+    def tell_to_stop(self, run: Run, reason: ErrorInfo) -> None:
+        """Have a run's worker tell its code to stop."""
+        stop = (run.id, run.attempt, reason.kind, reason.message)
+        self._placement.control(run.worker, stop=[stop])
+
+    def kill(self, worker: str, attempt: tuple[JobId, int]) -> list[Run]:
+        """Get rid of code that does not stop; returns the other runs that die with its worker.
+
+        A worker of one slot is killed. One of many slots is not, for the sake of the others: it
+        forgets the thread, which ends when what it called returns.
+        """
+        if self.slots_of(worker) != 1 or not self._placement.can_kill(worker):
+            self._placement.control(worker, abandon=[attempt])
+            return []
+        beside = self.forget_worker(worker)
+        self._placement.kill(worker)
+        return beside
+
+    # Recalling.
+
+    def _recall(self) -> None:
+        """Take attempts back that wait on one worker while another has nothing to do."""
+        self._recalling = False
+        for pool in self.pools.values():
+            idle = sum(member.slots for member in pool.members.values() if not member.held)
+            if idle and not len(self._ready[pool.name]):
+                self._recall_for(pool, idle)
+        if self._batches:
+            self._recalling = True
+            self._loop.call_later(RECALL_AFTER, self._recall)
+
+    def _recall_for(self, pool: Pool, idle: int) -> None:
+        late = time.monotonic() - RECALL_AFTER
+        by_worker: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in self.in_flight():
+            if run.state == "sent" and run.sent < late and run.worker in pool.members:
+                by_worker[run.worker].append(run)
+        for worker, runs in by_worker.items():
+            if pool.members[worker].held > pool.members[worker].slots:
+                most = max(idle, len(runs) // 2)
+                wanted = [(run.id, run.attempt) for run in runs[-most:]]
+                self._placement.control(worker, recall=wanted)
+
+
+def _batch(runs: Sequence[Run], values: Values) -> Batch:
+    specs = [run.node.spec for run in runs]
+    return Batch(
+        ids=tuple(run.id for run in runs),
+        attempts=tuple(run.attempt for run in runs),
+        functions=tuple(spec.function_id or "" for spec in specs),
+        arguments=tuple(run.arguments or b"" for run in runs),
+        coroutines=tuple(spec.is_async for spec in specs),
+        graces=tuple(spec.grace for spec in specs),
+        values={needed: values[needed] for run in runs for needed in run.needs},
+    )

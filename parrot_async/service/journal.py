@@ -1,0 +1,254 @@
+"""The journal: every event enters the tree at once, the store in groups, and then the clients."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+from parrot_async import events
+from parrot_async.events import Event, Record
+from parrot_async.models import JobId, JobNode, JobStatus, root_of
+from parrot_async.service.recorder import Entry, Recorder
+from parrot_async.service.run import End
+from parrot_async.service.watch import Watch
+from parrot_async.store import Commit, JobStore, RootRow
+from parrot_async.tree import JobTree
+from parrot_async.wire import Value
+
+KEPT_NODES = 50_000
+"""Nodes of finished trees that stay in memory."""
+KEPT_BYTES = 16 * 1024 * 1024
+"""Bytes of recent results that stay in memory, for jobs that take them as arguments."""
+
+Terminal = events.Completed | events.Failed | events.Cancelled
+
+
+class Journal:
+    """All trees of this service, and the way of every event through them."""
+
+    def __init__(
+        self, store: JobStore, watch: Watch, ended: Callable[[Terminal, Record], None]
+    ) -> None:
+        """`ended` is called with each end of jobs, once it is durable."""
+        self.recorder = Recorder(store, self._publish)
+        self._watch = watch
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._trees: OrderedDict[JobId, JobTree] = OrderedDict()
+        self._finished: OrderedDict[JobId, int] = OrderedDict()
+        self._recent: OrderedDict[JobId, Value] = OrderedDict()
+        self._recent_bytes = 0
+        self._columns: dict[tuple[type[Event], JobId], list[tuple[object, ...]]] = {}
+        self._orders: dict[JobId, int] = {}
+        self._order = 0
+
+    # Reading.
+
+    def node(self, job_id: JobId) -> JobNode | None:
+        """Return a job's node, if its tree is in memory."""
+        tree = self._trees.get(root_of(job_id))
+        return tree.nodes.get(job_id) if tree is not None else None
+
+    def status(self, job_id: JobId) -> JobStatus | None:
+        """Return a job's state, if its tree is in memory."""
+        node = self.node(job_id)
+        return None if node is None else node.status
+
+    def value(self, job_id: JobId) -> Value | None:
+        """Return a recent result."""
+        return self._recent.get(job_id)
+
+    def order_of(self, root_id: JobId) -> int:
+        """Return a tree's place in the order of arrival."""
+        if root_id not in self._orders:
+            self._order += 1
+            self._orders[root_id] = self._order
+        return self._orders[root_id]
+
+    def load(self, root_id: JobId, bodies: Iterable[bytes]) -> None:
+        """Take a tree from the store into memory."""
+        if root_id not in self._trees:
+            tree = self._trees[root_id] = JobTree()
+            for body in bodies:
+                tree.apply(events.load(body))
+            self._keep_finished(root_id, tree)
+
+    # Writing.
+
+    async def accept(self, submitted: Sequence[tuple[events.Submitted, Commit]]) -> list[JobNode]:
+        """Write a submission; in the tree and with the clients when it is durable."""
+        entries = []
+        for event, rows in submitted:
+            root_id = root_of(event.ids[0])
+            if event.parent_id is None:
+                rows.roots.append(_row(event))
+            entries.append(Entry(root_id, Record(events.dump(event)), rows))
+        await self.recorder.accept(entries)
+        for (event, _), entry in zip(submitted, entries, strict=True):
+            self._trees.setdefault(entry.root_id, JobTree()).apply(event)
+        nodes = (self.node(job_id) for event, _ in submitted for job_id in event.ids)
+        return [node for node in nodes if node is not None]
+
+    def take(self, event: Event, record: Record) -> None:
+        """Take an event that a runner reported."""
+        self._enter(event, record)
+
+    def waiting(self, job_id: JobId) -> None:
+        """A plan's children run."""
+        now = time.time()
+        event = events.Waiting(ids=(job_id,), attempts=(0,), at=now)
+        self._enter(event, Record(events.dump(event)))
+
+    def cancel_requested(self, job_id: JobId) -> None:
+        """Somebody wants a job to stop."""
+        event = events.CancelRequested(ids=(job_id,), at=time.time())
+        self._enter(event, Record(events.dump(event)))
+
+    def requeued(self, job_id: JobId, retry_at: float) -> None:
+        """A job waits for its next attempt."""
+        self._add(events.Requeued, job_id, retry_at)
+
+    def attempt_failed(self, job_id: JobId, attempt: int, end: End) -> None:
+        """An attempt was lost or killed, so that no runner reports it."""
+        self._add(events.AttemptFailed, job_id, attempt, end.at, end.error)
+
+    def completed(self, job_id: JobId, attempt: int, end: End) -> None:
+        """A job ended with a result."""
+        self._add(events.Completed, job_id, attempt, end.at, end.result, end.blob)
+
+    def failed(self, job_id: JobId, end: End) -> None:
+        """A job ended without a result."""
+        self._add(events.Failed, job_id, end.at, end.error, end.blob)
+
+    def cancelled(self, job_id: JobId, end: End) -> None:
+        """A job was stopped."""
+        self._add(events.Cancelled, job_id, end.at, end.error, end.blob)
+
+    def _add(self, kind: type[Event], job_id: JobId, *column: object) -> None:
+        """Gather like events of this turn of the loop into one."""
+        if not self._columns:
+            self._loop.call_soon(self._flush)
+        self._columns.setdefault((kind, root_of(job_id)), []).append((job_id, *column))
+
+    def _flush(self) -> None:
+        gathered, self._columns = self._columns, {}
+        for (kind, _), rows in gathered.items():
+            columns = list(zip(*rows, strict=True))
+            self._enter(*_MAKERS[kind](columns))
+
+    def _enter(self, event: Event, record: Record) -> None:
+        root_id = root_of(events.ids_of(event)[0])
+        tree = self._trees.get(root_id)
+        if tree is None:
+            return
+        before = tree.root.status
+        tree.apply(event)
+        rows = Commit()
+        if isinstance(event, Terminal):
+            self._keep_results(event, record, tree, rows)
+        if tree.root.status is not before:
+            self._root_changed(tree, rows)
+        self.recorder.record(Entry(root_id, record, rows, event=event))
+
+    def _keep_results(
+        self, event: Terminal, record: Record, tree: JobTree, rows: Commit
+    ) -> None:
+        for index, blob in enumerate(record.blobs):
+            job_id, at = event.ids[index], event.at[index]
+            ttl = tree[job_id].spec.result_ttl
+            expires_at = None if ttl is None else at + ttl
+            url = event.results[index].url if isinstance(event, events.Completed) else None
+            if blob is None and url is None:
+                continue
+            rows.results.append((job_id, blob, expires_at, url))
+            if isinstance(event, events.Completed):
+                self._remember(job_id, Value(blob, url))
+
+    def _remember(self, job_id: JobId, value: Value) -> None:
+        self._recent[job_id] = value
+        self._recent_bytes += 200 + len(value.data or b"")
+        while self._recent_bytes > KEPT_BYTES:
+            _, old = self._recent.popitem(last=False)
+            self._recent_bytes -= 200 + len(old.data or b"")
+
+    def _root_changed(self, tree: JobTree, rows: Commit) -> None:
+        root = tree.root
+        rows.roots.append(
+            RootRow(
+                id=root.id,
+                title=root.title,
+                function=root.spec.function,
+                queue=root.spec.queue,
+                status=root.status,
+                created_at=root.created_at.timestamp() if root.created_at else 0.0,
+                completed_at=root.completed_at.timestamp() if root.completed_at else None,
+                cost=root.usage.cost if root.usage else Decimal(0),
+                error=root.error.message if root.error else None,
+            )
+        )
+        self._keep_finished(root.id, tree)
+
+    def _keep_finished(self, root_id: JobId, tree: JobTree) -> None:
+        """Let go of the trees that ended longest ago."""
+        if tree.root.status.terminal:
+            self._finished[root_id] = len(tree)
+            while len(self._finished) > 1 and sum(self._finished.values()) > KEPT_NODES:
+                old, _ = self._finished.popitem(last=False)
+                self._trees.pop(old, None)
+                self._orders.pop(old, None)
+
+    def _publish(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self._watch.publish(entry.root_id, entry.seq, entry.record)
+            if isinstance(entry.event, Terminal):
+                self._ended(entry.event, entry.record)
+
+
+def _row(event: events.Submitted) -> RootRow:
+    spec = event.spec
+    status = JobStatus.PLANNING if event.planning else JobStatus.QUEUED
+    return RootRow(event.ids[0], spec.title, spec.function, spec.queue, status, event.at)
+
+
+Columns = list[tuple[object, ...]]
+_Made = tuple[Event, Record]
+
+
+def _requeued(columns: Columns) -> _Made:
+    ids, retry_at = columns
+    event = events.Requeued(ids=ids, at=time.time(), retry_at=retry_at)  # type: ignore[arg-type]
+    return event, Record(events.dump(event))
+
+
+def _attempt_failed(columns: Columns) -> _Made:
+    ids, attempts, at, errors = columns
+    event = events.AttemptFailed(ids=ids, attempts=attempts, at=at, errors=errors)  # type: ignore[arg-type]
+    return event, Record(events.dump(event))
+
+
+def _completed(columns: Columns) -> _Made:
+    ids, attempts, at, results, blobs = columns
+    event = events.Completed(ids=ids, attempts=attempts, at=at, results=results)  # type: ignore[arg-type]
+    return event, Record(events.dump(event), blobs)  # type: ignore[arg-type]
+
+
+def _failed(columns: Columns) -> _Made:
+    ids, at, errors, blobs = columns
+    event = events.Failed(ids=ids, at=at, errors=errors)  # type: ignore[arg-type]
+    return event, Record(events.dump(event), blobs)  # type: ignore[arg-type]
+
+
+def _cancelled(columns: Columns) -> _Made:
+    ids, at, errors, blobs = columns
+    event = events.Cancelled(ids=ids, at=at, errors=errors)  # type: ignore[arg-type]
+    return event, Record(events.dump(event), blobs)  # type: ignore[arg-type]
+
+
+_MAKERS: dict[type[Event], Callable[[Columns], _Made]] = {
+    events.Requeued: _requeued,
+    events.AttemptFailed: _attempt_failed,
+    events.Completed: _completed,
+    events.Failed: _failed,
+    events.Cancelled: _cancelled,
+}

@@ -1,0 +1,421 @@
+"""The job service as Dask sees it: a scheduler plugin with handlers for clients and runners."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from distributed import Scheduler, SchedulerPlugin
+from distributed.comm import Comm
+from distributed.core import Status
+from distributed.protocol.pickle import dumps
+
+from parrot_async import events, results
+from parrot_async.events import Event
+from parrot_async.models import QUEUES, ErrorInfo, JobId, JobStatus, Queue, parent_of, root_of
+from parrot_async.places import data_home
+from parrot_async.runner.plugin import Runner
+from parrot_async.service.dispatch import Dispatch, Values
+from parrot_async.service.executor import Executor
+from parrot_async.service.journal import Journal, Terminal
+from parrot_async.service.placement import PREFIX, Placement
+from parrot_async.service.pools import Member, Pool
+from parrot_async.service.run import Run
+from parrot_async.service.submit import Submissions
+from parrot_async.service.watch import Watch
+from parrot_async.store import JobStore, open_store
+from parrot_async.wire import (
+    EVENTS,
+    HELLO,
+    RETURNED,
+    RUNNER,
+    SERVICE,
+    VERSION,
+    Packed,
+    Value,
+    unpack,
+)
+
+PATIENCE = 4.0
+"""Seconds that a job waits for the first worker of a pool before it fails as unschedulable."""
+STARTING = 120.0
+"""The same for pools that the cluster has promised, and whose workers are still starting."""
+EXPIRE_EVERY = 60.0
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which the recorder's thread gets the interpreter from the scheduler's."""
+
+logger = logging.getLogger(__name__)
+
+
+class JobService(SchedulerPlugin):  # type: ignore[misc]
+    """Owns the tree: install it with `JobClient`, or with `dask scheduler --preload`."""
+
+    name = SERVICE
+
+    def __init__(
+        self,
+        store_url: str | None = None,
+        results_url: str | None = None,
+        pools: Sequence[str] = (),
+    ) -> None:
+        """`pools` are labels of workers that will surely come.
+
+        Without URLs, the store and the result folder lie in the data folder of the user who runs
+        the scheduler; workers on other machines need a `results_url` that they can write to.
+        """
+        self.store_url = store_url or ""
+        self.results_url = results_url or ""
+        self.promised = tuple(pools)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to a scheduler with the settings only."""
+        return {
+            "store_url": self.store_url,
+            "results_url": self.results_url,
+            "promised": self.promised,
+        }
+
+    # Life of the plugin.
+
+    async def start(self, scheduler: Scheduler) -> None:
+        """Open the store, listen, and have every worker get a runner."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        self._scheduler = scheduler
+        self._loop = asyncio.get_running_loop()
+        self._begun = time.monotonic()
+        self._find_home()
+        store = await asyncio.to_thread(open_store, self.store_url)
+        self._queues = await asyncio.to_thread(_queues, store)
+        self._functions: dict[str, bytes] = {}
+        self._placement = Placement(scheduler)
+        self.watch = Watch()
+        self._journal = Journal(store, self.watch, self._ended)
+        self._dispatch = Dispatch(self._placement, self._queues, self._load)
+        self._executor = Executor(self._journal, self._dispatch, self._patience)
+        self._submissions = Submissions(
+            self._journal, self._executor, self._queues, self._functions
+        )
+        self._idle_since: float | None = time.monotonic()
+        self._tasks = [asyncio.create_task(self._expire_forever())]
+        scheduler.extensions[SERVICE] = self
+        self._listen(scheduler)
+        runner = dumps(Runner(self.results_url))
+        await scheduler.register_worker_plugin(None, plugin=runner, name=RUNNER, idempotent=False)
+
+    def _find_home(self) -> None:
+        home = data_home() / "schedulers"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.store_url = self.store_url or f"sqlite:///{home / 'jobs.db'}"
+        self.results_url = self.results_url or (home / "results").as_uri()
+
+    def _listen(self, scheduler: Scheduler) -> None:
+        scheduler.handlers.update(
+            parrot_hello=self.hello,
+            parrot_submit=self.submit,
+            parrot_children=self.children,
+            parrot_cancel=self.cancel,
+            parrot_function=self.function,
+            parrot_attach=self.attach,
+            parrot_events=self.events,
+            parrot_detach=self.detach,
+            parrot_results=self.results,
+            parrot_jobs=self.jobs,
+            parrot_set_queue=self.set_queue,
+            parrot_watch=self.serve,
+        )
+        scheduler.stream_handlers.update(
+            {
+                HELLO: _guarded(self._worker_ready),
+                EVENTS: _guarded(self._on_events),
+                RETURNED: _guarded(self._on_returned),
+            }
+        )
+
+    async def close(self) -> None:
+        """Write what is left."""
+        for task in self._tasks:
+            task.cancel()
+        await self._journal.recorder.close()
+
+    def idle_since(self) -> float | None:
+        """Since when nobody watches and nothing runs (monotonic seconds); None if busy."""
+        busy = bool(self._executor.runs) or len(self.watch) > 0
+        if busy:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = time.monotonic()
+        return self._idle_since
+
+    # Dask's hooks.
+
+    def transition(
+        self, key: str, start: str, finish: str, *args: Any, stimulus_id: str, **kwargs: Any
+    ) -> None:
+        """See a batch end, or get lost."""
+        if not isinstance(key, str) or not key.startswith(PREFIX):
+            return
+        over = finish in ("memory", "erred", "no-worker") or (start, finish) == (
+            "processing",
+            "released",
+        )
+        if over:
+            text = "its worker died" if finish != "erred" else _text_of(kwargs.get("exception"))
+            self._loop.call_soon(self._batch_over, key, text)
+
+    def _batch_over(self, key: str, text: str) -> None:
+        runs = self._dispatch.runs_of(key)
+        if runs:
+            self._executor.lost(runs, text)
+        self._placement.release([key])
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
+        """See a worker go."""
+        self._executor.lost(self._dispatch.forget_worker(worker), f"its worker {worker} died")
+
+    def _patience(self, pool: str) -> float:
+        if pool in self.promised and time.monotonic() - self._begun < STARTING:
+            return STARTING
+        return PATIENCE
+
+    # Runners.
+
+    def _worker_ready(self, worker: str, labels: Sequence[str], slots: int) -> None:
+        self._placement.worker_joined(worker)
+        for label in labels:
+            pool = self._dispatch.pools.setdefault(label, Pool(label))
+            pool.members[worker] = Member(worker, slots)
+        self._dispatch.wake()
+
+    def _on_events(self, worker: str, records: Sequence[Packed]) -> None:
+        for packed in records:
+            record = unpack(packed)
+            self._on_event(events.load(record.body), record)
+
+    def _on_event(self, event: Event, record: events.Record) -> None:
+        """Take in what counts of an event: a late word of an older attempt does not."""
+        if isinstance(event, events.Spent | events.Logged):
+            self._journal.take(event, record)
+            return
+        if isinstance(event, events.Submitted | events.Requeued | events.Failed):
+            return
+        attempts = getattr(event, "attempts", ())
+        current = self._executor.is_current
+        keep = [i for i, pair in enumerate(zip(event.ids, attempts, strict=True)) if current(*pair)]
+        event, record = _selected(event, record, keep)
+        keep = self._react(event, record) if keep else []
+        if keep:
+            self._journal.take(*_selected(event, record, keep))
+
+    def _react(self, event: Event, record: events.Record) -> list[int]:
+        """Tell the executor; returns the columns that are to be recorded now."""
+        match event:
+            case events.Started():
+                self._executor.started(event)
+            case events.Waiting():
+                self._executor.waiting(event)
+            case events.Continued():
+                self._executor.continued(event)
+            case events.Completed():
+                return self._executor.completed(event, record.blobs)
+            case events.AttemptFailed():
+                self._journal.take(event, record)
+                self._executor.attempt_failed(event, record.blobs)
+                return []
+        return list(range(len(events.ids_of(event))))
+
+    def _on_returned(self, worker: str, attempts: Sequence[tuple[JobId, int]]) -> None:
+        self._executor.returned((job_id, attempt) for job_id, attempt in attempts)
+
+    def _ended(self, event: Terminal, record: events.Record) -> None:
+        """Tell running parents of the ends of their children, now that they are durable."""
+        by_worker: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        for index, job_id in enumerate(event.ids):
+            parent = self._executor.runs.get(parent_of(job_id) or "")
+            if parent is not None and parent.has_body and parent.worker:
+                by_worker[parent.worker].append(_outcome(event, record, index))
+        for worker, outcomes in by_worker.items():
+            self._placement.control(worker, outcomes=outcomes)
+
+    def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Values]":
+        return asyncio.ensure_future(self._load_all(runs))
+
+    async def _load_all(self, runs: Sequence[Run]) -> Values:
+        read = self._journal.recorder.read
+        big = [run.id for run in runs if run.arguments is None]
+        if big:
+            arguments = await read(lambda store: store.arguments(big))
+            for run in runs:
+                run.arguments = run.arguments or arguments.get(run.id)
+        needed = {job_id for run in runs for job_id in run.needs}
+        values = {i: value for i in needed if (value := self._journal.value(i)) is not None}
+        if missing := [job_id for job_id in needed if job_id not in values]:
+            stored = await read(lambda store: store.results(missing))
+            values.update({i: Value(found.value, found.url) for i, found in stored.items()})
+        return {job_id: values.get(job_id, Value(b"N.")) for job_id in needed}
+
+    # What clients and runners may ask.
+
+    async def hello(self) -> dict[str, Any]:
+        """Who we are, so that a client sees whether it fits."""
+        return {"version": VERSION, "results_url": self.results_url, "store_url": self.store_url}
+
+    async def submit(
+        self,
+        groups: Sequence[Mapping[str, Any]],
+        functions: Mapping[str, bytes],
+        client: str | None = None,
+    ) -> list[JobId]:
+        """Accept trees; durable when it returns. The client watches them from the start."""
+        if client is not None and not groups[0]["parent_id"]:
+            self.watch.subscribe(client, groups[0]["ids"][0])
+        return await self._submissions.from_client(groups, functions)
+
+    async def children(
+        self,
+        parent_id: JobId,
+        attempt: int,
+        groups: Sequence[Mapping[str, Any]],
+        functions: Mapping[str, bytes],
+    ) -> list[JobId]:
+        """Accept children of a running job."""
+        ids, known = await self._submissions.from_body(parent_id, attempt, groups, functions)
+        over = [job_id for job_id in known if job_id not in self._executor.runs]
+        if over:
+            await self._tell_again(parent_id, over)
+        return ids
+
+    async def _tell_again(self, parent_id: JobId, ids: Sequence[JobId]) -> None:
+        """Tell a parent's new attempt of children that had ended before."""
+        stored = await self._journal.recorder.read(lambda store: store.results(ids))
+        parent = self._executor.runs.get(parent_id)
+        if parent is not None:
+            ends = [(i, stored[i].value, stored[i].url, None) for i in ids if i in stored]
+            self._placement.control(parent.worker, outcomes=ends)
+
+    async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
+        """Stop jobs and all below them."""
+        return [self._executor.cancel(job_id) for job_id in ids]
+
+    async def function(self, function_id: str) -> bytes:
+        """Give a function to a worker."""
+        found = self._functions.get(function_id)
+        if found is None:
+            found = await self._journal.recorder.read(lambda store: store.function(function_id))
+        if found is None:
+            raise LookupError(f"function {function_id} is not known")
+        self._functions[function_id] = found
+        return found
+
+    async def attach(self, client: str, job_id: JobId) -> bool:
+        """Send a client a tree's past and then all that comes; False for an unknown job."""
+        root_id = root_of(job_id)
+        past = await self._journal.recorder.read(lambda store: store.events(root_id))
+        self.watch.replay(client, root_id, past)
+        return bool(past)
+
+    async def events(self, root_id: JobId) -> list[tuple[int, bytes]]:
+        """Return a tree's past."""
+        return await self._journal.recorder.read(lambda store: store.events(root_id))
+
+    async def detach(self, client: str, root_ids: Sequence[JobId]) -> None:
+        """Send a client nothing more of these trees."""
+        self.watch.unsubscribe(client, root_ids)
+
+    async def results(self, ids: Sequence[JobId]) -> dict[JobId, tuple[Any, ...]]:
+        """Stored results: pickle, URL, and whether their time is over."""
+        found = await self._journal.recorder.read(lambda store: store.results(ids))
+        return {i: (result.value, result.url, result.expired) for i, result in found.items()}
+
+    async def jobs(
+        self,
+        status: str | None = None,
+        queue: str | None = None,
+        function: str | None = None,
+        since: float | None = None,
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """Rows of the newest trees that fit."""
+        rows = await self._journal.recorder.read(
+            lambda store: store.roots(
+                status=None if status is None else JobStatus(status),
+                queue=queue,
+                function=function,
+                since=since,
+                limit=limit,
+            )
+        )
+        return [row.plain() for row in rows]
+
+    async def set_queue(self, queue: bytes) -> None:
+        """Keep a queue, in place of the one of the same name."""
+        made = Queue.model_validate_json(queue)
+        await self._journal.recorder.read(lambda store: store.save_queue(made))
+        self._queues[made.name] = made
+        self._dispatch.wake()
+
+    async def serve(self, comm: Comm, client: str) -> Status:
+        """Stream to a client until it goes."""
+        await self.watch.serve(comm, client)
+        return Status.dont_reply
+
+    async def _expire_forever(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY)
+            dropped = await self._journal.recorder.read(lambda store: store.expire(time.time()))
+            for url in dropped.urls:
+                await asyncio.to_thread(results.delete, url)
+
+
+def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
+    """Keep a handler's error from ending the worker's stream, and so the worker."""
+
+    def guarded(**message: Any) -> None:
+        try:
+            handler(**message)
+        except Exception:
+            logger.exception("could not take in what a worker said")
+
+    return guarded
+
+
+def _selected(
+    event: Event, record: events.Record, keep: list[int]
+) -> tuple[Event, events.Record]:
+    if len(keep) == len(events.ids_of(event)) or not keep:
+        return event, record
+    part = events.select(event, keep)
+    blobs = tuple(record.blobs[index] for index in keep) if record.blobs else ()
+    return part, events.Record(events.dump(part), blobs)
+
+
+def _outcome(event: Terminal, record: events.Record, index: int) -> tuple[Any, ...]:
+    data = record.blobs[index] if record.blobs else None
+    if isinstance(event, events.Completed):
+        return event.ids[index], data, event.results[index].url, None
+    return event.ids[index], data, None, _error(event.errors[index])
+
+
+def _error(info: ErrorInfo) -> tuple[Any, ...]:
+    return info.kind, info.message, info.type_name, info.traceback, info.bases
+
+
+def _text_of(exception: Any) -> str:
+    return f"its worker could not run it: {exception!r}"[:2000]
+
+
+def _queues(store: JobStore) -> dict[str, Queue]:
+    return {queue.name: queue for queue in (*QUEUES, *store.queues())}
+
+
+async def install(
+    scheduler: Scheduler, *, store_url: str, results_url: str, pools: Sequence[str] = ()
+) -> None:
+    """Install the service in this scheduler's own process."""
+    service = JobService(store_url, results_url, pools)
+    await scheduler.register_scheduler_plugin(service, name=SERVICE, idempotent=True)
+
+
+

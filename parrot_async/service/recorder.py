@@ -1,0 +1,131 @@
+"""The recorder: every event becomes durable in groups, in order, off the scheduler's loop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from parrot_async.errors import StoreError
+from parrot_async.events import Event, Record
+from parrot_async.models import JobId
+from parrot_async.store import Commit, JobStore
+
+T = TypeVar("T")
+
+RETRY_AFTER = 0.5
+"""Seconds until a commit that the store refused is tried again."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Entry:
+    """An event of one tree with the rows that go with it, written together."""
+
+    root_id: JobId
+    record: Record
+    rows: Commit = field(default_factory=Commit)
+    event: Event | None = None
+    accepted: "asyncio.Future[None] | None" = None
+    """Of a submission, which is refused when the store cannot keep it; others must be kept."""
+    seq: int = 0
+
+
+class Recorder:
+    """One thread that writes what has gathered while it was writing."""
+
+    def __init__(self, store: JobStore, publish: Callable[[list[Entry]], None]) -> None:
+        """`publish` is called on the loop with entries that are durable, in their order."""
+        self._store = store
+        self._publish = publish
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parrot-recorder")
+        self._waiting: list[Entry] = []
+        self._busy = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def record(self, *entries: Entry) -> None:
+        """Have entries written with the next group."""
+        self._waiting.extend(entries)
+        if not self._busy:
+            self._next()
+
+    async def accept(self, entries: Sequence[Entry]) -> None:
+        """Have a submission written; returns when it is durable, raises StoreError if it is not."""
+        accepted: asyncio.Future[None] = self._loop.create_future()
+        for entry in entries:
+            entry.accepted = accepted
+        self.record(*entries)
+        await accepted
+
+    async def read(self, question: Callable[[JobStore], T]) -> T:
+        """Ask the store, after all that was recorded before and is being written."""
+        return await self._loop.run_in_executor(self._thread, question, self._store)
+
+    async def close(self) -> None:
+        """Write what is left and let go of the store."""
+        await self._idle.wait()
+        await self._loop.run_in_executor(self._thread, self._store.close)
+        self._thread.shutdown(wait=False)
+
+    def _next(self) -> None:
+        group, self._waiting = self._waiting, []
+        self._busy = bool(group)
+        if not group:
+            self._idle.set()
+            return
+        self._idle.clear()
+        self._thread.submit(self._write, group)
+
+    def _write(self, group: list[Entry]) -> None:
+        written, refused, error = self._commit_what_can_be(group)
+        self._loop.call_soon_threadsafe(self._done, written, refused, error)
+
+    def _commit_what_can_be(
+        self, group: list[Entry]
+    ) -> tuple[list[Entry], list[Entry], StoreError | None]:
+        """Write the group; where that fails, refuse its submissions and insist on the rest."""
+        try:
+            self._commit(group)
+            return group, [], None
+        except StoreError as exc:
+            refused = [entry for entry in group if entry.accepted is not None]
+            kept = [entry for entry in group if entry.accepted is None]
+            error = exc
+        while kept:
+            try:
+                self._commit(kept)
+                break
+            except StoreError as exc:
+                logger.error("the job store refused %d events, will retry: %s", len(kept), exc)
+                time.sleep(RETRY_AFTER)
+        return kept, refused, error
+
+    def _commit(self, group: list[Entry]) -> None:
+        commit = Commit()
+        for entry in group:
+            commit.events.append((entry.root_id, entry.record.body))
+            rows = entry.rows
+            commit.arguments += rows.arguments
+            commit.results += rows.results
+            commit.functions += rows.functions
+            commit.roots += rows.roots
+            commit.keys += rows.keys
+        for entry, seq in zip(group, self._store.commit(commit), strict=True):
+            entry.seq = seq
+
+    def _done(
+        self, written: list[Entry], refused: list[Entry], error: StoreError | None
+    ) -> None:
+        for entry in refused:
+            if entry.accepted is not None and not entry.accepted.done() and error is not None:
+                entry.accepted.set_exception(error)
+        for entry in written:
+            if entry.accepted is not None and not entry.accepted.done():
+                entry.accepted.set_result(None)
+        self._publish(written)
+        self._next()

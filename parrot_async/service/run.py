@@ -1,0 +1,89 @@
+"""What the service remembers of a job until it has ended."""
+
+from asyncio import TimerHandle
+from dataclasses import dataclass
+from typing import Literal
+
+from parrot_async.models import ErrorInfo, JobId, JobNode, JobResult
+
+State = Literal[
+    "blocked", "ready", "sent", "running", "waiting", "backoff", "plan", "draining", "ended"
+]
+"""Where a job is: waiting for others, for a slot, on a worker (in three ways), for its next
+attempt, a plan whose children run, with an end that waits for its children's, or over."""
+
+IN_FLIGHT: frozenset[State] = frozenset({"sent", "running", "waiting"})
+
+
+@dataclass(slots=True, frozen=True)
+class End:
+    """How a job ends, or an attempt of it."""
+
+    at: float
+    result: JobResult | None = None
+    error: ErrorInfo | None = None
+    blob: bytes | None = None
+    """Pickle of the value or of the exception."""
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One job on its way through the executor."""
+
+    node: JobNode
+    tree_order: int
+    parent: "Run | None" = None
+    needs: tuple[JobId, ...] = ()
+    arguments: bytes | None = None
+    """None where they are big, and wait in the store."""
+    fingerprint: str = ""
+    state: State = "blocked"
+    blockers: int = 0
+    """How many others must end before this one can start; a plan's child waits for it too."""
+    followers: "list[tuple[Run, bool]] | None" = None
+    """Those that wait for this one; True for those that need its result."""
+    children: "dict[JobId, Run] | None" = None
+    """Those that have not ended."""
+    last_child: "Run | None" = None
+    prints: "dict[JobId, str] | None" = None
+    """Fingerprints of all children that a body ever had."""
+    unclaimed: "dict[str, list[JobId]] | None" = None
+    """Children of earlier attempts by fingerprint, for this attempt to find them again."""
+    expected: int | None = None
+    """How many children a plan will have."""
+    ended_children: int = 0
+    bad_child: ErrorInfo | None = None
+    bad_children: int = 0
+    next_ordinal: int = 0
+    attempt: int = 0
+    failed: int = 0
+    lost: int = 0
+    key: str = ""
+    """Dask's key of the batch that it travels in."""
+    worker: str = ""
+    sent: float = 0.0
+    started: float = 0.0
+    holds: float | None = None
+    """Expected seconds that it counts for in its pool's backlog; None while it holds no slot."""
+    waited: bool = False
+    timer: TimerHandle | None = None
+    stop: ErrorInfo | None = None
+    """Why it was told to stop."""
+    end: End | None = None
+    """What waits for the children to end."""
+
+    @property
+    def id(self) -> JobId:
+        """The job's id."""
+        return self.node.id
+
+    @property
+    def has_body(self) -> bool:
+        """False for a plan."""
+        return self.node.spec.function_id is not None
+
+    def cancel_timer(self) -> None:
+        """Forget what was to happen later."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

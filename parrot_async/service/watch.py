@@ -1,0 +1,131 @@
+"""What is durable goes to every client that watches the tree: ends at once, the rest at 10 Hz."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable
+
+from distributed.comm import Comm, CommClosedError
+
+from parrot_async.events import Record
+from parrot_async.models import JobId
+from parrot_async.wire import Packed, pack
+
+SOFT_INTERVAL = 0.1
+"""Seconds between two messages that say nothing but progress."""
+HEARTBEAT = 5.0
+"""Seconds of silence after which a message is sent all the same, so that both sides know."""
+MOST_RECORDS = 64
+"""Records in one message: a client must not choke on it while its kernel wants to breathe."""
+
+_SOFT = (b'{"kind":"progressed"', b'{"kind":"logged"', b'{"kind":"spent"', b'{"kind":"started"')
+
+logger = logging.getLogger(__name__)
+
+Message = tuple[JobId, int, Packed]
+
+
+class Watcher:
+    """One client's stream."""
+
+    def __init__(self, comm: Comm) -> None:
+        """Send nothing yet."""
+        self.comm = comm
+        self.roots: set[JobId] = set()
+        self._messages: deque[Message] = deque()
+        self._hard = asyncio.Event()
+        self._any = asyncio.Event()
+
+    def put(self, root_id: JobId, seq: int, record: Record) -> None:
+        """Queue a record."""
+        self._messages.append((root_id, seq, pack(record)))
+        self._any.set()
+        if not record.body.startswith(_SOFT):
+            self._hard.set()
+
+    async def send_all(self) -> None:
+        """Send what comes, until the client is gone."""
+        last = 0.0
+        while True:
+            await _within(self._any, HEARTBEAT)
+            await _within(self._hard, last + SOFT_INTERVAL - time.monotonic())
+            while True:
+                count = min(MOST_RECORDS, len(self._messages))
+                records = [self._messages.popleft() for _ in range(count)]
+                if not self._messages:
+                    self._any.clear()
+                    self._hard.clear()
+                await self.comm.write({"records": records})
+                last = time.monotonic()
+                if not self._messages:
+                    break
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, at most so long."""
+    if seconds > 0 and not event.is_set():
+        try:
+            await asyncio.wait_for(event.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+class Watch:
+    """Who watches which tree."""
+
+    def __init__(self) -> None:
+        """Nobody watches."""
+        self._clients: dict[str, Watcher] = {}
+        self._by_root: defaultdict[JobId, set[Watcher]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        """Return the number of clients."""
+        return len(self._clients)
+
+    async def serve(self, comm: Comm, client: str) -> None:
+        """Serve one client until it goes."""
+        watcher = self._clients[client] = Watcher(comm)
+        try:
+            await watcher.send_all()
+        except (CommClosedError, OSError):
+            logger.debug("client %s is gone", client)
+        finally:
+            if self._clients.get(client) is watcher:
+                del self._clients[client]
+            self.forget(watcher)
+
+    def forget(self, watcher: Watcher) -> None:
+        """Stop sending to a client that is gone."""
+        for root_id in watcher.roots:
+            self._by_root[root_id].discard(watcher)
+            if not self._by_root[root_id]:
+                del self._by_root[root_id]
+
+    def subscribe(self, client: str, root_id: JobId) -> bool:
+        """Send a tree's events from now on; False where the client has no stream."""
+        watcher = self._clients.get(client)
+        if watcher is None:
+            return False
+        watcher.roots.add(root_id)
+        self._by_root[root_id].add(watcher)
+        return True
+
+    def replay(self, client: str, root_id: JobId, past: Iterable[tuple[int, bytes]]) -> None:
+        """Send a tree's past, and then its events from now on."""
+        watcher = self._clients.get(client)
+        if watcher is not None:
+            for seq, body in past:
+                watcher.put(root_id, seq, Record(body))
+            self.subscribe(client, root_id)
+
+    def unsubscribe(self, client: str, root_ids: Iterable[JobId]) -> None:
+        """Send nothing more of these trees."""
+        watcher = self._clients.get(client)
+        for root_id in root_ids if watcher is not None else ():
+            self._by_root[root_id].discard(watcher)  # type: ignore[arg-type]
+
+    def publish(self, root_id: JobId, seq: int, record: Record) -> None:
+        """Queue a durable record for all who watch its tree."""
+        for watcher in self._by_root.get(root_id, ()):
+            watcher.put(root_id, seq, record)

@@ -1,0 +1,157 @@
+"""The job store's port: what is written in one durable commit, and what can be read back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+from parrot_async.errors import OptionsError
+from parrot_async.models import JobId, JobStatus, Queue
+
+__all__ = ["Commit", "Dropped", "JobStore", "RootRow", "StoredResult", "open_store"]
+
+
+@dataclass(slots=True, frozen=True)
+class RootRow:
+    """The root of a tree as a list of jobs shows it; times are seconds since the epoch, UTC."""
+
+    id: JobId
+    title: str
+    function: str
+    queue: str
+    status: JobStatus
+    created_at: float
+    completed_at: float | None = None
+    cost: Decimal = Decimal(0)
+    error: str | None = None
+
+    def plain(self) -> dict[str, str | float | None]:
+        """The row in types that any format knows; `from_plain` makes it again."""
+        return {**asdict(self), "status": str(self.status), "cost": str(self.cost)}
+
+    @classmethod
+    def from_plain(cls, row: Mapping[str, Any]) -> "RootRow":
+        """The row that `plain` gave."""
+        known = {**row, "status": JobStatus(row["status"]), "cost": Decimal(row["cost"])}
+        return cls(**known)
+
+
+@dataclass(slots=True, frozen=True)
+class StoredResult:
+    """A result as it lies in the store: the pickled value, or where it is, or that it expired."""
+
+    value: bytes | None = None
+    url: str | None = None
+    expires_at: float | None = None
+    expired: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Dropped:
+    """How many results were dropped, and the URLs of big ones, which the caller removes now."""
+
+    count: int
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Commit:
+    """What is written together or not at all; plain tuples, because ten thousand are usual."""
+
+    events: list[tuple[JobId, bytes]] = field(default_factory=list)
+    """Root id and the event's JSON form, in order."""
+    arguments: list[tuple[JobId, bytes]] = field(default_factory=list)
+    """Job id and its pickled arguments."""
+    results: list[tuple[JobId, bytes | None, float | None, str | None]] = field(
+        default_factory=list
+    )
+    """Job id, pickled value or exception, when it expires, and the URL of a big one."""
+    functions: list[tuple[str, bytes]] = field(default_factory=list)
+    """SHA-256 of the pickled function, and itself; one that is known already is left alone."""
+    roots: list[RootRow] = field(default_factory=list)
+    """Rows that are new or have changed."""
+    keys: list[tuple[str, JobId]] = field(default_factory=list)
+    """Job key and the latest job that has it."""
+
+
+class JobStore(Protocol):
+    """Where jobs are durable; every method may be called from any thread and blocks on the disk.
+
+    All methods raise StoreError and its kinds. A commit that raised has written nothing that
+    can be seen, except where the process was killed in it; the same commit may be tried again
+    as a whole, which at worst repeats events, and the fold is indifferent to that.
+    """
+
+    def commit(self, batch: Commit) -> range:
+        """Write all of `batch`, durable on return; the sequence numbers of its events."""
+
+    def events(
+        self, root_id: JobId, after: int = 0, limit: int | None = None
+    ) -> list[tuple[int, bytes]]:
+        """Sequence number and body of a tree's events after number `after`, in order."""
+
+    def arguments(self, ids: Iterable[JobId]) -> dict[JobId, bytes]:
+        """Pickled arguments of those of the jobs that have some."""
+
+    def results(self, ids: Iterable[JobId], now: float | None = None) -> dict[JobId, StoredResult]:
+        """Results of those of the jobs that have one; what is over at `now` comes as expired."""
+
+    def function(self, function_id: str) -> bytes | None:
+        """The pickled function, or None where it is not known."""
+
+    def roots(
+        self,
+        *,
+        status: JobStatus | None = None,
+        queue: str | None = None,
+        function: str | None = None,
+        since: float | None = None,
+        limit: int = 100,
+    ) -> list[RootRow]:
+        """The newest roots first, those that fit every filter given."""
+
+    def root(self, root_id: JobId) -> RootRow | None:
+        """One root's row, or None where it is not known."""
+
+    def job_of_key(self, key: str) -> JobId | None:
+        """The latest job of this key, or None."""
+
+    def unfinished(self) -> list[JobId]:
+        """Roots in a state that is not terminal, the oldest first."""
+
+    def queues(self) -> list[Queue]:
+        """The queues that were saved, by name."""
+
+    def save_queue(self, queue: Queue) -> None:
+        """Keep a queue, in place of the one of the same name."""
+
+    def expire(self, now: float) -> Dropped:
+        """Drop values whose time is over at `now`; that they existed is remembered."""
+
+    def delete(self, root_ids: Iterable[JobId]) -> Dropped:
+        """Forget whole trees, one transaction each; functions and queues stay."""
+
+    def size(self) -> int:
+        """Bytes in use, without space that was freed and waits to be used again."""
+
+    def close(self) -> None:
+        """Let go of the disk; a second time does nothing."""
+
+
+def open_store(url: str) -> JobStore:
+    """Open the store at `sqlite:///path`, made if it is not there; StoreError where it cannot be.
+
+    As everywhere, `sqlite:///jobs.db` is relative and `sqlite:////var/lib/jobs.db` absolute.
+    """
+    scheme, _, path = url.partition(":///")
+    if scheme == "sqlite" and path:
+        # Later stores need optional libraries, so each is imported where it is asked for.
+        from parrot_async.store.sqlite import SQLiteStore
+
+        return SQLiteStore(Path(path).expanduser())
+    # The URL itself is not repeated: that of a server holds a password.
+    name = url.partition(":")[0]
+    if name in {"postgres", "postgresql"}:
+        raise OptionsError("postgresql is not supported yet as a job store: use sqlite:///path")
+    raise OptionsError(f"{name!r} is no kind of job store: use sqlite:///path")

@@ -1,0 +1,111 @@
+-- append_event: Appends an event to the log.
+INSERT INTO events (root_id, body) VALUES (?, ?);
+
+-- last_event: Gives the number of the event that this connection appended last.
+SELECT last_insert_rowid();
+
+-- put_arguments: Keeps what a job was called with.
+INSERT OR REPLACE INTO arguments (job_id, value) VALUES (?, ?);
+
+-- put_result: Keeps what a job ended with, in place of an earlier attempt's exception.
+INSERT OR REPLACE INTO results (job_id, value, expires_at, url) VALUES (?, ?, ?, ?);
+
+-- put_function: Keeps a function; the same hash is the same function.
+INSERT OR IGNORE INTO functions (id, value) VALUES (?, ?);
+
+-- put_root: Keeps a root's row as it is now; an update touches only the indexes that changed.
+INSERT INTO roots (id, title, function, queue, status, created_at, completed_at, cost, error)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    title = excluded.title,
+    function = excluded.function,
+    queue = excluded.queue,
+    status = excluded.status,
+    created_at = excluded.created_at,
+    completed_at = excluded.completed_at,
+    cost = excluded.cost,
+    error = excluded.error;
+
+-- put_key: Lets a key name the latest of its jobs.
+INSERT OR REPLACE INTO keys (key, job_id) VALUES (?, ?);
+
+-- put_queue: Keeps a queue in place of the one of the same name.
+INSERT OR REPLACE INTO queues (name, body) VALUES (?, ?);
+
+-- events: Reads a portion of a tree's events after a number, as one JSON list with bodies in hex.
+SELECT json_group_array(json_array(seq, hex(body)))
+FROM (SELECT seq, body FROM events WHERE root_id = ? AND seq > ? ORDER BY seq LIMIT ?);
+
+-- arguments: Reads the arguments of a JSON list of jobs; CROSS JOIN keeps the list outside.
+SELECT json_group_array(json_array(job_id, hex(arguments.value)))
+FROM json_each(?) AS wanted CROSS JOIN arguments ON job_id = wanted.value;
+
+-- results: Reads the results of a JSON list of jobs; quote gives a number with all its digits.
+SELECT json_group_array(json_array(
+    job_id,
+    iif(results.value IS NULL, NULL, hex(results.value)),
+    url,
+    iif(expires_at IS NULL, NULL, quote(expires_at)),
+    expired
+))
+FROM json_each(?) AS wanted CROSS JOIN results ON job_id = wanted.value;
+
+-- function: Reads a function.
+SELECT value FROM functions WHERE id = ?;
+
+-- roots: Reads the newest roots that fit the filters; NULL fits all.
+SELECT id, title, function, queue, status, created_at, completed_at, cost, error
+FROM roots
+WHERE created_at >= coalesce(:since, -9e999)
+    AND (:status IS NULL OR status = :status)
+    AND (:queue IS NULL OR queue = :queue)
+    AND (:function IS NULL OR function = :function)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- root: Reads one root's row.
+SELECT id, title, function, queue, status, created_at, completed_at, cost, error
+FROM roots WHERE id = ?;
+
+-- job_of_key: Reads the latest job of a key.
+SELECT job_id FROM keys WHERE key = ?;
+
+-- unfinished: Reads the roots that may still have something to do, the oldest first.
+SELECT id FROM roots
+WHERE status NOT IN ('completed', 'failed', 'cancelled')
+ORDER BY created_at, id;
+
+-- queues: Reads the saved queues.
+SELECT body FROM queues ORDER BY name;
+
+-- expiring_urls: Reads the URLs of results whose time is over.
+SELECT url FROM results WHERE expires_at <= ? AND url IS NOT NULL;
+
+-- expire: Drops the values whose time is over and remembers that there were some.
+UPDATE results SET value = NULL, url = NULL, expires_at = NULL, expired = 1 WHERE expires_at <= ?;
+
+-- urls_of_root: Reads the URLs of a tree's results; ids below `root` lie between "root." and "root/".
+SELECT url FROM results
+WHERE url IS NOT NULL AND (job_id = :root OR job_id BETWEEN :root || '.' AND :root || '/');
+
+-- delete_results: Forgets a tree's results.
+DELETE FROM results WHERE job_id = :root OR job_id BETWEEN :root || '.' AND :root || '/';
+
+-- delete_arguments: Forgets a tree's arguments.
+DELETE FROM arguments WHERE job_id = :root OR job_id BETWEEN :root || '.' AND :root || '/';
+
+-- delete_keys: Forgets the keys of a tree's jobs.
+DELETE FROM keys WHERE job_id = :root OR job_id BETWEEN :root || '.' AND :root || '/';
+
+-- delete_events: Forgets a tree's events.
+DELETE FROM events WHERE root_id = :root;
+
+-- delete_root: Forgets a root's row.
+DELETE FROM roots WHERE id = :root;
+
+-- give_back: Gives freed pages back to the disk.
+PRAGMA incremental_vacuum;
+
+-- size: Counts the bytes of the pages in use.
+SELECT (page_count - freelist_count) * page_size
+FROM pragma_page_count, pragma_freelist_count, pragma_page_size;

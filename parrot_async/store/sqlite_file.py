@@ -1,0 +1,240 @@
+"""A connection to the store's SQLite file: made, migrated, shared, and its errors explained."""
+
+import os
+import re
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from parrot_async.errors import StoreError, StoreFullError, StoreLockedError
+
+Parameters = Sequence[object] | Mapping[str, object]
+APPLICATION_ID = 0x70727274
+MIGRATIONS = ("sqlite_v1",)
+"""Files of statements; the n-th brings a store from version n-1 to n and never changes again."""
+
+ADVICE: dict[int, tuple[type[StoreError], str]] = {
+    sqlite3.SQLITE_BUSY: (StoreLockedError, "another process holds it: try again when that ended"),
+    sqlite3.SQLITE_FULL: (StoreFullError, "its disk is full: make space, then try again"),
+    sqlite3.SQLITE_READONLY: (
+        StoreError,
+        "it is read-only: make the file and its folder writable for this user",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        StoreError,
+        "it cannot be opened: the folder must exist and be readable and writable for this user",
+    ),
+    sqlite3.SQLITE_NOTADB: (StoreError, "it is not a database: choose another path"),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreError,
+        "it is damaged: stop all that use it, then restore a copy or try `sqlite3 FILE .recover`",
+    ),
+    sqlite3.SQLITE_IOERR: (StoreError, "its disk gave an error: look at the disk, then try again"),
+    sqlite3.SQLITE_TOOBIG: (StoreError, "a value is too big for it: keep the value in a file"),
+}
+SHARED_INDEX = 32_768
+"""Bytes by which SQLite grows the index of its WAL that all processes share."""
+ROWS_AT_ONCE = (1000, 100, 10, 1)
+"""Rows of one INSERT; few sizes, because SQLite keeps each prepared."""
+
+
+@cache
+def statements(name: str) -> dict[str, str]:
+    """The statements of `sql/<name>.sql`, each under the name that begins its comment."""
+    text = (files("parrot_async.store") / "sql" / f"{name}.sql").read_text("utf-8")
+    parts = re.split(r"^-- (\w+): .*\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def insert(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert rows with few long statements.
+
+    Each step of a statement gives up Python's interpreter lock. Beside a busy thread (Dask's
+    scheduler) getting it back may take 5 ms, so that a step a row made 10,000 rows last seconds.
+    """
+    start = 0
+    for size in ROWS_AT_ONCE:
+        while len(rows) - start >= size:
+            portion = rows[start : start + size]
+            connection.execute(_widened(sql, size), list(chain.from_iterable(portion)))
+            start += size
+
+
+@cache
+def _widened(sql: str, size: int) -> str:
+    """The INSERT of one row as one of `size` rows."""
+    return re.sub(r"VALUES (\([?, ]+\))", lambda one: f"VALUES {', '.join([one[1]] * size)}", sql)
+
+
+class SQLiteFile:
+    """One connection and its lock: threads take turns, and SQLite's errors come out as ours."""
+
+    def __init__(self, path: Path, patience: float) -> None:
+        """Open the file, or make it; wait at most `patience` seconds for another process."""
+        self._path = path
+        self._lock = threading.Lock()
+        with self._explained():
+            _make(path)
+            self._connection = sqlite3.connect(
+                # An URI, because only so a file that vanished is not made again by SQLite.
+                f"{path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=patience,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        try:
+            with self._explained():
+                self._set_up(patience)
+                self._identity = _identity(path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing; durable when the block was left."""
+        with self._lock, self._explained(), _transaction(self._connection):
+            yield self._connection
+            self._check_place()
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """All rows of one statement."""
+        with self._lock, self._explained():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def script(self, sql: str) -> None:
+        """Run statements to their end outside a transaction; what they give is left unread."""
+        with self._lock, self._explained():
+            self._connection.executescript(sql)
+
+    def close(self) -> None:
+        """Let go of the file; a second time does nothing."""
+        with self._lock, self._explained():
+            self._connection.close()
+
+    def _set_up(self, patience: float) -> None:
+        connection = self._connection
+        # In WAL mode only FULL syncs every commit: what was acknowledged survives a power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+        if self._version() < len(MIGRATIONS):
+            self._prepare(time.monotonic() + patience)
+            with _transaction(connection):
+                self._migrate()
+
+    def _version(self) -> int:
+        """Version of the file, 0 for an empty one; StoreError for what is not ours to use."""
+        # One statement, so that a store which another process makes just now is seen as a whole.
+        version, application, tables = self._connection.execute(
+            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"
+            " FROM pragma_user_version, pragma_application_id"
+        ).fetchone()
+        if tables and application != APPLICATION_ID:
+            raise StoreError(f"{self._path} belongs to another program: choose another path")
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                f"the job store {self._path} was written by a newer parrot_async"
+                f" (schema {version}, here {len(MIGRATIONS)}): upgrade parrot_async"
+            )
+        return int(version)
+
+    def _prepare(self, deadline: float) -> None:
+        """Set what lasts in the file and cannot be set within a transaction."""
+        self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        while (mode := self._switch_to_wal()) is None:
+            if time.monotonic() > deadline:
+                raise StoreLockedError(f"another process is opening the job store {self._path}")
+            time.sleep(0.01)
+        if mode != "wal":
+            raise StoreError(f"the disk of {self._path} cannot share memory: choose a local one")
+
+    def _switch_to_wal(self) -> str | None:
+        """The file's mode, or None while others open the same new file: SQLite does not wait."""
+        try:
+            row: tuple[str] = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as exc:
+            if _code(exc) == sqlite3.SQLITE_BUSY:
+                return None
+            raise
+        return row[0]
+
+    def _migrate(self) -> None:
+        # Read again within the transaction: another process may have been first.
+        version = self._version()
+        for number, name in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in statements(name).values():
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {number}")
+
+    def _check_place(self) -> None:
+        """Refuse to write to a file that nobody will find again; SQLite itself would not notice."""
+        identity = None
+        with suppress(OSError):
+            identity = _identity(self._path)
+        if identity != self._identity:
+            raise StoreError(
+                f"the job store {self._path} was moved or deleted while in use:"
+                " put it back, or restart what uses it"
+            )
+
+    def _no_space(self, exc: sqlite3.Error) -> bool:
+        """True where SQLite's "I/O error" means that not even its small shared index had room."""
+        if _code(exc) != sqlite3.SQLITE_IOERR or not self._path.parent.exists():
+            return False
+        return shutil.disk_usage(self._path.parent).free < SHARED_INDEX
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            code = sqlite3.SQLITE_FULL if self._no_space(exc) else _code(exc)
+            kind, advice = ADVICE.get(code, (StoreError, "it cannot be used"))
+            raise kind(f"the job store {self._path}: {advice} ({exc})") from exc
+        except OSError as exc:
+            raise StoreError(
+                f"the job store {self._path} cannot be made:"
+                f" make its folder first, writable for this user ({exc})"
+            ) from exc
+
+
+def _code(exc: sqlite3.Error) -> int:
+    """SQLite's primary error code, 0 for what the Python module itself raised."""
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # After some errors SQLite has rolled back already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _make(path: Path) -> None:
+    """Make the file, and its folder, for this user alone; SQLite gives its WAL the same mode.
+
+    Folders above are not made: where they are missing, a disk is rather not mounted.
+    """
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

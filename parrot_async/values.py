@@ -1,0 +1,144 @@
+"""How users' functions and values travel: pickled, never looked into on the way."""
+
+import io
+import pickle
+import reprlib
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from parrot_async.errors import SerializationError
+from parrot_async.models import JobId
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 4
+
+
+class _CallPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Puts a reference where an argument is a handle, and remembers which."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.needed: list[JobId] = []
+
+    def persistent_id(self, value: Any) -> JobId | None:
+        job_id = getattr(type(value), "__job_reference__", None)
+        if job_id is None:
+            return None
+        self.needed.append(job_id(value))
+        return self.needed[-1]
+
+
+class _CallUnpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, values: Mapping[JobId, Any]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._values = values
+
+    def persistent_load(self, pid: JobId) -> Any:
+        return self._values[pid]
+
+
+_PLAIN = (int, float, str, bytes, bool, type(None))
+
+
+def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
+    """Pickle arguments; a handle or a step among them becomes a reference to its result.
+
+    Returns the bytes and the ids of the jobs referred to. SerializationError where an argument
+    cannot be pickled.
+    """
+    args, kwargs = call
+    if not kwargs and all(type(arg) in _PLAIN for arg in args):
+        return pickle.dumps(call, pickle.HIGHEST_PROTOCOL), ()
+    buffer = io.BytesIO()
+    pickler = _CallPickler(buffer)
+    try:
+        pickler.dump(call)
+    except Exception as exc:
+        raise SerializationError(f"an argument cannot be pickled: {exc}") from exc
+    return buffer.getvalue(), tuple(dict.fromkeys(pickler.needed))
+
+
+def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
+    """Return the arguments, with each reference replaced by its value."""
+    call: Call = _CallUnpickler(data, values).load() if values else pickle.loads(data)
+    return call
+
+
+def dump_value(value: Any) -> bytes:
+    """Pickle a result or an exception; by value what only this process's `__main__` knows."""
+    try:
+        data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        if b"__main__" not in data:
+            return data
+    except Exception:  # noqa: S110 - cloudpickle takes more, and tells what it cannot
+        pass
+    try:
+        return bytes(cloudpickle.dumps(value))
+    except Exception as exc:
+        kind = type(value).__qualname__
+        raise SerializationError(f"a value of type {kind} cannot be pickled: {exc}") from exc
+
+
+def load_value(data: bytes) -> Any:
+    """Return the value that `dump_value` pickled."""
+    return pickle.loads(data)
+
+
+def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
+    """Pickle a function with the places that its modules are imported from.
+
+    Returns its id (SHA-256 of the bytes, hex) and the bytes. SerializationError where something
+    that it refers to cannot be pickled.
+    """
+    try:
+        code = cloudpickle.dumps(fn)
+    except Exception as exc:
+        name = getattr(fn, "__qualname__", type(fn).__qualname__)
+        raise SerializationError(
+            f"{name} cannot be pickled: {exc}. Pass what it needs as arguments, or open it inside."
+        ) from exc
+    data = pickle.dumps((_import_paths(), code))
+    return sha256(data).hexdigest(), data
+
+
+def load_function(data: bytes) -> Callable[..., Any]:
+    """Return the function; its own folders are added to the end of `sys.path`."""
+    paths, code = pickle.loads(data)
+    sys.path.extend(path for path in paths if path not in sys.path and Path(path).is_dir())
+    fn: Callable[..., Any] = pickle.loads(code)
+    return fn
+
+
+def _import_paths() -> tuple[str, ...]:
+    """Folders that this process imports from, beyond its environment's own."""
+    known = tuple({sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")})
+    return tuple(
+        str(Path(path).resolve())
+        for path in sys.path
+        if not path.startswith(known) and not path.endswith(".zip")
+    )
+
+
+def preview(value: Any) -> str:
+    """Return a short text for people; never raises, whatever the value's repr does."""
+    try:
+        return _REPR.repr(value)[:200]
+    except Exception as exc:
+        return f"<{type(value).__qualname__}, whose repr raised {type(exc).__qualname__}>"
+
+
+def summary(call: Call) -> str:
+    """Return a short text of the arguments."""
+    args, kwargs = call
+    parts = [preview(arg) for arg in args]
+    parts += [f"{name}={preview(value)}" for name, value in kwargs.items()]
+    return ", ".join(parts)[:200]

@@ -1,0 +1,56 @@
+"""The words that a client, the service and the runners say to each other over Dask's comms."""
+
+from typing import Any, NamedTuple
+
+from parrot_async.events import Record
+from parrot_async.models import JobId
+
+SERVICE = "parrot"
+"""Name of the scheduler plugin and of its place in `scheduler.extensions`."""
+RUNNER = "parrot-runner"
+"""Name of the worker plugin."""
+VERSION = 1
+"""Of this protocol: client, service and runners must agree."""
+
+HELLO = "parrot-hello"
+EVENTS = "parrot-events"
+RETURNED = "parrot-returned"
+"""Stream operations, worker to service."""
+CONTROL = "parrot-control"
+"""Stream operation, service to worker."""
+
+Packed = tuple[bytes, tuple[bytes | None, ...]]
+"""A `Record` as Dask's comm carries it."""
+
+INLINE = 64 * 1024
+"""Bytes up to which a value travels beside its event; a bigger one goes to the result folder."""
+
+
+class Batch(NamedTuple):
+    """What one Dask task runs: attempts in columns, and the values that their arguments name."""
+
+    ids: tuple[JobId, ...]
+    attempts: tuple[int, ...]
+    functions: tuple[str, ...]
+    arguments: tuple[bytes, ...]
+    coroutines: tuple[bool, ...]
+    graces: tuple[float, ...]
+    values: dict[JobId, "Value"]
+
+
+class Value(NamedTuple):
+    """A result as it travels: its pickle, or where that lies."""
+
+    data: bytes | None
+    url: str | None = None
+
+
+def pack(record: Record) -> Packed:
+    """Return the record as a comm carries it."""
+    return record.body, record.blobs
+
+
+def unpack(packed: Any) -> Record:
+    """Return the record that a comm carried."""
+    body, blobs = packed
+    return Record(bytes(body), tuple(None if blob is None else bytes(blob) for blob in blobs))

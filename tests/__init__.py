@@ -1,0 +1,1 @@
+"""The tests: unit, contract, integration, typing and notebooks run in CI; benchmarks by hand."""

@@ -1,0 +1,1 @@
+"""Side by side with raw Dask in one run; each prints one line of JSON."""

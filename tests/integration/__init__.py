@@ -1,0 +1,1 @@
+"""Real processes: a Dask cluster, a Postgres, HTTP servers."""

@@ -1,0 +1,1 @@
+"""Every notebook of the tutorial, executed top to bottom."""

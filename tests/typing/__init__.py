@@ -1,0 +1,1 @@
+"""What a user's type checker sees: mypy checks these, pytest runs them."""
