@@ -15,8 +15,10 @@ GOOD = {
 }
 BAD = {"broken.pdf", "secret.pdf", "scan.pdf", "empty.txt", "broken.docx", "picture.png"}
 
-HTML = """<!doctype html><html><head><title>All about birds</title><style>p {color: red}</style></head>
-<body><nav>Home Up</nav><h1>Birds</h1><p>A <b>swift</b> sleeps in the air.</p><script>evil()</script>
+HTML = """<!doctype html><html><head><title>All about birds</title>
+<style>p {color: red}</style></head>
+<body><nav>Home Up</nav><h1>Birds</h1><p>A <b>swift</b> sleeps in the air.</p>
+<script>evil()</script>
 <table><tr><th>Bird</th><th>Eggs</th></tr><tr><td>Robin</td><td>5</td></tr></table>
 <pre>two
   lines</pre><ul><li>owl</li><li>wren</li></ul></body></html>
@@ -47,7 +49,9 @@ def write_files(folder: Path) -> None:
     """Fill `folder` with `GOOD` and `BAD`, and with hidden files that are to be ignored."""
     for below in ("guide", ".git"):
         (folder / below).mkdir(parents=True)
-    (folder / "cats.pdf").write_bytes(pdf_of(["Cats purr at thirty hertz.", "A cat sleeps all day."]))
+    (folder / "cats.pdf").write_bytes(
+        pdf_of(["Cats purr at thirty hertz.", "A cat sleeps all day."])
+    )
     write_docx(folder / "dogs.docx")
     (folder / "guide" / "birds.html").write_text(HTML)
     (folder / "guide" / "fish.md").write_text(MARKDOWN)
@@ -88,11 +92,11 @@ def pdf_of(pages: Sequence[str]) -> bytes:
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
+    shape = "/MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>"
     for number, text in enumerate(pages):
         drawn = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET"
         bodies += [
-            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792]"
-            f" /Resources << /Font << /F1 3 0 R >> >> /Contents {5 + 2 * number} 0 R >>",
+            f"<< /Type /Page /Parent 2 0 R {shape} /Contents {5 + 2 * number} 0 R >>",
             f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream",
         ]
     return _assembled(bodies)

@@ -38,7 +38,7 @@ class Chunker:
     """Cuts documents into chunks of at most `size` characters and `max_tokens` tokens.
 
     The model's start and end marks count as tokens. Plain settings, so that it travels to workers;
-    tokenizer and splitters are made once in each process. The size of 800 characters keeps 85-98 %
+    tokenizer and splitters are made once in each process. The size of 800 characters keeps 83-98 %
     of real chunks within MiniLM's 256 tokens; the others are cut again by tokens, since a model
     drops silently what is past its limit.
     """

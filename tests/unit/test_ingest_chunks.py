@@ -50,7 +50,8 @@ def test_no_word_is_lost(chunker: Chunker) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x9 {}[]();: " * 400, "猫狗鸟鱼马" * 500, "😀" * 3000, "a-b_c/d\\e|f" * 500, WORDS * 50]
+    "text",
+    ["x9 {}[]();: " * 400, "猫狗鸟鱼马" * 500, "😀" * 3000, "a-b_c/d\\e|f" * 500, WORDS * 50],
 )
 def test_no_chunk_is_truncated_by_the_model_whatever_the_text(chunker: Chunker, text: str) -> None:
     chunks = chunker.chunk(_document(text))
@@ -73,7 +74,9 @@ def test_any_text_is_cut_to_fit_and_keeps_its_offsets(chunker: Chunker, text: st
 
 
 def test_a_chunk_of_a_paged_document_knows_its_page(chunker: Chunker) -> None:
-    document = load_bytes(pdf_of([f"Page {number} has its words." for number in (1, 2, 3)]), "a.pdf")
+    document = load_bytes(
+        pdf_of([f"Page {number} has its words." for number in (1, 2, 3)]), "a.pdf"
+    )
 
     chunks = replace(chunker, size=30).chunk(document)
 
@@ -91,5 +94,5 @@ def test_equal_texts_have_equal_hashes_in_any_document(chunker: Chunker) -> None
 def test_the_chunker_travels_to_workers_and_says_what_changes_its_chunks(chunker: Chunker) -> None:
     other = replace(chunker, size=400)
 
-    assert pickle.loads(pickle.dumps(chunker)) == chunker
+    assert pickle.loads(pickle.dumps(chunker)) == chunker  # noqa: S301
     assert chunker.fingerprint != other.fingerprint

@@ -92,7 +92,7 @@ def test_binary_data_named_as_text_is_refused() -> None:
 
 
 def test_a_load_error_survives_the_way_back_from_a_worker() -> None:
-    error = pickle.loads(pickle.dumps(LoadError("a.pdf", "is broken: repair it")))
+    error = pickle.loads(pickle.dumps(LoadError("a.pdf", "is broken: repair it")))  # noqa: S301
 
     assert (str(error), error.reason) == ("a.pdf: is broken: repair it", "is broken: repair it")
 
@@ -136,14 +136,14 @@ def test_a_page_is_read_in_the_encoding_that_it_declares() -> None:
 
 
 def test_what_postgres_refuses_is_gone_from_the_text() -> None:
-    document = load_bytes("<p>nul &#0; and \x00 and \x08 marks</p>".encode(), "nul.html")
+    document = load_bytes(b"<p>nul &#0; and \x00 and \x08 marks</p>", "nul.html")
 
     assert "\0" not in document.text
     assert document.text.encode()
 
 
-def test_a_page_nested_a_hundred_thousand_deep_is_read() -> None:
-    data = b"<div>" * 100_000 + b"deep"
+def test_a_page_nested_deeper_than_recursion_goes_is_read() -> None:
+    data = b"<div>" * 5_000 + b"deep"
 
     document = load_bytes(data, "deep.html")
 
@@ -154,7 +154,7 @@ def test_the_same_bytes_give_the_same_hash_under_any_name() -> None:
     one, other = (load_bytes(b"same words", name) for name in ("a.txt", "b.txt"))
 
     assert one.sha256 == other.sha256
-    assert isinstance(pickle.loads(pickle.dumps(one)), Document)
+    assert isinstance(pickle.loads(pickle.dumps(one)), Document)  # noqa: S301
 
 
 def test_a_folder_yields_its_files_sorted_without_the_hidden_ones(folder: Path) -> None:

@@ -108,6 +108,16 @@ def test_a_line_of_markdown_shows_the_words_as_they_are(words: str) -> None:
     assert {token.type for token in shown} == {"text"}
 
 
+@pytest.mark.parametrize("words", [*HOSTILE, "C #", "x ##"])
+def test_a_heading_shows_the_words_as_they_are(words: str) -> None:
+    source = f"# Job results: {markdown_line(words)}"
+
+    _, inline, _ = MarkdownIt("commonmark").parse(source)
+
+    shown = "".join(token.content for token in inline.children or [])
+    assert shown == f"Job results: {line(words)}"
+
+
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
 def test_no_words_of_a_user_add_anything_to_the_markdown(words: str) -> None:

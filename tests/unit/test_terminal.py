@@ -221,3 +221,13 @@ def test_a_tree_with_as_many_jobs_as_rows_is_shown_whole() -> None:
 
     assert len(lines) == 11
     assert not any("more" in line for line in lines)
+
+
+def test_the_picture_fits_the_height_of_the_terminal() -> None:
+    out = io.StringIO()
+    tree = family(100, started(*(f"r.{number}" for number in range(100))))
+
+    with TerminalTree(Console(file=out, force_terminal=True, width=80, height=8)) as view:
+        view.update(tree)
+
+    assert "and 95 more" in out.getvalue()

@@ -206,6 +206,16 @@ def test_a_step_of_a_grandchild_moves_every_ancestor() -> None:
     assert tree.root.progress_percentage == 20
 
 
+def test_a_column_moves_the_mean_by_the_weight_of_its_jobs() -> None:
+    heavy = JobSpec(title="heavy", weight=3)
+    born = [submitted("r", spec=PLAN), submitted("r.0", "r.1", spec=heavy), submitted("r.2")]
+    tree = fold([*born, started("r.0", "r.1", "r.2")])
+
+    tree.apply(progressed("r.0", "r.1", percent=70))
+
+    assert tree.root.progress_percentage == 60
+
+
 def test_a_plan_counts_the_children_that_it_still_expects() -> None:
     plan = JobSpec(title="plan", expected=4)
     tree = fold([submitted("r", spec=plan), submitted("r.0"), started("r.0"), completed("r.0")])
@@ -323,7 +333,8 @@ def test_a_column_does_the_same_as_its_events_one_by_one() -> None:
 IDS = ("r", "r.0", "r.1", "r.0.0", "r.0.1", "r.1.0", "unknown")
 WEIGHTED = [JobSpec(title=f"weight {weight}", weight=weight) for weight in (0.1, 1.0, 7.5)]
 COLUMN = st.lists(st.sampled_from(IDS), min_size=1, max_size=4).map(tuple)
-NUMBERS = st.lists(st.integers(0, 3), min_size=4, max_size=4).map(tuple)
+ATTEMPT = st.sampled_from([1, 1, 1, 1, 2, 0, 3])
+NUMBERS = st.lists(ATTEMPT, min_size=4, max_size=4).map(tuple)
 TIMES = st.lists(st.floats(0, 100), min_size=4, max_size=4).map(tuple)
 MOMENT = st.floats(0, 100)
 ERRORS = st.just((BROKEN, LOST, BROKEN, LOST))
@@ -354,7 +365,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Waiting, ids=COLUMN, attempts=NUMBERS, at=MOMENT),
     st.builds(Continued, ids=COLUMN, attempts=NUMBERS, at=MOMENT),
     st.builds(Completed, ids=COLUMN, attempts=NUMBERS, at=TIMES, results=RESULTS),
-    st.builds(lambda ids, n: attempt_failed(*ids, attempt=n), COLUMN, st.integers(0, 3)),
+    st.builds(lambda ids, n: attempt_failed(*ids, attempt=n), COLUMN, ATTEMPT),
     st.builds(Requeued, ids=COLUMN, at=MOMENT, retry_at=TIMES),
     st.builds(Failed, ids=COLUMN, at=TIMES, errors=ERRORS),
     st.builds(Cancelled, ids=COLUMN, at=TIMES, errors=ERRORS),
@@ -362,21 +373,32 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         Spent,
         id=st.sampled_from(IDS),
-        attempt=st.integers(0, 3),
+        attempt=ATTEMPT,
         usage=st.builds(Usage, st.integers(0, 9), st.integers(0, 9), st.just(Decimal("0.01"))),
     ),
     st.builds(
         lambda job_id, n, at: Logged(id=job_id, attempt=n, lines=(LogLine(at, "info", "x"),)),
         st.sampled_from(IDS),
-        st.integers(0, 3),
+        ATTEMPT,
         MOMENT,
     ),
 )
-LOGS = st.tuples(
-    # Most begin with all submissions: what comes before them would be ignored.
-    st.sampled_from([[], SUBMISSIONS, SUBMISSIONS, SUBMISSIONS]),
-    st.lists(EVENTS, max_size=40),
-).map(lambda parts: [*parts[0], *parts[1]])
+
+
+def beginnings(specs: list[JobSpec]) -> list[Event]:
+    """All jobs of `IDS` run: what came before that would mostly be ignored."""
+    pairs = zip(SUBMISSIONS, specs, strict=True)
+    born: list[Event] = [event.model_copy(update={"spec": spec}) for event, spec in pairs]
+    return [*born, started(*IDS)]
+
+
+SPECS = st.lists(st.sampled_from(WEIGHTED), min_size=4, max_size=4)
+BEGINNINGS: st.SearchStrategy[list[Event]] = st.one_of(
+    st.just([]), st.just(list(SUBMISSIONS)), SPECS.map(beginnings)
+)
+LOGS = st.tuples(BEGINNINGS, st.lists(EVENTS, max_size=40)).map(
+    lambda parts: [*parts[0], *parts[1]]
+)
 
 
 @given(LOGS)

@@ -1,11 +1,10 @@
 """What the seeds' tree got wrong, each bug a test (DESIGN 2)."""
 
 from datetime import UTC, datetime, timedelta
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
 import pytest
 
-from parrot_async.events import Event
 from parrot_async.models import JobSpec, JobStatus
 from parrot_async.progress import (
     JobStatusReport,
@@ -30,6 +29,9 @@ from tests.unit.stories import (
     submitted,
     waiting,
 )
+
+if TYPE_CHECKING:
+    from parrot_async.events import Event
 
 
 def at(seconds: float) -> datetime:
