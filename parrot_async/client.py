@@ -24,8 +24,8 @@ from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredErr
 from parrot_async.events import Event
 from parrot_async.handle import JobHandle, JobHandles
 from parrot_async.jobs import Plan
-from parrot_async.models import JobId, JobStatus, Queue, root_of
 from parrot_async.mirror import Mirror
+from parrot_async.models import JobId, JobStatus, Queue, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.store import RootRow
 from parrot_async.submission import groups_of_calls, groups_of_plan, map_root, new_id
@@ -268,9 +268,7 @@ class JobClient:
         if not self._mirror.knows(job_id):
             self._mirror.expect(root_id)
             self._line.watch(root_id)
-            found = await self._line.call(
-                "parrot_attach", client=self._line.client, job_id=job_id
-            )
+            found = await self._line.call("parrot_attach", client=self._line.client, job_id=job_id)
             if not found or not await self._mirror.appears(job_id):
                 raise JobNotFoundError(f"no job {job_id} is known at {self.address}")
         return JobHandle(self, job_id)

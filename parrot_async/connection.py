@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from distributed.comm import Comm, CommClosedError, connect
+from distributed.comm.core import Comm, CommClosedError, connect
 from distributed.core import rpc
 from distributed.protocol.pickle import dumps
 from distributed.security import Security

@@ -113,4 +113,6 @@ class StoreLockedError(StoreError):
 
 def error_name(kind: type) -> str:
     """`module.qualname` of an error type; builtins go by their bare name."""
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"

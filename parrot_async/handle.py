@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeVar, cast, overload
 
-from parrot_async import report
+from parrot_async import progress, report
 from parrot_async.events import Event
 from parrot_async.models import TERMINAL, ErrorInfo, JobId, JobNode, JobStatus, Usage, root_of
 from parrot_async.outcome import Outcome
@@ -70,18 +70,19 @@ class JobHandle(Generic[R_co]):
         outcome = await self._client.outcome(self.id)
         node = self.node
         if node.spec.function_id is None and outcome.error is None:
-            children = [JobHandle[Any](self._client, child) for child in node.children]
-            results = [await child._result_or_error() for child in children]
-            return results  # type: ignore[return-value]
+            return await self._results_of_children()  # type: ignore[return-value]
         if outcome.url is not None:
-            return await asyncio.to_thread(outcome.value)  # type: ignore[no-any-return]
-        return outcome.value()  # type: ignore[no-any-return]
+            return cast(R_co, await asyncio.to_thread(outcome.value))  # noqa: TC006
+        return cast(R_co, outcome.value())  # noqa: TC006
 
-    async def _result_or_error(self) -> Any:
-        try:
-            return await self.result()
-        except Exception as exc:
-            return exc
+    async def _results_of_children(self) -> list[Any]:
+        results: list[Any] = []
+        for child in self.children:
+            try:
+                results.append(await child.result())
+            except Exception as exc:  # noqa: BLE001 - the plan completed all the same
+                results.append(exc)
+        return results
 
     async def wait(self) -> JobStatus:
         """Wait for the end, however it is; returns the terminal state."""
@@ -116,8 +117,8 @@ class JobHandle(Generic[R_co]):
     @property
     def eta(self) -> timedelta | None:
         """Expected time until the end; None where nothing is known of it."""
-        remaining = self.tree.report(self.id).estimated_remaining
-        return remaining
+        seconds = progress.remaining(self.node)
+        return None if seconds is None else timedelta(seconds=seconds)
 
     @property
     def usage(self) -> Usage:

@@ -49,7 +49,7 @@ class Job(Generic[P, C_co]):
     def __init__(self, fn: Callable[P, C_co], options: Options) -> None:
         """Wrap `fn`; OptionsError where an option makes no sense."""
         self.fn = fn
-        self._options = options
+        self.given = options
         update_wrapper(self, fn)
         spec_of(self)
 
@@ -59,7 +59,7 @@ class Job(Generic[P, C_co]):
 
     def options(self, **options: Unpack[Options]) -> "Job[P, C_co]":
         """Return the same function with these options changed."""
-        return Job(self.fn, {**self._options, **options})
+        return Job(self.fn, {**self.given, **options})
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Step":
         """Return the call as a step of a `Plan`, to be run when the plan is submitted."""
@@ -69,11 +69,11 @@ class Job(Generic[P, C_co]):
         """Bind to an object, as a method does."""
         if instance is None:
             return self
-        return Job(MethodType(self.fn, instance), self._options)
+        return Job(MethodType(self.fn, instance), self.given)
 
     def __repr__(self) -> str:
         """Show the function's name and the options that were given."""
-        given = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
+        given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
         return f"<job {name_of(self.fn)}({given})>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -81,7 +81,7 @@ class Job(Generic[P, C_co]):
         module, qualname = self.fn.__module__, getattr(self.fn, "__qualname__", "")
         if module != "__main__" and _find(module, qualname) is self:
             return _find, (module, qualname)
-        return Job.__new__, (Job,), {"fn": self.fn, "_options": self._options}
+        return Job.__new__, (Job,), {"fn": self.fn, "given": self.given}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the function after the object exists, since it may refer to itself."""
@@ -167,15 +167,13 @@ def name_of(fn: Callable[..., Any]) -> str:
 
 def is_async(fn: Callable[..., Any]) -> bool:
     """True for a function, method or callable object that returns a coroutine."""
-    target = getattr(fn, "fn", fn) if isinstance(fn, Job) else fn
-    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(
-        getattr(target, "__call__", None)
-    )
+    target = fn.fn if isinstance(fn, Job) else fn
+    return any(map(inspect.iscoroutinefunction, (target, type(target).__call__)))
 
 
 def spec_of(fn: Callable[..., Any]) -> JobSpec:
     """What a job's options say, without what the queue and the pickled function add."""
-    options: Options = fn._options if isinstance(fn, Job) else {}
+    options: Options = fn.given if isinstance(fn, Job) else {}
     name = name_of(fn)
     pool, slots = _resources(options, fn)
     return JobSpec(
@@ -204,7 +202,7 @@ def depends_on(fn: Callable[..., Any]) -> tuple[JobId, ...]:
     """Ids of the jobs named by the option `depends_on`, given as handles, steps or ids."""
     if not isinstance(fn, Job):
         return ()
-    return tuple(_id_of(needed) for needed in fn._options.get("depends_on", ()))
+    return tuple(_id_of(needed) for needed in fn.given.get("depends_on", ()))
 
 
 def _id_of(needed: Any) -> JobId:
@@ -215,8 +213,10 @@ def _id_of(needed: Any) -> JobId:
 
 
 def _resources(options: Options, fn: Callable[..., Any]) -> tuple[str, int]:
-    named = {label: options[label] for label in ("cpu", "gpu", "io") if label in options}  # type: ignore[literal-required]
-    wanted = {**{k.lower(): v for k, v in options.get("resources", {}).items()}, **named}
+    wanted: dict[str, int] = {k.lower(): v for k, v in options.get("resources", {}).items()}
+    for label in ("cpu", "gpu", "io"):
+        if label in options:
+            wanted[label] = options[label]
     if len(wanted) > 1:
         raise OptionsError(f"{name_of(fn)} asks for {sorted(wanted)}: a job runs in one pool")
     for pool, slots in wanted.items():

@@ -145,8 +145,9 @@ class Mirror:
             waiters = [waiter for some in self._waiting.values() for waiter in some]
             streams = [stream for some in self._streams.values() for stream in some]
             self._waiting.clear()
-        for who in (*waiters, *streams):
-            who.lose(error)
+        losers: list[Waiter | _Stream] = [*waiters, *streams]
+        for loser in losers:
+            loser.lose(error)
 
     # On any thread.
 
@@ -240,7 +241,8 @@ class Mirror:
         stream = _Stream()
         self._streams[root_id].add(stream)
         try:
-            for last, event in await past():
+            for seq, event in await past():
+                last = seq
                 yield event
                 if isinstance(event, Terminal) and job_id in event.ids:
                     return

@@ -75,7 +75,7 @@ def _loaded(data: bytes) -> Exception | None:
     """Return the exception itself, or None where it cannot be made again, or would end us."""
     try:
         found = load_value(data)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever its class's own code does
         return None
     return found if isinstance(found, Exception) else None
 
@@ -98,5 +98,5 @@ def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
 def _text(exc: BaseException) -> str:
     try:
         return (str(exc) or type(exc).__qualname__)[:2000]
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever its class's own code does
         return f"<{type(exc).__qualname__}, whose text cannot be made>"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypedDict
 
 from parrot_async.jobs import Plan, Step, depends_on, spec_of
-from parrot_async.models import JobId, JobSpec, JobType
+from parrot_async.models import FailurePolicy, JobId, JobSpec, JobType
 from parrot_async.values import Call, dump_call, dump_function, summary
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -107,7 +107,7 @@ def map_root(fn: Callable[..., Any], count: int, root_id: JobId) -> Group:
         function=of.function,
         job_type=JobType.ROOT_JOB,
         queue=of.queue,
-        on_failure="collect",
+        on_failure=FailurePolicy.COLLECT,
         expected=count,
     )
     return group(spec, ids=[root_id])

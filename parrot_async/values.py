@@ -79,7 +79,7 @@ def dump_value(value: Any) -> bytes:
         data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
         if b"__main__" not in data:
             return data
-    except Exception:  # noqa: S110 - cloudpickle takes more, and tells what it cannot
+    except Exception:  # noqa: BLE001, S110 - cloudpickle takes more, and tells what it cannot
         pass
     try:
         return bytes(cloudpickle.dumps(value))
@@ -132,7 +132,7 @@ def preview(value: Any) -> str:
     """Return a short text for people; never raises, whatever the value's repr does."""
     try:
         return _REPR.repr(value)[:200]
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - whatever its class's own code does
         return f"<{type(value).__qualname__}, whose repr raised {type(exc).__qualname__}>"
 
 

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
 
-from distributed.comm import Comm, CommClosedError
+from distributed.comm.core import Comm, CommClosedError
 
 from parrot_async.events import Record
 from parrot_async.models import JobId
@@ -122,8 +122,9 @@ class Watch:
     def unsubscribe(self, client: str, root_ids: Iterable[JobId]) -> None:
         """Send nothing more of these trees."""
         watcher = self._clients.get(client)
-        for root_id in root_ids if watcher is not None else ():
-            self._by_root[root_id].discard(watcher)  # type: ignore[arg-type]
+        if watcher is not None:
+            for root_id in root_ids:
+                self._by_root[root_id].discard(watcher)
 
     def publish(self, root_id: JobId, seq: int, record: Record) -> None:
         """Queue a durable record for all who watch its tree."""
