@@ -6,6 +6,7 @@ import reprlib
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
         raise SerializationError(
             f"{name} cannot be pickled: {exc}. Pass what it needs as arguments, or open it inside."
         ) from exc
-    data = pickle.dumps((_import_paths(), code))
+    data = pickle.dumps((_import_paths(tuple(sys.path)), code))
     return sha256(data).hexdigest(), data
 
 
@@ -118,12 +119,13 @@ def load_function(data: bytes) -> Callable[..., Any]:
     return fn
 
 
-def _import_paths() -> tuple[str, ...]:
+@lru_cache(maxsize=4)
+def _import_paths(search_path: tuple[str, ...]) -> tuple[str, ...]:
     """Folders that this process imports from, beyond its environment's own."""
     known = tuple({sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")})
     return tuple(
         str(Path(path).resolve())
-        for path in sys.path
+        for path in search_path
         if not path.startswith(known) and not path.endswith(".zip")
     )
 

@@ -12,6 +12,8 @@ from parrot_async.models import ErrorInfo, JobId, JobResult, LogLine, Usage
 
 INTERVAL = 0.01
 """Seconds between two sendings while there is much to say; the first one goes at once."""
+SHORT = 0.003
+"""Seconds that the news of a start waits for company."""
 PROGRESS_INTERVAL = 0.1
 """Seconds between two sendings of progress alone."""
 
@@ -47,10 +49,17 @@ class Outbox:
             self._scheduled = at
             self._wake(at - time.monotonic())
 
+    def _due_soon(self) -> None:
+        """Give what follows at once, such as the end of a quick job, the time to go along."""
+        at = max(time.monotonic() + SHORT, self._last + INTERVAL)
+        if at < self._scheduled - 0.001:
+            self._scheduled = at
+            self._wake(at - time.monotonic())
+
     def started(self, execution: Attempted) -> None:
         """An attempt began."""
         self._started.append((execution, time.time()))
-        self._due(INTERVAL)
+        self._due_soon()
 
     def progressed(self, execution: Attempted) -> None:
         """There is new progress to read in the job's context."""

@@ -13,7 +13,7 @@ from distributed.worker_state_machine import SecedeEvent
 from parrot_async.children import Child, Children, JobStopped
 from parrot_async.context import JobContext
 from parrot_async.models import ErrorInfo, JobId, LogLine, parent_of
-from parrot_async.outcome import Outcome
+from parrot_async.outcome import Outcome, error_info
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
@@ -22,9 +22,18 @@ from parrot_async.submission import groups_of_calls
 from parrot_async.values import Call, dump_function, load_function
 from parrot_async.wire import CONTROL, EVENTS, HELLO, RETURNED, RUNNER, Batch, pack
 
-DEFAULT_LABEL = "cpu"
+SEND_INTERVAL = 0.0005
+"""Seconds between two messages to the scheduler, where Dask's own is 2 ms."""
+DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
 FORCE_AGAIN = 1.0
+"""Seconds between two attempts to stop code by an exception."""
+STOPS_KEPT = 1000
+"""Words to stop that may come before the batch that they are about."""
+MOST_BLOCKING = 512
+"""Threads for what async jobs do with `asyncio.to_thread`."""
+
+BLOCKED = ErrorInfo("lost", "another job blocked the event loop that it ran on")
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +70,7 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         self._batches: dict[Execution, _Countdown] = {}
         self._ends: dict[JobId, Future[Outcome]] = {}
         self._early: dict[JobId, Outcome] = {}
+        self._stops: dict[tuple[JobId, int], ErrorInfo] = {}
         self.outbox = Outbox(self._wake, worker.address)
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
@@ -68,12 +78,13 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         self._seated: set[asyncio.Task[None]] = set()
         self._output = Output(self._keep)
         self._output.install()
+        worker.batched_stream.interval = SEND_INTERVAL
         worker.stream_handlers[CONTROL] = self._on_control
         labels = dict(worker.state.total_resources)
         worker.batched_stream.send(
             {
                 "op": HELLO,
-                "labels": list(labels) or [DEFAULT_LABEL],
+                "labels": list(labels) or DEFAULT_LABELS,
                 "slots": worker.state.nthreads,
             }
         )
@@ -92,28 +103,46 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
 
     async def run(self, batch: Batch) -> None:
         """Queue a batch's attempts for slots, and return when all of them have ended."""
-        await asyncio.gather(*(self._fetch(name) for name in set(batch.functions)))
         columns = zip(*batch[:-1], strict=True)
         executions = [Execution(self, *column, batch.values) for column in columns]
         countdown = _Countdown(len(executions), self._loop)
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
+            if self._stops and (reason := self._stops.pop((execution.id, execution.attempt), None)):
+                execution.stop(reason)
+        missing = await self._fetch_all(set(batch.functions))
+        for execution in executions:
+            if execution.function_id in missing and not execution.over:
+                execution.fail(missing[execution.function_id])
         self.slots.add(executions)
         await countdown.zero
         # What was said of these jobs must reach the service before Dask says that the task is done.
         self._flush()
 
-    async def _fetch(self, function_id: str) -> None:
-        if function_id in self._functions:
-            return
-        if function_id not in self._fetching:
-            self._fetching[function_id] = asyncio.create_task(self._ask_for(function_id))
-        await self._fetching[function_id]
+    async def _fetch_all(self, wanted: set[str]) -> dict[str, ErrorInfo]:
+        """Have the functions here; returns why some are not to be had."""
+        missing: dict[str, ErrorInfo] = {}
+        for function_id in wanted - self._functions.keys():
+            task = self._fetching.get(function_id)
+            if task is None:
+                task = self._fetching[function_id] = asyncio.create_task(self._ask_for(function_id))
+            try:
+                await task
+            except Exception as exc:
+                missing[function_id] = error_info(exc)
+        return missing
 
     async def _ask_for(self, function_id: str) -> None:
-        data = await self.worker.scheduler.parrot_function(function_id=function_id)
-        self._functions[function_id] = bytes(data)
+        try:
+            data = await self.worker.scheduler.parrot_function(function_id=function_id)
+            self._functions[function_id] = bytes(data)
+        finally:
+            del self._fetching[function_id]
+
+    def is_loaded(self, function_id: str) -> bool:
+        """Whether the function is there without an import."""
+        return not isinstance(self._functions[function_id], bytes)
 
     def function(self, function_id: str) -> Callable[..., Any]:
         """Return the function; the first call imports what it needs."""
@@ -126,7 +155,10 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         """Start executions that have got a slot each, from any thread."""
         coroutines = [execution for execution in executions if execution.coroutine]
         if coroutines:
-            self._jobs_loop.call_soon_threadsafe(self._seat_all, coroutines)
+            loop = self._jobs_loop
+            for execution in coroutines:
+                execution.seat = loop
+            loop.call_soon_threadsafe(self._seat_all, coroutines)
         for execution in executions:
             if not execution.coroutine:
                 self._threads.submit(self._lane, execution)
@@ -137,13 +169,14 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
             if execution.coroutine:
                 self._start([execution])
                 return
-            if not execution.run_in_thread() or not execution.keeps_place():
+            if not execution.run_in_thread() or not execution.parts_with_place():
                 return
             execution = self.slots.next()
 
     def seats(self, coroutine: Coroutine[Any, Any, Any], execution: Execution) -> None:
         """Go on with what turned out to be a coroutine, on the jobs' loop."""
-        self._jobs_loop.call_soon_threadsafe(self._seat, execution, coroutine)
+        execution.seat = self._jobs_loop
+        execution.seat.call_soon_threadsafe(self._seat, execution, coroutine)
 
     def _seat_all(self, executions: list[Execution]) -> None:
         for execution in executions:
@@ -152,13 +185,13 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
     def _seat(
         self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None
     ) -> None:
-        task = self._jobs_loop.create_task(self._sit(execution, started))
+        task = asyncio.get_running_loop().create_task(self._sit(execution, started))
         self._seated.add(task)
         task.add_done_callback(self._seated.discard)
 
     async def _sit(self, execution: Execution, started: Coroutine[Any, Any, Any] | None) -> None:
         await execution.run(started)
-        if execution.keeps_place():
+        if execution.parts_with_place():
             self.slots.leave()
 
     def ended(self, execution: Execution) -> None:
@@ -166,6 +199,9 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         self._output.close_job(execution.context)
         for child in execution.children:
             self._ends.pop(child.id, None)
+        for child_id in list(self._early):
+            if parent_of(child_id) == execution.id:
+                self._early.pop(child_id, None)
         self._executions.pop((execution.id, execution.attempt), None)
         self._batches.pop(execution).down()
 
@@ -211,7 +247,11 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
 
     def _stop(self, job_id: JobId, attempt: int, reason: ErrorInfo) -> None:
         execution = self._executions.get((job_id, attempt))
-        if execution is not None and not execution.stop(reason):
+        if execution is None:  # it has just ended, or its batch is still to come
+            self._stops[job_id, attempt] = reason
+            while len(self._stops) > STOPS_KEPT:
+                del self._stops[next(iter(self._stops))]
+        elif not execution.stop(reason):
             self._loop.call_later(execution.grace, self._force, execution)
 
     def _force(self, execution: Execution) -> None:
@@ -222,11 +262,20 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
     def _abandon(self, job_id: JobId, attempt: int) -> None:
         """Give the slot of code that cannot be stopped to others; its thread ends when it may."""
         execution = self._executions.get((job_id, attempt))
-        if execution is not None:
-            held = execution.abandon()
-            self.ended(execution)
-            if held:
-                self.slots.leave()
+        if execution is None:
+            return
+        if execution.hogs_loop():
+            self._leave_loop(execution)
+        execution.abandon()
+
+    def _leave_loop(self, hog: Execution) -> None:
+        """Go on with a new jobs' loop; what the old one can run no more is lost, and runs again."""
+        old, (self._jobs_loop, self._jobs_thread) = self._jobs_loop, _loop_in_thread()
+        stuck = [e for e in list(self._executions.values()) if e.seat is old and e is not hog]
+        for execution in stuck:
+            self.outbox.failed(execution, BLOCKED, None)
+            execution.abandon()
+        old.call_soon_threadsafe(_end_loop, old)
 
     def _give_back(self, wanted: set[tuple[JobId, int]]) -> None:
         """Return what has not started, so that an idle worker can have it."""
@@ -271,7 +320,8 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
     def _child_ended(self, outcome: Outcome) -> None:
         future = self._ends.get(outcome.job_id)
         if future is None:
-            if any(parent_of(outcome.job_id) == running for running, _ in self._executions):
+            parent = parent_of(outcome.job_id)
+            if any(parent == running for running, _ in list(self._executions)):
                 self._early[outcome.job_id] = outcome
         elif not future.done():
             future.set_result(outcome)
@@ -317,8 +367,18 @@ def _then(future: "Future[Any]", make: Callable[[Any], Any]) -> "Future[Any]":
     return after
 
 
+def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Let everything on a loop clean up, and stop it."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    ended = asyncio.gather(*tasks, return_exceptions=True)
+    ended.add_done_callback(lambda _: loop.stop())
+
+
 def _loop_in_thread() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
     loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(MOST_BLOCKING, thread_name_prefix="parrot-aside"))
     thread = threading.Thread(target=_run_loop, args=[loop], name="parrot-jobs", daemon=True)
     thread.start()
     return loop, thread

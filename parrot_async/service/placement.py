@@ -20,8 +20,10 @@ from parrot_async.wire import CONTROL, Batch
 OWNER = "parrot-service"
 """The name under which the service wants its keys, as a Dask client would."""
 PREFIX = "parrot-batch"
-SEND_INTERVAL = 0.001
+SEND_INTERVAL = 0.0005
 """Seconds between two messages to a worker; Dask's own 5 ms would be most of a small job's time."""
+RELEASE_AFTER = 0.005
+"""Seconds until tasks that are over are forgotten, many at a time."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ class Placement:
     def __init__(self, scheduler: Scheduler) -> None:
         """Take the scheduler that the service lives beside."""
         self._scheduler = scheduler
+        self._loop = asyncio.get_running_loop()
+        self._leaving: list[str] = []
         self._count = 0
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -63,7 +67,13 @@ class Placement:
         return key
 
     def release(self, keys: Sequence[str]) -> None:
-        """Forget tasks; Dask tells their workers."""
+        """Forget tasks; Dask tells their workers. Not at once: who waits for an end goes first."""
+        if not self._leaving:
+            self._loop.call_later(RELEASE_AFTER, self._release_now)
+        self._leaving.extend(keys)
+
+    def _release_now(self) -> None:
+        keys, self._leaving = self._leaving, []
         known = [key for key in keys if key in self._scheduler.tasks]
         if known and OWNER in self._scheduler.clients:
             self._scheduler.client_releases_keys(keys=known, client=OWNER)
@@ -82,6 +92,7 @@ class Placement:
         """Kill a worker's process; its nanny starts another."""
         state = self._scheduler.workers.get(worker)
         if state is not None and state.nanny is not None:
+            self._release_now()
             task = asyncio.create_task(self._kill(state.nanny))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

@@ -52,7 +52,10 @@ class Recorder:
         """Have entries written with the next group."""
         self._waiting.extend(entries)
         if not self._busy:
-            self._next()
+            # What else happens in this turn of the loop goes along.
+            self._busy = True
+            self._idle.clear()
+            self._loop.call_soon(self._next)
 
     async def accept(self, entries: Sequence[Entry]) -> None:
         """Have a submission written; returns when it is durable, raises StoreError if it is not."""
@@ -82,8 +85,27 @@ class Recorder:
         self._thread.submit(self._write, group)
 
     def _write(self, group: list[Entry]) -> None:
-        written, refused, error = self._commit_what_can_be(group)
-        self._loop.call_soon_threadsafe(self._done, written, refused, error)
+        try:
+            outcome = self._commit_what_can_be(group)
+        except Exception:
+            logger.exception("an event cannot be written; each is tried by itself")
+            outcome = self._commit_one_by_one(group)
+        self._loop.call_soon_threadsafe(self._done, *outcome)
+
+    def _commit_one_by_one(
+        self, group: list[Entry]
+    ) -> tuple[list[Entry], list[Entry], Exception | None]:
+        """Find what can never be written, such as text that is no Unicode, and refuse that alone."""
+        written, refused, error = [], [], None
+        for entry in group:
+            try:
+                self._commit([entry])
+                written.append(entry)
+            except Exception as exc:
+                logger.exception("refused an event of job %s", entry.root_id)
+                refused.append(entry)
+                error = exc
+        return written, refused, error
 
     def _commit_what_can_be(
         self, group: list[Entry]
@@ -106,7 +128,9 @@ class Recorder:
         return kept, refused, error
 
     def _commit(self, group: list[Entry]) -> None:
-        commit = Commit()
+        # What was promised to a client outlives a loss of power; the rest, which can be done
+        # again, outlives the death of every process, and does not wait for the disk.
+        commit = Commit(sync=any(entry.accepted is not None for entry in group))
         for entry in group:
             commit.events.append((entry.root_id, entry.record.body))
             rows = entry.rows
@@ -119,7 +143,7 @@ class Recorder:
             entry.seq = seq
 
     def _done(
-        self, written: list[Entry], refused: list[Entry], error: StoreError | None
+        self, written: list[Entry], refused: list[Entry], error: Exception | None
     ) -> None:
         for entry in refused:
             if entry.accepted is not None and not entry.accepted.done() and error is not None:

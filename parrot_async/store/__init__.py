@@ -73,6 +73,9 @@ class Commit:
     """Rows that are new or have changed."""
     keys: list[tuple[str, JobId]] = field(default_factory=list)
     """Job key and the latest job that has it."""
+    sync: bool = True
+    """Whether it must outlive a loss of power, which takes a wait for the disk. Without, it
+    outlives the death of every process, and is on disk with the next commit that waits."""
 
 
 class JobStore(Protocol):

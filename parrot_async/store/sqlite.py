@@ -34,6 +34,7 @@ class SQLiteStore:
 
     def commit(self, batch: Commit) -> range:
         """Write all of `batch`, durable on return; the sequence numbers of its events."""
+        self._writer.wait_for_disk(batch.sync)
         with self._writer.transaction() as connection:
             last = 0
             if batch.events:

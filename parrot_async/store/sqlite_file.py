@@ -81,6 +81,7 @@ class SQLiteFile:
         """Open the file, or make it; wait at most `patience` seconds for another process."""
         self._path = path
         self._lock = threading.Lock()
+        self._waits_for_disk = True
         with self._explained():
             _make(path)
             self._connection = sqlite3.connect(
@@ -98,6 +99,14 @@ class SQLiteFile:
         except BaseException:
             self._connection.close()
             raise
+
+    def wait_for_disk(self, wait: bool) -> None:
+        """Say whether the transactions to come wait until the disk has them."""
+        if wait != self._waits_for_disk:
+            with self._lock, self._explained():
+                level = "FULL" if wait else "NORMAL"
+                self._connection.execute(f"PRAGMA synchronous = {level}")
+            self._waits_for_disk = wait
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
