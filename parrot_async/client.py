@@ -12,7 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import Any, Literal, ParamSpec, Protocol, Self, TypeVar, overload
 
 from distributed.security import Security
 
@@ -21,7 +21,7 @@ from parrot_async import events
 from parrot_async.cluster import Pools
 from parrot_async.connection import Connection
 from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
-from parrot_async.events import Event
+from parrot_async.events import Event, Record
 from parrot_async.handle import JobHandle, JobHandles
 from parrot_async.jobs import Plan
 from parrot_async.mirror import Mirror
@@ -159,10 +159,9 @@ class JobClient:
             functions = {function_id: data}
             groups = groups_of_calls(fn, [(args, kwargs)], function_id)
             groups[0]["ids"] = [root_id]
+        handle = JobHandle[Any](self, root_id)
         accepted = await self._send(root_id, groups, functions)
-        if accepted != root_id:
-            return await self.attach(accepted)
-        return JobHandle(self, accepted)
+        return handle if accepted == root_id else await self.attach(accepted)
 
     @overload
     async def run(
@@ -184,6 +183,7 @@ class JobClient:
         """Start a job for each item, as the builtin `map` pairs them, below one plan."""
         calls: list[Call] = [(args, {}) for args in zip(*iterables, strict=False)]
         root_id = new_id()
+        handles = JobHandles[Any](self, root_id, len(calls))
         function_id, data = dump_function(fn)
         under_way: deque[asyncio.Task[JobId]] = deque()
         top = map_root(fn, len(calls), root_id)
@@ -208,26 +208,36 @@ class JobClient:
                 task.cancel()
             self._line.post("parrot_cancel", ids=[root_id])
             raise
-        return JobHandles(self, root_id, len(calls))
+        return handles
 
     async def _send(
         self, root_id: JobId, groups: Sequence[Any], functions: dict[str, bytes]
     ) -> JobId:
-        self._mirror.expect(root_id)
         self._line.watch(root_id)
-        ids = await self._line.call(
+        accepted, first = await self._line.call(
             "parrot_submit",
             groups=[dict(group) for group in groups],
             functions=functions,
             client=self._line.client,
         )
-        return str(ids[0])
+        if accepted == root_id and first:
+            # The line's own news of it may be on its way, and the handle is used at once.
+            self._mirror.take_in([(root_id, 0, Record(bytes(first)))])
+        return str(accepted)
 
     # Waiting for many.
 
+    @overload
+    async def gather(
+        self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: Literal[True]
+    ) -> list[R | Exception]: ...
+    @overload
     async def gather(
         self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: bool = False
-    ) -> list[R]:
+    ) -> list[R]: ...
+    async def gather(
+        self, *handles: JobHandle[Any] | Iterable[JobHandle[Any]], return_exceptions: bool = False
+    ) -> list[Any]:
         """Return all results in order; the first error to come, unless errors are wanted too."""
         flat = [h for some in handles for h in ([some] if isinstance(some, JobHandle) else some)]
         ids = [handle.id for handle in flat]
@@ -235,14 +245,14 @@ class JobClient:
             await self.ended(ids)
         else:
             await self._all_good(ids)
-        results: list[R] = []
+        results: list[Any] = []
         for handle in flat:
             try:
                 results.append(await handle.result())
             except Exception as exc:
                 if not return_exceptions:
                     raise
-                results.append(exc)  # type: ignore[arg-type]
+                results.append(exc)
             if len(results) % PIECE == 0:
                 await asyncio.sleep(0)
         return results
@@ -264,14 +274,12 @@ class JobClient:
 
     async def attach(self, job_id: JobId) -> JobHandle[Any]:
         """Return a handle of any job that the service knows; JobNotFoundError for another."""
-        root_id = root_of(job_id)
+        handle = JobHandle[Any](self, job_id)
         if not self._mirror.knows(job_id):
-            self._mirror.expect(root_id)
-            self._line.watch(root_id)
-            found = await self._line.call("parrot_attach", client=self._line.client, job_id=job_id)
+            found = await self._line.attach(job_id)
             if not found or not await self._mirror.appears(job_id):
                 raise JobNotFoundError(f"no job {job_id} is known at {self.address}")
-        return JobHandle(self, job_id)
+        return handle
 
     async def jobs(
         self,
@@ -296,6 +304,14 @@ class JobClient:
         await self._line.call("parrot_set_queue", queue=queue.model_dump_json().encode())
 
     # What handles need.
+
+    def claim(self, root_id: JobId) -> object:
+        """Return what keeps a live tree here; with the last one that is held, the tree goes."""
+        return self._mirror.claim(root_id, self._let_go)
+
+    def _let_go(self, root_id: JobId) -> None:
+        if self._connection is not None:
+            self._connection.forget(root_id, self._mirror.drop)
 
     def tree(self, root_id: JobId) -> JobTree:
         """Return a live tree that this client submitted or attached to."""

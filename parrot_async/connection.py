@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from distributed.comm.core import Comm, CommClosedError, connect
@@ -14,7 +15,7 @@ from distributed.security import Security
 
 from parrot_async.errors import ClusterError, DisconnectedError
 from parrot_async.events import Record
-from parrot_async.models import JobId
+from parrot_async.models import JobId, root_of
 from parrot_async.service.plugin import JobService
 from parrot_async.submission import new_id
 from parrot_async.wire import SERVICE, VERSION, unpack
@@ -56,6 +57,7 @@ class Connection:
         )
         self._watching: asyncio.Task[None] | None = None
         self._roots: dict[JobId, int] = {}
+        self._in_order = asyncio.Lock()
         self._closed = False
 
     async def open(self) -> dict[str, Any]:
@@ -76,13 +78,20 @@ class Connection:
         return asyncio.run_coroutine_threadsafe(self._call(op, message), self._loop)
 
     def watch(self, root_id: JobId) -> None:
-        """Remember a tree that the service sends us, to ask for it again after a lost line."""
+        """Take in what the service will send us of a tree that we are about to submit."""
         self._roots.setdefault(root_id, 0)
 
-    def forget(self, root_id: JobId) -> None:
-        """Have the service send us nothing more of a tree."""
-        if self._roots.pop(root_id, None) is not None and not self._closed:
-            self.post("parrot_detach", client=self.client, root_ids=[root_id])
+    async def attach(self, job_id: JobId) -> bool:
+        """Have the service send us a tree from its beginning; False where it knows none."""
+        return bool(await self._here(self._attach(job_id)))
+
+    def forget(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
+        """Have the service send us no more of a tree, if that is still unwanted then.
+
+        From any thread, and from a finalizer.
+        """
+        if not self._closed:
+            asyncio.run_coroutine_threadsafe(self._forget(root_id, unwanted), self._loop)
 
     async def close(self) -> None:
         """Hang up; the jobs go on."""
@@ -158,7 +167,7 @@ class Connection:
         """Hand records on, each once, however often a lost line had them sent."""
         records = []
         for root_id, seq, packed in messages:
-            if seq > self._roots.get(root_id, -1):
+            if root_id in self._roots and seq > self._roots[root_id]:
                 self._roots[root_id] = seq
                 records.append((root_id, seq, unpack(packed)))
         if records:
@@ -179,6 +188,18 @@ class Connection:
             "store; `attach(job_id)` finds it when the service is back"
         )
         self._on_lost(lost)
+
+    async def _attach(self, job_id: JobId) -> Any:
+        async with self._in_order:
+            self._roots[root_of(job_id)] = 0
+            return await self._call("parrot_attach", {"client": self.client, "job_id": job_id})
+
+    async def _forget(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
+        async with self._in_order:
+            if unwanted(root_id) and self._roots.pop(root_id, None) is not None:
+                with suppress(DisconnectedError):
+                    message = {"client": self.client, "root_ids": [root_id]}
+                    await self._call("parrot_detach", message)
 
     async def _call(self, op: str, message: dict[str, Any]) -> Any:
         try:

@@ -19,6 +19,9 @@ R_co = TypeVar("R_co", covariant=True)
 class Door(Protocol):
     """What handles need of their client."""
 
+    def claim(self, root_id: JobId) -> object:
+        """Return what keeps a live tree here; with the last one that is held, the tree goes."""
+
     def tree(self, root_id: JobId) -> JobTree:
         """Return the live tree."""
 
@@ -41,11 +44,12 @@ class Door(Protocol):
 class JobHandle(Generic[R_co]):
     """A job of any client, anywhere in its tree; `await` it for its result."""
 
-    __slots__ = ("__weakref__", "_client", "id")
+    __slots__ = ("__weakref__", "_claim", "_client", "id")
 
     def __init__(self, client: Door, job_id: JobId) -> None:
         """Name the job; `JobClient.submit` and `.attach` make handles."""
         self._client = client
+        self._claim = client.claim(root_of(job_id))
         self.id = job_id
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from typing import Protocol
@@ -86,12 +87,20 @@ class _Stream:
         return self._events.popleft()
 
 
+class Claim:
+    """Keeps a tree in the mirror as long as anybody holds it."""
+
+    __slots__ = ("__weakref__",)
+
+
 class Mirror:
     """Trees, values that came with their ends, and who waits for what."""
 
     def __init__(self) -> None:
         """Know nothing yet."""
+        # A finalizer may run anywhere, so that none takes this lock: see `claim`.
         self._lock = threading.Lock()
+        self._claims: weakref.WeakValueDictionary[JobId, Claim] = weakref.WeakValueDictionary()
         self._trees: dict[JobId, JobTree] = {}
         self._blobs: dict[JobId, bytes] = {}
         self._waiting: defaultdict[JobId, list[Waiter]] = defaultdict(list)
@@ -151,10 +160,28 @@ class Mirror:
 
     # On any thread.
 
-    def expect(self, root_id: JobId) -> None:
-        """Keep what comes of this tree."""
+    def claim(self, root_id: JobId, let_go: Callable[[JobId], None]) -> Claim:
+        """Keep what comes of this tree, as long as somebody holds what is returned.
+
+        `let_go` is called with the id when nobody does, on whatever thread that happens.
+        """
         with self._lock:
-            self._trees.setdefault(root_id, JobTree())
+            claim = self._claims.get(root_id)
+            if claim is None:
+                claim = self._claims[root_id] = Claim()
+                weakref.finalize(claim, let_go, root_id).atexit = False
+                self._trees.setdefault(root_id, JobTree())
+            return claim
+
+    def drop(self, root_id: JobId) -> bool:
+        """Forget a tree; False where somebody has claimed it again."""
+        with self._lock:
+            if root_id in self._claims:
+                return False
+            tree = self._trees.pop(root_id, None)
+            for job_id in tree.nodes if tree is not None else ():
+                self._blobs.pop(job_id, None)
+            return True
 
     def knows(self, job_id: JobId) -> bool:
         """Whether the job is in a tree here."""

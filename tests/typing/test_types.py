@@ -44,7 +44,7 @@ async def options_change_nothing_of_it(client: JobClient) -> None:
     assert_type(length.options(priority=5)("a"), int)
     assert_type(await client.run(length.options(queue="slow"), "a"), int)
     await client.run(length, 3)  # type: ignore[call-overload]
-    await client.run(length, "a", stric=True)  # type: ignore[arg-type]
+    await client.run(length, "a", stric=True)  # type: ignore[call-arg, arg-type]
     length.options(colour="red")  # type: ignore[call-arg]
 
 
