@@ -113,6 +113,10 @@ class Child(Pending[T_co]):
         self.id = job_id
         self._cancel = cancel
 
+    def __repr__(self) -> str:
+        """Show the id."""
+        return f"<job {self.id}>"
+
     def cancel(self) -> None:
         """Ask the child, and all below it, to stop."""
         self._cancel(self.id)

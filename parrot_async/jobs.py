@@ -76,6 +76,14 @@ class Job(Generic[P, C_co]):
         given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
         return f"<job {name_of(self.fn)}({given})>"
 
+    @property
+    def __job_body__(self) -> "Job[P, C_co]":
+        """What workers run: the same whatever the options, which travel with the job's spec."""
+        found = _find(self.fn.__module__, getattr(self.fn, "__qualname__", ""))
+        if isinstance(found, Job) and found.fn is self.fn:
+            return found
+        return Job(self.fn, {}) if self.given else self
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel by name where the name leads back here, else by value."""
         module, qualname = self.fn.__module__, getattr(self.fn, "__qualname__", "")

@@ -55,10 +55,14 @@ class Outcome:
     def value(self) -> Any:
         """Return the value, or raise the job's error."""
         if self.error is not None:
-            raise self._exception(self.error)
+            raise self.exception()
         return load_value(results.read(self.url) if self.url else self.data or b"")
 
-    def _exception(self, error: ErrorInfo) -> BaseException:
+    def exception(self) -> BaseException:
+        """Return the job's error; LookupError where it has none."""
+        error = self.error
+        if error is None:
+            raise LookupError(f"job {self.job_id} did not fail")
         if error.kind == "exception" and self.data is not None:
             original = _loaded(self.data)
             if original is not None:

@@ -3,8 +3,11 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any, TypedDict
 
+from parrot_async.errors import OptionsError
 from parrot_async.jobs import Plan, Step, depends_on, spec_of
 from parrot_async.models import FailurePolicy, JobId, JobSpec, JobType
 from parrot_async.values import Call, dump_call, dump_function, summary
@@ -54,6 +57,8 @@ def groups_of_calls(
     """Return groups of calls of one function; calls that need other jobs get one of their own."""
     function_id = function_id or dump_function(fn)[0]
     spec = spec_of(fn).model_copy(update={"function_id": function_id})
+    if spec.key is not None and len(calls) > 1:
+        raise OptionsError(f"the key {spec.key!r} can name one job only, not {len(calls)} of a map")
     always = depends_on(fn)
     groups: list[Group] = []
     shared: Group | None = None
@@ -73,15 +78,46 @@ def groups_of_calls(
 def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, bytes]]:
     """Return the groups of a whole declared tree, parents first, and its functions by id."""
     functions: dict[str, bytes] = {}
-    _name(plan, root_id)
-    return list(_groups(plan, None, 0, functions)), functions
+    named: dict[JobId, Plan | Step] = {}
+    _name(plan, root_id, named)
+    groups = list(_groups(plan, None, 0, functions))
+    _refuse_cycle(named, groups)
+    return groups, functions
 
 
-def _name(node: Plan | Step, job_id: JobId) -> None:
+def _name(node: Plan | Step, job_id: JobId, named: dict[JobId, Plan | Step]) -> None:
     """Name every node before any argument is pickled, since steps may refer to later ones."""
+    if node.id in named:
+        raise OptionsError(f"{_title(node)} is in the plan twice: bind it once for each place")
     node.id = job_id
+    named[job_id] = node
     for ordinal, step in enumerate(node.steps if isinstance(node, Plan) else ()):
-        _name(step, f"{job_id}.{ordinal}")
+        _name(step, f"{job_id}.{ordinal}", named)
+
+
+def _title(node: Plan | Step) -> str:
+    return repr(node.title if isinstance(node, Plan) else spec_of(node.fn).title)
+
+
+def _refuse_cycle(named: dict[JobId, Plan | Step], groups: Sequence[Group]) -> None:
+    """OptionsError where jobs wait for each other; a job is a node for its start, one for its end."""
+    before: TopologicalSorter[tuple[JobId, str]] = TopologicalSorter()
+    for group in groups:
+        (job_id,) = group["ids"]
+        node, parent_id = named[job_id], group["parent_id"]
+        before.add((job_id, "end"), (job_id, "start"))
+        before.add((job_id, "start"), *((i, "end") for i in group["depends_on"] if i in named))
+        if parent_id is not None:
+            before.add((job_id, "start"), (parent_id, "start"))
+            before.add((parent_id, "end"), (job_id, "end"))
+        if isinstance(node, Plan) and node.sequential:
+            for first, second in pairwise(node.steps):
+                before.add((second.id or "", "start"), (first.id or "", "end"))
+    try:
+        before.prepare()
+    except CycleError as exc:
+        chain = " < ".join(dict.fromkeys(_title(named[job_id]) for job_id, _ in exc.args[1]))
+        raise OptionsError(f"steps of the plan wait for each other: {chain}") from exc
 
 
 def _groups(

@@ -197,7 +197,8 @@ class Milestones:
         milestone = _milestone(node)
         if milestone and self._said.get(node.id) != milestone:
             self._said[node.id] = milestone
-            yield f"{facts.title(node)}: {facts.summary(node, now)}"
+            said = facts.step(node) if node.depth == 0 else ""
+            yield f"{facts.title(node)}: {facts.summary(node, now)}{said and f'; {said}'}"
 
     def _failed(self, tree: JobTree) -> Iterator[str]:
         """The failures that nobody was told of, as long as they are not too many."""

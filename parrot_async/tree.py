@@ -219,9 +219,9 @@ class JobTree:
 
     def _spent(self, event: Spent) -> Ids:
         node = self.nodes.get(event.id)
-        # Money is spent whatever became of the attempt, so that a late bill counts as well.
-        if node is None or event.attempt > node.attempt:
+        if node is None:
             return (event.id,)
+        # Not fenced: money is spent whatever became of the attempt, a late bill counts as well.
         usage = event.usage
         node.own_usage = usage if node.own_usage is None else node.own_usage + usage
         above: JobNode | None = node

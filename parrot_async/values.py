@@ -97,18 +97,24 @@ def load_value(data: bytes) -> Any:
 def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
     """Pickle a function with the places that its modules are imported from.
 
-    Returns its id (SHA-256 of the bytes, hex) and the bytes. SerializationError where something
+    Returns its id (SHA-256 of the code, and of the places, hex) and the bytes. SerializationError where something
     that it refers to cannot be pickled.
     """
     try:
-        code = cloudpickle.dumps(fn)
+        code = cloudpickle.dumps(getattr(fn, "__job_body__", fn))
     except Exception as exc:
         name = getattr(fn, "__qualname__", type(fn).__qualname__)
         raise SerializationError(
             f"{name} cannot be pickled: {exc}. Pass what it needs as arguments, or open it inside."
         ) from exc
-    data = pickle.dumps((_import_paths(tuple(sys.path)), code))
-    return sha256(data).hexdigest(), data
+    paths = _import_paths(tuple(sys.path))
+    function_id = sha256(code).hexdigest()[:48] + sha256(repr(paths).encode()).hexdigest()[:16]
+    return function_id, pickle.dumps((paths, code))
+
+
+def code_of(function_id: str) -> str:
+    """Return the part of a function's id that is the same from wherever it was sent."""
+    return function_id[:48]
 
 
 def load_function(data: bytes) -> Callable[..., Any]:
@@ -126,8 +132,17 @@ def _import_paths(search_path: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
         str(Path(path).resolve())
         for path in search_path
-        if not path.startswith(known) and not path.endswith(".zip")
+        if not path.startswith(known) and not path.endswith(".zip") and path not in _ignored
     )
+
+
+_ignored: set[str] = set()
+
+
+def ignore_path(path: str) -> None:
+    """Send this folder with no function: it is this process's own."""
+    _ignored.add(path)
+    _import_paths.cache_clear()
 
 
 def preview(value: Any) -> str:

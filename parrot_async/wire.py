@@ -43,6 +43,8 @@ class Value(NamedTuple):
 
     data: bytes | None
     url: str | None = None
+    parts: tuple[JobId, ...] | None = None
+    """Of a plan, whose result is the list of theirs."""
 
 
 def pack(record: Record) -> Packed:

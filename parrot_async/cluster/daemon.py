@@ -1,7 +1,6 @@
 """The background process: Dask's scheduler, the job service beside it, and the pools of workers."""
 
 import importlib
-import importlib.util
 import logging
 import multiprocessing
 import multiprocessing.forkserver
@@ -11,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -23,20 +22,18 @@ from pydantic import BaseModel, ConfigDict
 
 from parrot_async.cluster import credentials, tether
 from parrot_async.cluster.folder import Folder, Holder, Record, package_version
-from parrot_async.cluster.pools import Pools, WorkerSpec, workers
+from parrot_async.cluster.nannies import HOST, Nannies
+from parrot_async.cluster.pools import Pools, workers
 from parrot_async.errors import ClusterError
 
 if TYPE_CHECKING:
-    from distributed import Nanny, Scheduler
+    from distributed import Scheduler
 
 HELD_BY_ANOTHER: Final = 75
 """Exit status of a daemon that found another one running."""
 
 _SERVICE = "parrot_async.service.plugin"
-_HOST = "127.0.0.1"
 _PATIENCE = 20.0
-# Nothing is lost by haste: the service has closed before, attempts end by kill like any other.
-_CLOSE = 0.5
 
 _CONFIG: Final[dict[str, object]] = {
     # Measured on two cores: all workers are there after 1.1-1.5 s, with spawn after 2.2-3.6 s.
@@ -132,21 +129,20 @@ async def serve(spec: Spec) -> None:
     logging.getLogger("distributed").setLevel(logging.WARNING)  # a line for each connection
     credentials.make(folder)
     security = credentials.load(folder)
-    nannies: list[Nanny] = []
+    nannies = Nannies(folder, security, workers(pools))
     try:
         async with Scheduler(
-            host=_HOST,
+            host=HOST,
             protocol="tls",
             security=security,
             local_directory=str(folder.scratch),
             dashboard=False,
-            dashboard_address=f"{_HOST}:0",  # None would take 8787, ":0" every interface
+            dashboard_address=f"{HOST}:0",  # None would take 8787, ":0" every interface
         ) as scheduler:
-            await _install_service(scheduler, spec)
+            await _install_service(scheduler, spec, pools)
             _publish(scheduler, spec, pools)
-            nannies += [_nanny(scheduler, folder, worker) for worker in workers(pools)]
             await _first_of(
-                partial(_keep_workers, nannies),
+                partial(nannies.keep, scheduler.address),
                 scheduler.finished,
                 _sigterm,
                 partial(_idle, scheduler, spec),
@@ -154,18 +150,18 @@ async def serve(spec: Spec) -> None:
             folder.withdraw()
     finally:
         with anyio.CancelScope(shield=True):
-            await _all([partial(_close, nanny) for nanny in nannies])
+            await nannies.close()
 
 
-async def _install_service(scheduler: "Scheduler", spec: Spec) -> None:
-    """The service sits above this module, so it is found by name."""
-    if not all(importlib.util.find_spec(name) for name in ("parrot_async.service", _SERVICE)):
-        return
+async def _install_service(scheduler: "Scheduler", spec: Spec, pools: Pools) -> None:
+    """Install the service, and promise its jobs the workers that are still to start."""
+    # By name: the layers have the two side by side, as each is of use without the other.
     install: Callable[..., Awaitable[None]] = importlib.import_module(_SERVICE).install
     await install(
         scheduler,
         store_url=f"sqlite:///{spec.root / 'jobs.db'}",
         results_url=(spec.root / "results").as_uri(),
+        pools=[pool for pool, count in pools if count],
     )
 
 
@@ -183,51 +179,6 @@ def _publish(scheduler: "Scheduler", spec: Spec, pools: Pools) -> None:
         )
     )
     _log.info("scheduler of cluster %s at %s", spec.id, scheduler.address)
-
-
-def _nanny(scheduler: "Scheduler", folder: Folder, worker: WorkerSpec) -> "Nanny":
-    from distributed import Nanny
-
-    return Nanny(
-        scheduler.address,
-        name=worker.name,
-        nthreads=worker.slots,
-        resources=worker.resources,
-        env=worker.env,
-        host=_HOST,
-        security=scheduler.security,
-        local_directory=str(folder.scratch),
-        preload=[tether.__name__],
-        silence_logs=logging.WARNING,
-        # No limit: results do not live in Dask, so spilling frees nothing, and a model that fills
-        # its "share" of the memory would be paused at 80 % and killed at 95 %.
-        memory_limit=0,
-    )
-
-
-async def _keep_workers(nannies: "list[Nanny]") -> None:
-    """Start all workers; their nannies start again what dies."""
-    await _all([partial(_start, nanny) for nanny in nannies])
-    await anyio.sleep_forever()
-
-
-async def _start(nanny: "Nanny") -> None:
-    try:
-        await nanny
-        _log.info("worker %s at %s", nanny.name, nanny.worker_address)
-    except Exception:  # noqa: BLE001  the other workers are of use without it
-        _log.exception("worker %s did not start", nanny.name)
-
-
-async def _close(nanny: "Nanny") -> None:
-    with suppress(Exception), anyio.move_on_after(10 * _CLOSE):
-        await nanny.close(timeout=_CLOSE, reason="cluster-down")
-
-
-async def _all(calls: list[Callable[[], Coroutine[Any, Any, None]]]) -> None:
-    async with anyio.create_task_group() as group:
-        for call in calls:
-            group.start_soon(call)
 
 
 async def _first_of(*calls: Callable[[], Awaitable[Any]]) -> None:

@@ -12,14 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+import parrot_async
 from parrot_async.cluster.pools import Pools
 from parrot_async.errors import ClusterError
+from parrot_async.places import data_home
 
+_PACKAGE = Path(parrot_async.__path__[0])
 _POLL = 0.02
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -56,12 +60,16 @@ def package_version() -> str:
         return "0"
 
 
-def home() -> Path:
-    """`$PARROT_HOME`, or parrot_async's folder in the user's XDG data home."""
-    if given := os.environ.get("PARROT_HOME"):
-        return Path(given).expanduser().absolute()
-    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser() / "parrot_async"
+@cache
+def fingerprint(package: Path) -> str:
+    """The state of a package's code when this process first asked, which is what it has loaded.
+
+    Names, sizes and times of the files: two milliseconds, where to read them all takes many.
+    """
+    paths = (path for kind in ("py", "sql") for path in package.rglob(f"[!.]*.{kind}"))
+    found = ((path, path.stat()) for path in paths)
+    files = sorted((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found)
+    return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +81,16 @@ class Folder:
 
     @classmethod
     def of(cls, name: str | None) -> "Folder":
-        """The folder of the cluster that this user, host and Python environment share."""
+        """The folder of the cluster that this user, host, Python environment and code share."""
         name = name or "default"
         if not _NAME.fullmatch(name):
             message = f"{name!r} cannot name a cluster: use letters, digits, '-', '_' and '.'"
             raise ClusterError(message)
         # The host counts because a home may be shared over the network, 127.0.0.1 never is.
-        parts = (sys.prefix, sys.version, package_version(), socket.gethostname())
+        code = (package_version(), fingerprint(_PACKAGE))
+        parts = (sys.prefix, sys.version, socket.gethostname(), *code)
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-        root = home() / name
+        root = data_home() / name
         return cls(root, root / key)
 
     @property
@@ -121,7 +130,7 @@ class Folder:
 
     def make(self) -> None:
         """Create the folder, for the user alone."""
-        for path in (home(), self.root, self.path):
+        for path in (data_home(), self.root, self.path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)
 

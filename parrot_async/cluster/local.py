@@ -78,10 +78,11 @@ class ClusterStatus(BaseModel):
 async def ensure(
     name: str | None = None, pools: Pools | None = None, idle_timeout: Duration | None = None
 ) -> LocalCluster:
-    """Start, or join, the cluster of this user and Python environment.
+    """Start, or join, the cluster of this user, Python environment and code of parrot_async.
 
     Who joins takes the pools and the idle timeout as they are. Returns as soon as jobs can be
-    submitted; workers may still be starting.
+    submitted; workers may still be starting. After an upgrade or an edit of the package, new
+    processes get a cluster of their own, and the old one leaves when it is idle.
 
     Args:
         name: a private cluster beside the default one.

@@ -1,1 +1,21 @@
 """Documents become chunks, vectors, and rows of pgvector that answer questions."""
+
+from parrot_async.ingest.errors import IncompleteError, IngestError
+from parrot_async.ingest.options import IngestOptions
+from parrot_async.ingest.pipeline import ingest, ingest_documents
+from parrot_async.ingest.report import FailedDocument, IngestReport
+from parrot_async.ingest.search import search
+from parrot_async.ingest.vectors import Filter, Hit
+
+__all__ = [
+    "FailedDocument",
+    "Filter",
+    "Hit",
+    "IncompleteError",
+    "IngestError",
+    "IngestOptions",
+    "IngestReport",
+    "ingest",
+    "ingest_documents",
+    "search",
+]

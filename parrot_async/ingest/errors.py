@@ -4,11 +4,19 @@ IngestError
 ├── LoadError          one file cannot be read, and what to do about it
 ├── ModelError         the embedding model is not here, or cannot be used
 ├── ServerError        the embedded PostgreSQL does not start
-└── VectorStoreError   the database refuses, or is not what we need
+├── VectorStoreError   the database refuses, or is not what we need
+└── IncompleteError    some documents failed, and the run was strict; `.report` names them
 """
 
+from typing import TYPE_CHECKING
 
-class IngestError(Exception):
+from parrot_async.errors import ParrotError
+
+if TYPE_CHECKING:
+    from parrot_async.ingest.report import IngestReport
+
+
+class IngestError(ParrotError):
     """The root of all that ingestion raises on purpose."""
 
 
@@ -34,3 +42,15 @@ class ServerError(IngestError):
 
 class VectorStoreError(IngestError):
     """The database refuses, or is not what the vector store needs."""
+
+
+class IncompleteError(IngestError):
+    """Some documents failed in a strict run; all others are stored."""
+
+    def __init__(self, report: "IngestReport") -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        failed, documents = len(self.report.failed), self.report.documents
+        return f"{failed:,} of {documents:,} documents failed: the report says why"

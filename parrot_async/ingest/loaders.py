@@ -66,19 +66,23 @@ def load(path: str | Path) -> Document:
     Raises `LoadError` for a file that is missing, empty, too big, broken, encrypted, without text,
     or of no supported kind.
     """
+    return load_bytes(read(path), str(path))
+
+
+def read(path: str | Path) -> bytes:
+    """The bytes of one file; raises `LoadError` when it is missing, unreadable or too big."""
     file = Path(path)
     try:
         if file.stat().st_size > LARGEST_FILE:
             raise LoadError(
                 str(file), f"is over {LARGEST_FILE // 2**20} MiB: split it into smaller files"
             )
-        data = file.read_bytes()
+        return file.read_bytes()
     except OSError as exc:
         raise LoadError(
             str(file),
             f"cannot be read ({exc.strerror or exc}): check that it exists and its permissions",
         ) from exc
-    return load_bytes(data, str(file))
 
 
 def load_bytes(data: bytes, path: str) -> Document:

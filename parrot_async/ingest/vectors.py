@@ -170,6 +170,11 @@ class VectorStore:
         """Close the connection."""
         await self._connection.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is closed, or was lost."""
+        return self._connection.closed
+
     async def known(self, paths: Iterable[str] | None = None) -> dict[str, Known]:
         """What is stored of `paths`, or of all documents, by path."""
         only = None if paths is None else list(paths)
@@ -229,6 +234,11 @@ class VectorStore:
         (row,) = await self._rows(self._sql("count"))
         return row["documents"], row["chunks"]
 
+    async def indexed(self) -> bool:
+        """Whether the HNSW index is there."""
+        (row,) = await self._rows(query("has_index"), index=f"parrot_ingest.{self._index}")
+        return bool(row["there"])
+
     async def build_index(self) -> None:
         """Build the HNSW index unless it is there; after the first load, not before it."""
         async with self._transaction() as cursor:
@@ -260,8 +270,12 @@ class VectorStore:
     def _chunks(self) -> sql.Identifier:
         return chunks_table(self._collection)
 
+    @property
+    def _index(self) -> str:
+        return f"chunks_{self._collection}_embedding"
+
     def _sql(self, name: str, **parts: sql.Composable) -> sql.Composed:
-        index = sql.Identifier(f"chunks_{self._collection}_embedding")
+        index = sql.Identifier(self._index)
         return query(name).format(
             chunks=self._chunks, index=index, operators=sql.SQL("vector_cosine_ops"), **parts
         )

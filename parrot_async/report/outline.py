@@ -80,9 +80,9 @@ def _chosen(children: list[JobNode], first: int, notable: int, left: int) -> lis
     if len(children) <= first and sum(map(_lines, children)) <= left:
         return children
     room = max(left - 1, 0)
-    each = min(notable, room // 2)
-    failed = islice(filter(_is_failure, children), each)
-    active = islice((child for child in children if child.status in ACTIVE), each)
+    # Failures stay, what runs comes and goes: they must not take more than half of the lines.
+    failed = islice(filter(_is_failure, children), min(notable, room // 2))
+    active = islice((child for child in children if child.status in ACTIVE), notable)
     ranked = {child.id: _lines(child) for child in chain(failed, active, children[:first])}
     sums = accumulate(ranked.values())
     chosen = {child_id for child_id, lines in zip(ranked, sums, strict=True) if lines <= room}

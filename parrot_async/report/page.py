@@ -7,12 +7,14 @@ from importlib.resources import files
 from parrot_async.models import JobId, JobNode, JobStatus
 from parrot_async.report import facts
 from parrot_async.report.outline import TOTAL, Outline, Rest, outline
-from parrot_async.report.wording import ICONS, html_text, percent
+from parrot_async.report.wording import ICONS, html_text, line, percent
 from parrot_async.tree import JobTree
 
 OPEN_LEVELS = 2
 FEW = 10
 LOG_LINES_SHOWN = 20
+CALL = 44
+"""Characters of arguments, and of a result, that fit on a job's row; all are below it."""
 
 STYLE = files("parrot_async.report").joinpath("page.css").read_text("utf-8")
 
@@ -54,8 +56,15 @@ def _start(here: Outline, level: int, now: datetime, *, folds: bool) -> str:
     row = _row(here.node, now)
     if not folds:
         return f'<li><div class="parrot-row">{row}</div>'
-    is_open = level < OPEN_LEVELS and 0 < len(here.children) <= _open_limit(here.node)
-    return f'<li><details{" open" if is_open else ""}><summary class="parrot-row">{row}</summary>'
+    is_open = " open" if _is_open(here, level) else ""
+    return f'<li><details{is_open}><summary class="parrot-row">{row}</summary>'
+
+
+def _is_open(here: Outline, level: int) -> bool:
+    """Upper levels are, and a single job that failed, since its error is asked for."""
+    if not here.children:
+        return level == 0 and facts.is_failure(here.node)
+    return level < OPEN_LEVELS and len(here.children) <= _open_limit(here.node)
 
 
 def _open_limit(node: JobNode) -> int:
@@ -73,11 +82,38 @@ def _row(node: JobNode, now: datetime) -> str:
         f'<span class="parrot-icon parrot-{node.status.value}" aria-hidden="true">'
         f"{ICONS[node.status]}</span>"
     )
-    words = html_text(facts.summary(node, now))
+    words = f'<span class="parrot-facts">{html_text(facts.summary(node, now))}</span>'
     said = facts.error(node.error) if node.error else facts.step(node)
     note = f'<span class="parrot-note">{html_text(said)}</span>' if said else ""
     name = f'<span class="parrot-title">{html_text(facts.title(node))}</span>'
-    return f'{icon}{name}{_bar(node)}<span class="parrot-facts">{words}</span>{note}'
+    return f"{icon}{name}{_call(node)}{_bar(node)}{words}{note}"
+
+
+def _call(node: JobNode) -> str:
+    """What went in and what came out of a leaf, where its title does not tell it from others."""
+    if node.children or _is_plan(node) or node.title != _function(node):
+        return ""
+    came_out = f"→ {_short(node.result.preview)}" if node.result is not None else ""
+    said = f"{_short(node.arguments)} {came_out}".strip()
+    return f'<span class="parrot-call">{html_text(said)}</span>' if said else ""
+
+
+def _function(node: JobNode) -> str:
+    """The bare name of what it runs, which is the title of a job that was given none."""
+    return node.spec.function.rpartition(":")[2].rpartition(".")[2]
+
+
+def _short(words: str) -> str:
+    """The beginning and the end, where paths and numbered items differ."""
+    words = line(words)
+    if len(words) <= CALL:
+        return words
+    return f"{words[: CALL // 3].rstrip()} … {words[-(CALL - CALL // 3) :].lstrip()}"
+
+
+def _is_plan(node: JobNode) -> bool:
+    """Whether it has no body, so that its result only counts its children."""
+    return node.spec.function_id is None
 
 
 def _bar(node: JobNode) -> str:
@@ -92,7 +128,7 @@ def _inner(node: JobNode) -> str:
     rows = "".join(
         f"<dt>{html_text(name)}</dt><dd>{html_text(said)}</dd>"
         for name, said in facts.details(node)
-        if name not in ("Step", "Error")
+        if name not in ("Step", "Error") and not (name == "Result" and _is_plan(node))
     )
     parts = [f"<dl>{rows}</dl>" if rows else ""]
     if node.depth == 0 and node.spec.description:

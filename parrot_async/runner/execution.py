@@ -17,7 +17,7 @@ from parrot_async.children import (
     wait_without_slot_async,
 )
 from parrot_async.context import JobContext, _current
-from parrot_async.errors import SerializationError
+from parrot_async.errors import ResultExpiredError, SerializationError
 from parrot_async.models import ErrorInfo, JobId, JobResult, Usage
 from parrot_async.outcome import error_info
 from parrot_async.runner.outbox import Outbox
@@ -26,6 +26,8 @@ from parrot_async.values import Call, dump_value, load_call, load_value, preview
 from parrot_async.wire import INLINE, Value
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+ASTRAY = ErrorInfo("lost", "it was hit by what was to stop another job")
 
 
 class Surroundings(Protocol):
@@ -37,6 +39,9 @@ class Surroundings(Protocol):
 
     def function(self, function_id: str) -> Callable[..., Any]:
         """Return a function that has arrived with its batch; the first call may import it."""
+
+    def is_loaded(self, function_id: str) -> bool:
+        """Whether the function is there without an import."""
 
     def submit(
         self, parent: "Execution", fn: Callable[..., Any], calls: Sequence[Call]
@@ -78,13 +83,14 @@ class Execution:
         self.dropped = False
         self.started = False
         self.over = False
-        self.abandoned = False
         self.reason: ErrorInfo | None = None
         self.task: asyncio.Task[Any] | None = None
         self.thread: int | None = None
         self._waits = 0
-        self._placeless = False
+        self.holds = False
+        self.seat: asyncio.AbstractEventLoop | None = None
         self._place: Future[None] | None = None
+        self._asked: list[Future[Any]] = []
         self._stopped: Future[None] | None = None
         self._lock = threading.Lock()
 
@@ -102,19 +108,32 @@ class Execution:
         """Let others have the slot while this job waits."""
         self._waits += 1
         if self._waits == 1:
-            self._placeless = True
             self.runner.outbox.waits(self, True)
-            self.runner.slots.leave()
+            if self.parts_with_place():
+                self.runner.slots.leave()
 
     def take_again(self) -> "Future[None] | None":
         """Queue for a slot again when nothing in this job waits any more."""
         self._waits -= 1
-        if self._waits or not self._placeless:
-            return None
-        self._placeless = False
+        with self._lock:
+            if self._waits or self.holds or self.over:
+                return None
+            self._place = self.runner.slots.come_back()
+            self.holds = self._place is None
         self.runner.outbox.waits(self, False)
-        self._place = self.runner.slots.come_back()
         return self._place
+
+    def parts_with_place(self) -> bool:
+        """Give the place up, once; True where the caller has it to hand on.
+
+        One that was only asked for is withdrawn, or passed on if it has just come.
+        """
+        with self._lock:
+            held, self.holds = self.holds, False
+            place, self._place = self._place, None
+        if place is not None:
+            self.runner.slots.forget(place)
+        return held
 
     def progressed(self, context: JobContext) -> None:
         """Have the latest progress sent, at the next flush."""
@@ -126,23 +145,26 @@ class Execution:
 
     def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
         """Ask the service for children of this job."""
-        return self.runner.submit(self, fn, calls)
+        asked = self.runner.submit(self, fn, calls)
+        self._asked.append(asked)
+        return asked
 
     # Running.
 
     def run_in_thread(self) -> bool:
         """Run a sync job to its end; False if it turned out to be async and goes on elsewhere."""
-        self._begin()
+        if not self._begin():
+            return True
         self.thread = threading.get_ident()
         token = _current.set(self.context)
         try:
             try:
                 value = self._call()
                 if asyncio.iscoroutine(value):
-                    self.thread = None
+                    self._leave_thread()
                     self.runner.seats(value, self)
                     return False
-                if (children := self._open_children()) is not None:
+                while (children := self._open_children()) is not None:
                     wait_without_slot(self, children)
             finally:
                 self._leave_thread()
@@ -156,11 +178,14 @@ class Execution:
             _current.reset(token)
         return True
 
-    def _begin(self) -> None:
-        self.started = True
+    def _begin(self) -> bool:
+        """Note the start; False where it was told to stop before, and has ended so."""
+        with self._lock:
+            if self.dropped:
+                return False
+            self.started = True
         self.runner.outbox.started(self)
-        if self.reason is not None:
-            self.stopped.set_result(None)
+        return True
 
     def _call(self) -> Any:
         self.context.checkpoint()
@@ -168,37 +193,39 @@ class Execution:
         return self.runner.function(self.function_id)(*args, **kwargs)
 
     def _load_call(self) -> Call:
-        values = {
-            job_id: load_value(results.read(value.url) if value.url else value.data or b"")
-            for job_id, value in self.values.items()
-        }
-        return load_call(self.arguments, values)
+        return load_call(self.arguments, _Values(self.values))
 
     def _open_children(self) -> "Future[None] | None":
         """Those that the body left running; it ends after them, and how they end is its affair."""
-        open_ones = [child.future for child in self.children if not child.future.done()]
-        return all_ended(open_ones) if open_ones else None
+        futures = [asked for asked in self._asked if not asked.done()]
+        futures = futures or [child.future for child in self.children if not child.future.done()]
+        return all_ended(futures) if futures else None
 
     def _leave_thread(self) -> None:
         """Make sure that no exception that was meant for this job hits the next one."""
-        with self._lock:
-            if self.thread is not None:
-                _set_async_exc(ctypes.c_ulong(self.thread), None)
-            self.thread = None
+        while self.thread is not None:
+            try:
+                with self._lock:
+                    _set_async_exc(ctypes.c_ulong(self.thread), None)
+                    self.thread = None
+            except JobStopped:  # it hit here: what the body did is done, and counts
+                continue
 
     async def run(self, started: Coroutine[Any, Any, Any] | None = None) -> None:
         """Run an async job to its end, on the jobs' loop."""
-        if started is None:
-            self._begin()
+        if started is None and not self._begin():
+            return
         self.task = asyncio.current_task()
         _current.set(self.context)
         try:
             if self.reason is not None:
                 raise asyncio.CancelledError
             value = await (started if started is not None else await self._coroutine())
-            if (children := self._open_children()) is not None:
+            while (children := self._open_children()) is not None:
                 await wait_without_slot_async(self, children)
-        except (asyncio.CancelledError, JobStopped) as exc:
+        except JobStopped:
+            self._end_stopped()
+        except asyncio.CancelledError as exc:
             self._end_stopped() if self.reason is not None else self._end_raised(exc)
         except BaseException as exc:
             self._end_raised(exc)
@@ -207,8 +234,11 @@ class Execution:
 
     async def _coroutine(self) -> Any:
         """Call the function; what may block, its import and far arguments, goes to a thread."""
-        fn = await asyncio.to_thread(self.runner.function, self.function_id)
-        far = any(value.url for value in self.values.values())
+        if self.runner.is_loaded(self.function_id):
+            fn = self.runner.function(self.function_id)
+        else:
+            fn = await asyncio.to_thread(self.runner.function, self.function_id)
+        far = self.values and any(value[1] for value in self.values.values())
         args, kwargs = await asyncio.to_thread(self._load_call) if far else self._load_call()
         value = fn(*args, **kwargs)
         return value if asyncio.iscoroutine(value) else _done(value)
@@ -241,36 +271,35 @@ class Execution:
         self._over()
 
     def _end_stopped(self) -> None:
-        reason = self.reason or ErrorInfo("cancelled", "the job was stopped")
-        self.runner.outbox.failed(self, reason, None)
+        self.runner.outbox.failed(self, self.reason or ASTRAY, None)
+        self._over()
+
+    def fail(self, error: ErrorInfo) -> None:
+        """End before the start, or from outside."""
+        self.dropped = True
+        self.runner.outbox.failed(self, error, None)
         self._over()
 
     def _over(self) -> None:
-        if not self.abandoned:
-            self.over = True
+        with self._lock:
+            over, self.over = self.over, True
+        if not over:
             self.runner.ended(self)
-
-    def keeps_place(self) -> bool:
-        """Whether it ended with a slot to hand on; one that it only waits for is withdrawn."""
-        if self._placeless or self.abandoned:
-            return False
-        if self._place is not None and not self._place.done():
-            self.runner.slots.forget(self._place)
-            return False
-        return True
 
     # Stopping.
 
     def stop(self, reason: ErrorInfo) -> bool:
         """Tell the job to stop; True if it had not started, and now never will."""
-        if self.reason is not None or self.over:
+        if self.over:
             return False
-        self.reason = reason
-        if not self.started:
-            self.dropped = True
+        told = self.reason is not None
+        with self._lock:
+            self.reason = reason
+            self.dropped = not self.started
+        if self.dropped:
             self._end_stopped()
             return True
-        if not self.stopped.done():
+        if not told:
             self.stopped.set_result(None)
         self._cancel_task()
         return False
@@ -279,22 +308,46 @@ class Execution:
         if self.task is not None:
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 
-    def abandon(self) -> bool:
-        """Forget the job, whose code goes on; True if it held a slot until now."""
-        held = self.keeps_place()
-        self.over = self.abandoned = True
-        return held
+    def abandon(self) -> None:
+        """Forget the job, whose code may go on, and hand its place on."""
+        self.dropped = True
+        self._over()
+        if self.parts_with_place():
+            self.runner.slots.leave()
+
+    def hogs_loop(self) -> bool:
+        """Whether it is this job's code that keeps the jobs' loop from turning."""
+        return self.task is not None and asyncio.current_task(self.task.get_loop()) is self.task
 
     def force(self, loop_thread: int | None) -> None:
         """Raise JobStopped in the code that did not stop by itself, wherever it is."""
         with self._lock:
-            thread = self.thread
-            if thread is None and self.task is not None:
-                hogs = asyncio.current_task(self.task.get_loop()) is self.task
-                thread = loop_thread if hogs else None
+            thread = self.thread if self.thread is not None or not self.hogs_loop() else loop_thread
             if thread is not None and not self.over:
                 _set_async_exc(ctypes.c_ulong(thread), ctypes.py_object(JobStopped))
         self._cancel_task()
+
+
+class _Values(dict[JobId, Any]):
+    """Results of other jobs, read when the arguments name them."""
+
+    def __init__(self, values: dict[JobId, Value]) -> None:
+        super().__init__()
+        self._values = values
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def __missing__(self, job_id: JobId) -> Any:
+        found = self._values.get(job_id)
+        if found is None:
+            raise ResultExpiredError(f"the result of job {job_id}, an argument, is not kept any more")
+        value = Value(*found)
+        if value.parts is not None:
+            self[job_id] = [self[part] for part in value.parts]
+        else:
+            self[job_id] = load_value(results.read(value.url) if value.url else value.data or b"")
+        return self[job_id]
 
 
 async def _done(value: Any) -> Any:

@@ -19,13 +19,15 @@ from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
 from parrot_async.submission import groups_of_calls
-from parrot_async.values import Call, dump_function, load_function
+from parrot_async.values import Call, dump_function, ignore_path, load_function
 from parrot_async.wire import CONTROL, EVENTS, HELLO, RETURNED, RUNNER, Batch, pack
 
 SEND_INTERVAL = 0.0005
 """Seconds between two messages to the scheduler, where Dask's own is 2 ms."""
 DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
+FORCE_EARLY = 0.3
+"""Seconds before the end of the grace period, at which the service has the worker killed."""
 FORCE_AGAIN = 1.0
 """Seconds between two attempts to stop code by an exception."""
 STOPS_KEPT = 1000
@@ -80,6 +82,7 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         self._output.install()
         worker.batched_stream.interval = SEND_INTERVAL
         worker.stream_handlers[CONTROL] = self._on_control
+        ignore_path(worker.local_directory)
         labels = dict(worker.state.total_resources)
         worker.batched_stream.send(
             {
@@ -252,7 +255,8 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
             while len(self._stops) > STOPS_KEPT:
                 del self._stops[next(iter(self._stops))]
         elif not execution.stop(reason):
-            self._loop.call_later(execution.grace, self._force, execution)
+            at = max(execution.grace - FORCE_EARLY, execution.grace / 2)
+            self._loop.call_later(at, self._force, execution)
 
     def _force(self, execution: Execution) -> None:
         if not execution.over:

@@ -12,6 +12,8 @@ class Queued(Protocol):
 
     dropped: bool
     """Set where it must not start any more."""
+    holds: bool
+    """Set where it has got a place."""
 
 
 E = TypeVar("E", bound=Queued)
@@ -43,6 +45,7 @@ class Slots(Generic[E]):
         while self._queue and len(found) < most:
             execution = self._queue.popleft()
             if not execution.dropped:
+                execution.holds = True
                 found.append(execution)
         return found
 
@@ -83,4 +86,6 @@ class Slots(Generic[E]):
     def take_unstarted(self) -> list[E]:
         """Remove and return all that has not started."""
         with self._lock:
-            return self._pop(len(self._queue))
+            unstarted = [execution for execution in self._queue if not execution.dropped]
+            self._queue.clear()
+            return unstarted

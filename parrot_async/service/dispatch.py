@@ -1,6 +1,7 @@
 """Who runs next and where: ready jobs go to the least loaded workers, quick ones in batches."""
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +20,12 @@ BIG = 4096
 RECALL_AFTER = 0.25
 """Seconds after which an attempt that waits behind another goes to a worker that has nothing."""
 
+ASK_AGAIN = 0.5
+"""Seconds until the store is asked again for arguments that it did not give."""
+
 Values = Mapping[JobId, Value]
+
+logger = logging.getLogger(__name__)
 
 
 class Dispatch:
@@ -37,7 +43,7 @@ class Dispatch:
         self._load = load
         self._loop = asyncio.get_running_loop()
         self._ready: defaultdict[str, ReadyQueue] = defaultdict(ReadyQueue)
-        self._batches: dict[str, set[Run]] = {}
+        self._batches: dict[str, dict[Run, None]] = {}
         self._in_queue: defaultdict[str, int] = defaultdict(int)
         self._scheduled = False
         self._recalling = False
@@ -101,12 +107,18 @@ class Dispatch:
         self._ready[spec.pool].unpark(spec.queue)
         self.wake()
 
+    def queue_changed(self, queue: str) -> None:
+        """Look at its jobs again, since its limit may have grown."""
+        for ready in self._ready.values():
+            ready.unpark(queue, most=None)
+        self.wake()
+
     def left(self, run: Run) -> None:
         """Forget a run that has left its batch; the last one to leave releases the key."""
         self.free(run)
         batch = self._batches.get(run.key)
         if batch is not None:
-            batch.discard(run)
+            batch.pop(run, None)
             if not batch:
                 del self._batches[run.key]
                 self._placement.release([run.key])
@@ -120,7 +132,7 @@ class Dispatch:
             pool = self.pools.get(name)
             if pool is not None and pool.members and len(ready):
                 picked = ready.take(lambda run, pool=pool: self._admit(run, pool), self._full)
-                self._send(name, picked)
+                self._send(picked)
         if self._batches and not self._recalling:
             self._recalling = True
             self._loop.call_later(RECALL_AFTER, self._recall)
@@ -134,22 +146,34 @@ class Dispatch:
         if not pool.admits(spec.slots, self.durations.expected(spec.function_id)):
             return False
         run.worker = pool.least_loaded().address
-        run.state = "sent"
+        run.state = "loading"
         run.attempt += 1
         self.hold(run)
         return True
 
-    def _send(self, pool: str, picked: list[Run]) -> None:
+    def _send(self, picked: list[Run]) -> None:
         far = [run for run in picked if run.needs or run.arguments is None]
         near = [run for run in picked if not run.needs and run.arguments is not None]
-        self._start(pool, near, {})
+        self._start(near, {})
         if far:
-            self._load(far).add_done_callback(lambda loaded: self._loaded(pool, far, loaded))
+            self._load(far).add_done_callback(lambda loaded: self._loaded(far, loaded))
 
-    def _loaded(self, pool: str, runs: list[Run], loaded: "asyncio.Future[Values]") -> None:
-        self._start(pool, [run for run in runs if run.state == "sent"], loaded.result())
+    def _loaded(self, runs: list[Run], loaded: "asyncio.Future[Values]") -> None:
+        runs = [run for run in runs if run.state == "loading"]
+        if (error := loaded.exception()) is not None:
+            logger.error("the job store gave no arguments, will ask again: %r", error)
+            self._loop.call_later(ASK_AGAIN, self._send_back, runs)
+            return
+        self._send_back([run for run in runs if not self.slots_of(run.worker)])
+        self._start([run for run in runs if run.state == "loading"], loaded.result())
 
-    def _start(self, pool: str, runs: Sequence[Run], values: Values) -> None:
+    def _send_back(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            if run.state == "loading":
+                self.left(run)
+                self.ready(run)
+
+    def _start(self, runs: Sequence[Run], values: Values) -> None:
         by_worker: defaultdict[tuple[str, int], list[Run]] = defaultdict(list)
         for run in runs:
             by_worker[run.worker, run.node.priority].append(run)
@@ -157,10 +181,10 @@ class Dispatch:
             for start in range(0, len(some), BATCH):
                 part = some[start : start + BATCH]
                 key = self._placement.start(_batch(part, values), worker, priority)
-                self._batches[key] = set(part)
+                self._batches[key] = dict.fromkeys(part)
                 now = time.monotonic()
                 for run in part:
-                    run.key, run.sent = key, now
+                    run.key, run.sent, run.state = key, now, "sent"
                     if run.arguments is not None and len(run.arguments) > BIG:
                         run.arguments = None
 
@@ -219,5 +243,15 @@ def _batch(runs: Sequence[Run], values: Values) -> Batch:
         arguments=tuple(run.arguments or b"" for run in runs),
         coroutines=tuple(spec.is_async for spec in specs),
         graces=tuple(spec.grace for spec in specs),
-        values={needed: values[needed] for run in runs for needed in run.needs},
+        values=_whole((i for run in runs for i in run.needs), values),
     )
+
+
+def _whole(ids: Iterable[JobId], values: Values) -> dict[JobId, Value]:
+    """Return the values of these jobs that there are, and of those that they consist of."""
+    found: dict[JobId, Value] = {}
+    for job_id in ids:
+        if job_id not in found and (value := values.get(job_id)) is not None:
+            found[job_id] = value
+            found.update(_whole(value.parts or (), values))
+    return found

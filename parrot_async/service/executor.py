@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from parrot_async import events
+from parrot_async.errors import JobTimeoutError, error_name
 from parrot_async.models import (
     ErrorInfo,
     FailurePolicy,
@@ -19,8 +20,10 @@ from parrot_async.service.dispatch import Dispatch
 from parrot_async.service.journal import Journal
 from parrot_async.service.run import IN_FLIGHT, End, Run
 
-FORCE_TIME = 1.5
-"""Seconds that the runner has, after the grace period, to stop code by an exception."""
+MOST_UNSTARTED = 10
+"""How often a job may be lost with a worker that had not said that it began with it."""
+
+TIMEOUT_NAMES = tuple(error_name(base) for base in JobTimeoutError.__mro__)
 
 CANCELLED_BY_PARENT = ErrorInfo("cancelled_by_parent", "its parent ended before it")
 
@@ -45,8 +48,18 @@ class Executor:
         for run in born:
             self._place_in_tree(run)
         for run in born:
-            if not run.blockers and run.state == "blocked":
+            if self._is_orphan(run):
+                self.stop(run, CANCELLED_BY_PARENT)
+            elif not run.blockers and run.state == "blocked":
                 self._activate(run)
+
+    @staticmethod
+    def _is_orphan(run: Run) -> bool:
+        """Whether its parent ended, or was told to, while it was being accepted."""
+        parent = run.parent
+        if parent is None:
+            return run.node.parent_id is not None
+        return parent.stop is not None or parent.state in ("draining", "ended")
 
     def _place_in_tree(self, run: Run) -> None:
         """Count what must happen before this job can start."""
@@ -70,7 +83,8 @@ class Executor:
         if before is not None:
             self._follow(run, before, needs_result=True)
         elif self._journal.status(needed) is not JobStatus.COMPLETED:
-            self._end_dependent(run, needed)
+            self._loop.call_soon(self._end_dependent, run, needed)
+            run.blockers += 1
 
     def _follow(self, run: Run, before: Run, needs_result: bool) -> None:
         before.followers = before.followers or []
@@ -91,6 +105,8 @@ class Executor:
         self._journal.waiting(run.id)
         for child in list((run.children or {}).values()):
             self._unblock(child)
+        if run.bad_children:
+            self._apply_policy(run, run.bad_child)
         self._finish_plan_if_over(run)
 
     def _unblock(self, run: Run) -> None:
@@ -104,6 +120,12 @@ class Executor:
             run.timer = self._loop.call_later(
                 self._patience(run.node.spec.pool), self._give_up_waiting, run
             )
+
+    def check_ready(self) -> None:
+        """Give up what no worker can run any more, some time after one has left."""
+        for run in [run for run in self.runs.values() if run.state == "ready"]:
+            if not run.node.spec.wait_for_workers:
+                self._give_up_waiting(run)
 
     def _give_up_waiting(self, run: Run) -> None:
         lacking = self._dispatch.missing(run)
@@ -158,7 +180,7 @@ class Executor:
         return kept
 
     def _learn(self, run: Run, ended: float) -> None:
-        if not run.waited:
+        if run.state == "running" and run.stop is None and not run.waited:
             self._dispatch.durations.observe(run.node.spec.function_id, ended - run.started)
 
     def attempt_failed(self, event: events.AttemptFailed, blobs: Sequence[bytes | None]) -> None:
@@ -166,16 +188,18 @@ class Executor:
         for index, job_id in enumerate(event.ids):
             run, error = self.runs[job_id], event.errors[index]
             self._learn(run, event.at[index])
+            run.unstarted += error.kind == "lost"
             self._dispatch.left(run)
             blob = blobs[index] if blobs else None
             self._after_attempt(run, End(event.at[index], error=error, blob=blob))
 
     def _after_attempt(self, run: Run, end: End) -> None:
+        """Run again, or end; what it was told to stop for counts more than how it stopped."""
         run.cancel_timer()
+        if run.stop is not None:
+            end = End(end.at, error=run.stop)
         assert end.error is not None
-        if run.stop is not None and run.stop.kind != "timeout":
-            self.finish(run, End(end.at, error=run.stop))
-        elif self._may_retry(run, end.error):
+        if self._may_retry(run, end.error):
             self._retry(run, end.error)
         else:
             self.finish(run, end)
@@ -183,8 +207,8 @@ class Executor:
     def _may_retry(self, run: Run, error: ErrorInfo) -> bool:
         policy = run.node.spec.retry
         if error.kind == "lost":
-            return run.lost <= policy.lost
-        names = error.bases or (("TimeoutError",) if error.kind == "timeout" else ())
+            return run.lost <= policy.lost and run.unstarted <= MOST_UNSTARTED
+        names = TIMEOUT_NAMES if error.kind == "timeout" else error.bases
         wanted = not policy.on or bool(set(policy.on) & set(names))
         return error.kind in ("exception", "timeout") and wanted and run.failed < policy.retries
 
@@ -196,17 +220,22 @@ class Executor:
             run.failed += 1
             self._stop_children(run)
         run.stop, run.state = None, "backoff"
-        run.unclaimed = self._children_to_find(run)
+        run.unclaimed = self._children_to_find(run, failed_too=error.kind == "lost")
         self._journal.requeued(run.id, time.time() + delay)
         run.timer = self._loop.call_later(delay, self._ready_again, run)
 
-    def _children_to_find(self, run: Run) -> dict[str, list[JobId]]:
-        """Children that the next attempt need not run again: completed, or still under way."""
+    def _children_to_find(self, run: Run, failed_too: bool) -> dict[str, list[JobId]]:
+        """Children that the next attempt need not run again: completed, or still under way.
+
+        A parent that was lost finds the failed ones as well: they failed it in no way, and a child
+        whose kill took the parent's worker along would do so for ever.
+        """
         found: dict[str, list[JobId]] = {}
+        wanted = {JobStatus.COMPLETED, JobStatus.FAILED} if failed_too else {JobStatus.COMPLETED}
         for child_id, fingerprint in (run.prints or {}).items():
             child = self.runs.get(child_id)
-            goes_on = child is not None and child.stop is None
-            if goes_on or self._journal.status(child_id) is JobStatus.COMPLETED:
+            goes_on = child is not None and (child.stop is None or failed_too)
+            if goes_on or self._journal.status(child_id) in wanted:
                 found.setdefault(fingerprint, []).append(child_id)
         return found
 
@@ -217,17 +246,28 @@ class Executor:
 
     # Losing.
 
-    def lost(self, runs: Iterable[Run], message: str, counts: bool = True) -> None:
-        """Their worker is gone; `counts` says whether that is held against them."""
-        for run in list(runs):
-            if run.state not in IN_FLIGHT:
-                continue
-            began = run.state != "sent"
-            self._dispatch.left(run)
+    def lost(
+        self, runs: Iterable[Run], message: str, slots: int = 0, *, counts: bool = True
+    ) -> None:
+        """Their worker is gone; `counts` says whether that is held against them.
+
+        As many as it had `slots` had begun, whether it came to say so or not.
+        """
+        runs = [run for run in runs if run.state in IN_FLIGHT]
+        free = slots - sum(run.state == "running" for run in runs)
+        for run in runs:
             end = End(time.time(), error=ErrorInfo("lost", message))
-            if began:
+            if run.state == "sent" and free > 0:
+                free -= 1
+                run.state = "running"
+                at = time.time() - (time.monotonic() - run.sent)
+                self._journal.presumed_started(run.id, run.attempt, at, run.worker)
+            if run.state == "sent":
+                run.unstarted += counts
+            else:
                 run.lost += counts
                 self._journal.attempt_failed(run.id, run.attempt, end)
+            self._dispatch.left(run)
             self._after_attempt(run, end)
 
     def returned(self, attempts: Iterable[tuple[JobId, int]]) -> None:
@@ -236,7 +276,10 @@ class Executor:
             if self.is_current(job_id, attempt):
                 run = self.runs[job_id]
                 self._dispatch.left(run)
-                self._dispatch.ready(run)
+                if run.stop is not None:
+                    self.finish(run, End(time.time(), error=run.stop))
+                else:
+                    self._dispatch.ready(run)
 
     # Stopping.
 
@@ -261,11 +304,12 @@ class Executor:
         if run.state in IN_FLIGHT:
             run.cancel_timer()
             self._dispatch.tell_to_stop(run, reason)
-            patience = run.node.spec.grace + FORCE_TIME
-            run.timer = self._loop.call_later(patience, self._kill, run)
+            run.timer = self._loop.call_later(run.node.spec.grace, self._kill, run)
         elif run.state == "draining":
-            run.end = End(time.time(), error=reason)
+            if reason.kind == "cancelled":
+                run.end = End(time.time(), error=reason)
         else:
+            self._dispatch.left(run)
             self.finish(run, End(time.time(), error=reason))
         self._stop_children(run)
 
@@ -312,7 +356,8 @@ class Executor:
             if completed or not needs_result:
                 self._unblock(follower)
             elif follower.state != "ended":
-                self._end_dependent(follower, run.id)
+                # Not at once: a chain of a thousand would be as many calls deep.
+                self._loop.call_soon(self._end_dependent, follower, run.id)
         if run.parent is not None:
             self._child_ended(run.parent, run, completed, error)
 
@@ -324,16 +369,16 @@ class Executor:
             parent.bad_children += 1
             parent.bad_child = parent.bad_child or error
             if parent.state in ("plan", *IN_FLIGHT):
-                self._apply_policy(parent, run, error)
+                self._apply_policy(parent, error)
         if parent.state == "draining" and not parent.children and parent.end is not None:
             self.finish(parent, parent.end)
         elif parent.state == "plan":
             self._finish_plan_if_over(parent)
 
-    def _apply_policy(self, parent: Run, child: Run, error: ErrorInfo | None) -> None:
+    def _apply_policy(self, parent: Run, error: ErrorInfo | None) -> None:
         if parent.node.spec.on_failure is not FailurePolicy.FAIL or parent.stop is not None:
             return
-        why = f"{child.node.title}: {error.message if error else 'no result'}"
+        why = error.message if error else "no result"
         reason = ErrorInfo("children", f"a child did not complete: {why}")
         if parent.has_body:
             self.stop(parent, reason)

@@ -22,6 +22,7 @@ KEPT_BYTES = 16 * 1024 * 1024
 """Bytes of recent results that stay in memory, for jobs that take them as arguments."""
 
 Terminal = events.Completed | events.Failed | events.Cancelled
+Row = tuple[object, ...]
 
 
 class Journal:
@@ -39,8 +40,11 @@ class Journal:
         self._finished: OrderedDict[JobId, int] = OrderedDict()
         self._recent: OrderedDict[JobId, Value] = OrderedDict()
         self._recent_bytes = 0
-        self._columns: dict[tuple[type[Event], JobId], list[tuple[object, ...]]] = {}
+        self._finished_nodes = 0
+        self._gathered: list[tuple[type[Event], list[Row]]] = []
+        self._open: dict[tuple[type[Event] | None, JobId], tuple[type[Event], list[Row]]] = {}
         self._orders: dict[JobId, int] = {}
+        self._published: dict[JobId, int] = {}
         self._order = 0
 
     # Reading.
@@ -55,9 +59,36 @@ class Journal:
         node = self.node(job_id)
         return None if node is None else node.status
 
+    def first_event(self, job_id: JobId) -> events.Submitted | None:
+        """Say again how a job began, if its tree is in memory."""
+        node = self.node(job_id)
+        if node is None or node.created_at is None:
+            return None
+        return events.Submitted(
+            at=node.created_at.timestamp(),
+            spec=node.spec,
+            ids=(node.id,),
+            arguments=(node.arguments,),
+            depends_on=node.depends_on,
+        )
+
     def value(self, job_id: JobId) -> Value | None:
         """Return a recent result."""
         return self._recent.get(job_id)
+
+    def with_parts(self, ids: Iterable[JobId]) -> list[JobId]:
+        """Return the jobs, and in the place of plans all below them whose results are theirs."""
+        found: list[JobId] = []
+        for job_id in ids:
+            node = self.node(job_id)
+            found.append(job_id)
+            if node is not None and node.spec.function_id is None:
+                found += self.with_parts(node.children)
+        return found
+
+    def published(self, root_id: JobId) -> int:
+        """Return the number of the last event of a tree that went to the clients."""
+        return self._published.get(root_id, 0)
 
     def order_of(self, root_id: JobId) -> int:
         """Return a tree's place in the order of arrival."""
@@ -68,10 +99,11 @@ class Journal:
 
     def load(self, root_id: JobId, bodies: Iterable[bytes]) -> None:
         """Take a tree from the store into memory."""
-        if root_id not in self._trees:
-            tree = self._trees[root_id] = JobTree()
-            for body in bodies:
-                tree.apply(events.load(body))
+        tree = JobTree()
+        for body in bodies:
+            tree.apply(events.load(body))
+        if root_id not in self._trees and tree.root_id is not None:
+            self._trees[root_id] = tree
             self._keep_finished(root_id, tree)
 
     # Writing.
@@ -91,8 +123,15 @@ class Journal:
         return [node for node in nodes if node is not None]
 
     def take(self, event: Event, record: Record) -> None:
-        """Take an event that a runner reported."""
-        self._enter(event, record)
+        """Take an event that a runner reported, of jobs of any trees."""
+        by_root: dict[JobId, list[int]] = {}
+        for index, job_id in enumerate(events.ids_of(event)):
+            by_root.setdefault(root_of(job_id), []).append(index)
+        if len(by_root) == 1:
+            self._enter(event, record)
+        else:
+            for keep in by_root.values():
+                self._enter(*part_of(event, record, keep))
 
     def waiting(self, job_id: JobId) -> None:
         """A plan's children run."""
@@ -103,6 +142,11 @@ class Journal:
     def cancel_requested(self, job_id: JobId) -> None:
         """Somebody wants a job to stop."""
         event = events.CancelRequested(ids=(job_id,), at=time.time())
+        self._enter(event, Record(events.dump(event)))
+
+    def presumed_started(self, job_id: JobId, attempt: int, at: float, worker: str) -> None:
+        """An attempt was lost that very likely had begun, though its worker had not said so."""
+        event = events.Started(ids=(job_id,), attempts=(attempt,), at=(at,), worker=worker)
         self._enter(event, Record(events.dump(event)))
 
     def requeued(self, job_id: JobId, retry_at: float) -> None:
@@ -126,16 +170,20 @@ class Journal:
         self._add(events.Cancelled, job_id, end.at, end.error, end.blob)
 
     def _add(self, kind: type[Event], job_id: JobId, *column: object) -> None:
-        """Gather like events of this turn of the loop into one."""
-        if not self._columns:
+        """Gather like events of this turn of the loop into one; ends of jobs keep their order."""
+        if not self._gathered:
             self._loop.call_soon(self._flush)
-        self._columns.setdefault((kind, root_of(job_id)), []).append((job_id, *column))
+        place = (None if kind in _ENDS else kind, root_of(job_id))
+        found = self._open.get(place)
+        if found is None or found[0] is not kind:
+            found = self._open[place] = (kind, [])
+            self._gathered.append(found)
+        found[1].append((job_id, *column))
 
     def _flush(self) -> None:
-        gathered, self._columns = self._columns, {}
-        for (kind, _), rows in gathered.items():
-            columns = list(zip(*rows, strict=True))
-            self._enter(*_MAKERS[kind](columns))
+        gathered, self._gathered, self._open = self._gathered, [], {}
+        for kind, rows in sorted(gathered, key=_rank):
+            self._enter(*_MAKERS[kind](list(zip(*rows, strict=True))))
 
     def _enter(self, event: Event, record: Record) -> None:
         root_id = root_of(events.ids_of(event)[0])
@@ -192,17 +240,30 @@ class Journal:
     def _keep_finished(self, root_id: JobId, tree: JobTree) -> None:
         """Let go of the trees that ended longest ago."""
         if tree.root.status.terminal:
+            self._finished_nodes += len(tree) - self._finished.pop(root_id, 0)
             self._finished[root_id] = len(tree)
-            while len(self._finished) > 1 and sum(self._finished.values()) > KEPT_NODES:
-                old, _ = self._finished.popitem(last=False)
+            while len(self._finished) > 1 and self._finished_nodes > KEPT_NODES:
+                old, count = self._finished.popitem(last=False)
+                self._finished_nodes -= count
                 self._trees.pop(old, None)
                 self._orders.pop(old, None)
+                self._published.pop(old, None)
 
     def _publish(self, entries: list[Entry]) -> None:
         for entry in entries:
+            self._published[entry.root_id] = entry.seq
             self._watch.publish(entry.root_id, entry.seq, entry.record)
             if isinstance(entry.event, Terminal):
                 self._ended(entry.event, entry.record)
+
+
+def part_of(event: Event, record: Record, keep: list[int]) -> tuple[Event, Record]:
+    """Return some columns of an event, by their index, as an event."""
+    if len(keep) == len(events.ids_of(event)):
+        return event, record
+    part = events.select(event, keep)
+    blobs = tuple(record.blobs[index] for index in keep) if record.blobs else ()
+    return part, Record(events.dump(part), blobs)
 
 
 def _row(event: events.Submitted) -> RootRow:
@@ -243,6 +304,15 @@ def _cancelled(columns: Columns) -> _Made:
     ids, at, errors, blobs = columns
     event = events.Cancelled(ids=ids, at=at, errors=errors)  # type: ignore[arg-type]
     return event, Record(events.dump(event), blobs)  # type: ignore[arg-type]
+
+
+_ENDS = (events.Completed, events.Failed, events.Cancelled)
+
+
+def _rank(gathered: tuple[type[Event], list[Row]]) -> int:
+    """An attempt fails before its job waits for the next one, or ends."""
+    order = (events.AttemptFailed, events.Requeued)
+    return order.index(gathered[0]) if gathered[0] in order else len(order)
 
 
 _MAKERS: dict[type[Event], Callable[[Columns], _Made]] = {

@@ -14,19 +14,22 @@ from distributed.core import Status
 from distributed.protocol.pickle import dumps
 
 from parrot_async import events, results
+from parrot_async.errors import StoreError
 from parrot_async.events import Event
 from parrot_async.models import QUEUES, ErrorInfo, JobId, JobStatus, Queue, parent_of, root_of
+from parrot_async.outcome import Outcome
 from parrot_async.places import data_home
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.dispatch import Dispatch, Values
 from parrot_async.service.executor import Executor
-from parrot_async.service.journal import Journal, Terminal
+from parrot_async.service.journal import Journal, Terminal, part_of
 from parrot_async.service.placement import PREFIX, Placement
 from parrot_async.service.pools import Member, Pool
 from parrot_async.service.run import Run
 from parrot_async.service.submit import Submissions
 from parrot_async.service.watch import Watch
-from parrot_async.store import JobStore, open_store
+from parrot_async.values import dump_value
+from parrot_async.store import JobStore, StoredResult, open_store
 from parrot_async.wire import (
     EVENTS,
     HELLO,
@@ -41,6 +44,8 @@ from parrot_async.wire import (
 
 PATIENCE = 4.0
 """Seconds that a job waits for the first worker of a pool before it fails as unschedulable."""
+RETURNING = 30.0
+"""The same where there were workers: their nannies may be starting them again."""
 STARTING = 120.0
 """The same for pools that the cluster has promised, and whose workers are still starting."""
 EXPIRE_EVERY = 60.0
@@ -173,12 +178,15 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
         """See a worker go."""
-        self._executor.lost(self._dispatch.forget_worker(worker), f"its worker {worker} died")
+        slots = self._dispatch.slots_of(worker)
+        lost = self._dispatch.forget_worker(worker)
+        self._executor.lost(lost, f"its worker {worker} died", slots)
+        self._loop.call_later(RETURNING, self._executor.check_ready)
 
     def _patience(self, pool: str) -> float:
         if pool in self.promised and time.monotonic() - self._begun < STARTING:
             return STARTING
-        return PATIENCE
+        return RETURNING if pool in self._dispatch.pools else PATIENCE
 
     # Runners.
 
@@ -204,10 +212,11 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         attempts = getattr(event, "attempts", ())
         current = self._executor.is_current
         keep = [i for i, pair in enumerate(zip(event.ids, attempts, strict=True)) if current(*pair)]
-        event, record = _selected(event, record, keep)
-        keep = self._react(event, record) if keep else []
         if keep:
-            self._journal.take(*_selected(event, record, keep))
+            event, record = part_of(event, record, keep)
+            keep = self._react(event, record)
+        if keep:
+            self._journal.take(*part_of(event, record, keep))
 
     def _react(self, event: Event, record: events.Record) -> list[int]:
         """Tell the executor; returns the columns that are to be recorded now."""
@@ -249,12 +258,19 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
             arguments = await read(lambda store: store.arguments(big))
             for run in runs:
                 run.arguments = run.arguments or arguments.get(run.id)
-        needed = {job_id for run in runs for job_id in run.needs}
+        needed = self._journal.with_parts({job_id for run in runs for job_id in run.needs})
         values = {i: value for i in needed if (value := self._journal.value(i)) is not None}
         if missing := [job_id for job_id in needed if job_id not in values]:
             stored = await read(lambda store: store.results(missing))
-            values.update({i: Value(found.value, found.url) for i, found in stored.items()})
-        return {job_id: values.get(job_id, Value(b"N.")) for job_id in needed}
+            kept = {i: found for i, found in stored.items() if not found.expired}
+            values.update({i: Value(found.value, found.url) for i, found in kept.items()})
+        for job_id in needed:
+            node = self._journal.node(job_id)
+            if node is not None and node.spec.function_id is None:
+                values[job_id] = Value(None, None, tuple(node.children))
+            elif node is not None and node.error is not None and job_id not in values:
+                values[job_id] = Value(dump_value(Outcome(job_id, error=node.error).exception()))
+        return values
 
     # What clients and runners may ask.
 
@@ -267,11 +283,16 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         groups: Sequence[Mapping[str, Any]],
         functions: Mapping[str, bytes],
         client: str | None = None,
-    ) -> list[JobId]:
-        """Accept trees; durable when it returns. The client watches them from the start."""
+    ) -> tuple[JobId, bytes]:
+        """Accept trees; durable when it returns. The client watches them from the start.
+
+        Returns the root's id, and its first event for a client that has not seen it yet.
+        """
         if client is not None and not groups[0]["parent_id"]:
             self.watch.subscribe(client, groups[0]["ids"][0])
-        return await self._submissions.from_client(groups, functions)
+        (job_id,) = await self._submissions.from_client(groups, functions)
+        first = None if groups[0]["parent_id"] else self._journal.first_event(job_id)
+        return job_id, b"" if first is None else events.dump(first)
 
     async def children(
         self,
@@ -291,8 +312,13 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         """Tell a parent's new attempt of children that had ended before."""
         stored = await self._journal.recorder.read(lambda store: store.results(ids))
         parent = self._executor.runs.get(parent_id)
+        ends: list[tuple[Any, ...]] = []
+        for job_id in ids:
+            node, found = self._journal.node(job_id), stored.get(job_id, StoredResult())
+            if node is not None:
+                error = None if node.error is None else _error(node.error)
+                ends.append((job_id, found.value, found.url, error))
         if parent is not None:
-            ends = [(i, stored[i].value, stored[i].url, None) for i in ids if i in stored]
             self._placement.control(parent.worker, outcomes=ends)
 
     async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
@@ -312,13 +338,15 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
     async def attach(self, client: str, job_id: JobId) -> bool:
         """Send a client a tree's past and then all that comes; False for an unknown job."""
         root_id = root_of(job_id)
-        past = await self._journal.recorder.read(lambda store: store.events(root_id))
+        past = await self.events(root_id)
+        while past and past[-1][0] < self._journal.published(root_id):
+            past += await self.events(root_id, past[-1][0])
         self.watch.replay(client, root_id, past)
         return bool(past)
 
-    async def events(self, root_id: JobId) -> list[tuple[int, bytes]]:
-        """Return a tree's past."""
-        return await self._journal.recorder.read(lambda store: store.events(root_id))
+    async def events(self, root_id: JobId, after: int = 0) -> list[tuple[int, bytes]]:
+        """Return a tree's past, after an event's number."""
+        return await self._journal.recorder.read(lambda store: store.events(root_id, after))
 
     async def detach(self, client: str, root_ids: Sequence[JobId]) -> None:
         """Send a client nothing more of these trees."""
@@ -354,7 +382,7 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         made = Queue.model_validate_json(queue)
         await self._journal.recorder.read(lambda store: store.save_queue(made))
         self._queues[made.name] = made
-        self._dispatch.wake()
+        self._dispatch.queue_changed(made.name)
 
     async def serve(self, comm: Comm, client: str) -> Status:
         """Stream to a client until it goes."""
@@ -364,9 +392,12 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
     async def _expire_forever(self) -> None:
         while True:
             await asyncio.sleep(EXPIRE_EVERY)
-            dropped = await self._journal.recorder.read(lambda store: store.expire(time.time()))
-            for url in dropped.urls:
-                await asyncio.to_thread(results.delete, url)
+            try:
+                dropped = await self._journal.recorder.read(lambda store: store.expire(time.time()))
+                for url in dropped.urls:
+                    await asyncio.to_thread(results.delete, url)
+            except (StoreError, OSError):
+                logger.exception("could not drop results whose time is over, will try again")
 
 
 def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
@@ -379,16 +410,6 @@ def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
             logger.exception("could not take in what a worker said")
 
     return guarded
-
-
-def _selected(
-    event: Event, record: events.Record, keep: list[int]
-) -> tuple[Event, events.Record]:
-    if len(keep) == len(events.ids_of(event)) or not keep:
-        return event, record
-    part = events.select(event, keep)
-    blobs = tuple(record.blobs[index] for index in keep) if record.blobs else ()
-    return part, events.Record(events.dump(part), blobs)
 
 
 def _outcome(event: Terminal, record: events.Record, index: int) -> tuple[Any, ...]:

@@ -1,11 +1,12 @@
 """Jobs that could start now, in the order in which they should."""
 
-from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
 from parrot_async.service.run import Run
+
+Entry = tuple[int, int, int, Run]
 
 
 class ReadyQueue:
@@ -13,13 +14,13 @@ class ReadyQueue:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._heap: list[tuple[int, int, int, Run]] = []
-        self._parked: dict[str, deque[Run]] = {}
+        self._heap: list[Entry] = []
+        self._parked: dict[str, list[Entry]] = {}
         self._ticket = count()
 
     def __len__(self) -> int:
-        """Return how many are ready, those that their queue's limit holds included."""
-        return len(self._heap) + sum(map(len, self._parked.values()))
+        """Return how many could go to a worker, those that their queue's limit holds not included."""
+        return len(self._heap)
 
     def push(self, run: Run) -> None:
         """Add a job."""
@@ -35,11 +36,12 @@ class ReadyQueue:
         heap = self._heap
         while heap:
             run = heap[0][3]
+            queue = run.node.spec.queue
             if run.state != "ready":
                 heappop(heap)
-            elif full(run.node.spec.queue):
-                heappop(heap)
-                self._parked.setdefault(run.node.spec.queue, deque()).append(run)
+                self.unpark(queue)
+            elif full(queue):
+                heappush(self._parked.setdefault(queue, []), heappop(heap))
             elif admits(run):
                 heappop(heap)
                 taken.append(run)
@@ -47,8 +49,14 @@ class ReadyQueue:
                 break
         return taken
 
-    def unpark(self, queue: str) -> None:
-        """Put jobs back whose queue has room again."""
-        for run in self._parked.pop(queue, ()):
-            if run.state == "ready":
-                self.push(run)
+    def unpark(self, queue: str, most: int | None = 1) -> None:
+        """Put jobs back whose queue has room again: one for each place."""
+        parked = self._parked.get(queue, [])
+        while parked and (most is None or most > 0):
+            entry = heappop(parked)
+            if entry[3].state == "ready":
+                heappush(self._heap, entry)
+                most = None if most is None else most - 1
+        if not parked:
+            self._parked.pop(queue, None)
+

@@ -7,10 +7,20 @@ from typing import Literal
 from parrot_async.models import ErrorInfo, JobId, JobNode, JobResult
 
 State = Literal[
-    "blocked", "ready", "sent", "running", "waiting", "backoff", "plan", "draining", "ended"
+    "blocked",
+    "ready",
+    "loading",
+    "sent",
+    "running",
+    "waiting",
+    "backoff",
+    "plan",
+    "draining",
+    "ended",
 ]
-"""Where a job is: waiting for others, for a slot, on a worker (in three ways), for its next
-attempt, a plan whose children run, with an end that waits for its children's, or over."""
+"""Where a job is: waiting for others, for a slot, for what it needs from the store, on a worker
+(in three ways), for its next attempt, a plan whose children run, with an end that waits for its
+children's, or over."""
 
 IN_FLIGHT: frozenset[State] = frozenset({"sent", "running", "waiting"})
 
@@ -58,6 +68,7 @@ class Run:
     attempt: int = 0
     failed: int = 0
     lost: int = 0
+    unstarted: int = 0
     key: str = ""
     """Dask's key of the batch that it travels in."""
     worker: str = ""

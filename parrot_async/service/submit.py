@@ -1,5 +1,6 @@
 """The way in: what a client or a running job asks for becomes events, or is refused with a reason."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from typing import Any
 from parrot_async.errors import JobNotFoundError, OptionsError
 from parrot_async.events import Submitted
 from parrot_async.models import JobId, JobSpec, Queue, root_of
-from parrot_async.service.executor import Executor
+from parrot_async.service.executor import CANCELLED_BY_PARENT, Executor
 from parrot_async.service.journal import Journal
 from parrot_async.service.pools import pool_of
 from parrot_async.service.run import Run
 from parrot_async.store import Commit
+from parrot_async.values import code_of
 
 MOST_IN_EVENT = 1000
 """Jobs in one event, so that who takes it in may breathe between two."""
@@ -47,7 +49,8 @@ class Submissions:
         self._executor = executor
         self._queues = queues
         self._functions = functions
-        self._keys: dict[str, JobId] = {}
+        self._keys: dict[str, asyncio.Future[JobId | None]] = {}
+        """Of jobs that are being accepted; None where that was refused."""
 
     async def from_client(
         self, groups: Sequence[Mapping[str, Any]], functions: Mapping[str, bytes]
@@ -59,19 +62,20 @@ class Submissions:
         """
         asked = [self._asked(group) for group in groups]
         first = asked[0]
-        if first.spec.key is not None and first.parent_id is None:
-            known = await self._job_of_key(first.spec.key, first.ids[0])
-            if known is not None:
-                return [known]
         if self._journal.node(first.ids[0]) is not None:
             return [first.ids[0]]
-        await self._check_needs(asked)
+        key = first.spec.key if first.parent_id is None else None
+        if key is not None and (known := await self._job_of_key(key)) is not None:
+            return [known]
+        accepted = None
         try:
+            await self._check_needs(asked)
             await self._accept(asked, functions)
-        except Exception:
-            self._forget_key(first)
-            raise
-        return [first.ids[0]]
+            accepted = first.ids[0]
+        finally:
+            if key is not None:
+                self._keys.pop(key).set_result(accepted)
+        return [accepted]
 
     async def from_body(
         self,
@@ -98,8 +102,16 @@ class Submissions:
         await self._check_needs(new)
         if new:
             await self._accept(new, functions)
+            self._stop_orphans(parent_id, attempt, new)
         born = {job_id for some in new for job_id in some.ids}
         return ids, [job_id for job_id in ids if job_id not in born]
+
+    def _stop_orphans(self, parent_id: JobId, attempt: int, new: Sequence[Asked]) -> None:
+        """Stop what a parent's attempt asked for that ended while that became durable."""
+        if not self._executor.is_current(parent_id, attempt):
+            for job_id in (job_id for some in new for job_id in some.ids):
+                if (run := self._executor.runs.get(job_id)) is not None:
+                    self._executor.stop(run, CANCELLED_BY_PARENT)
 
     def _asked(self, group: Mapping[str, Any], parent_id: JobId | None = None) -> Asked:
         spec = self._resolved(JobSpec.model_validate_json(group["spec"]))
@@ -155,19 +167,21 @@ class Submissions:
             [prints[index] for index in fresh],
         )
 
-    async def _job_of_key(self, key: str, new_id: JobId) -> JobId | None:
-        """Return the job that has this key; a new one gets it otherwise, before anybody else asks."""
-        known = self._keys.setdefault(key, new_id)
-        if known != new_id:
-            return known
-        stored = await self._journal.recorder.read(lambda store: store.job_of_key(key))
+    async def _job_of_key(self, key: str) -> JobId | None:
+        """Return the job that has this key; None where it is the caller's to give, at once."""
+        while (other := self._keys.get(key)) is not None:
+            if (known := await other) is not None:
+                return known
+        mine = self._keys[key] = asyncio.get_running_loop().create_future()
+        try:
+            stored = await self._journal.recorder.read(lambda store: store.job_of_key(key))
+        except BaseException:
+            self._keys.pop(key).set_result(None)
+            raise
         if stored is not None:
-            self._keys[key] = stored
+            del self._keys[key]
+            mine.set_result(stored)
         return stored
-
-    def _forget_key(self, asked: Asked) -> None:
-        if asked.spec.key is not None and self._keys.get(asked.spec.key) == asked.ids[0]:
-            del self._keys[asked.spec.key]
 
     async def _check_needs(self, asked: Iterable[Asked]) -> None:
         """Refuse what needs unknown jobs; trees that are not in memory are fetched."""
@@ -183,11 +197,11 @@ class Submissions:
 
     async def _accept(self, asked: Sequence[Asked], functions: Mapping[str, bytes]) -> None:
         now = time.time()
-        fresh = {name: data for name, data in functions.items() if name not in self._functions}
-        self._functions.update({name: bytes(data) for name, data in fresh.items()})
+        fresh = {n: bytes(data) for n, data in functions.items() if n not in self._functions}
         submitted = [part for some in asked for part in _parts(some, now)]
-        submitted[0][1].functions = [(name, self._functions[name]) for name in fresh]
+        submitted[0][1].functions = list(fresh.items())
         nodes = await self._journal.accept(submitted)
+        self._functions.update(fresh)
         arguments = {
             job_id: data
             for some in asked
@@ -231,4 +245,4 @@ def _parts(asked: Asked, now: float) -> Iterable[tuple[Submitted, Commit]]:
 
 
 def _fingerprint(spec: JobSpec, arguments: bytes) -> str:
-    return sha256((spec.function_id or "").encode() + arguments).hexdigest()[:16]
+    return sha256(code_of(spec.function_id or "").encode() + arguments).hexdigest()[:16]

@@ -87,6 +87,7 @@ class Watch:
         """Serve one client until it goes."""
         watcher = self._clients[client] = Watcher(comm)
         try:
+            await comm.write({"records": []})  # the client goes on when it has this
             await watcher.send_all()
         except (CommClosedError, OSError):
             logger.debug("client %s is gone", client)

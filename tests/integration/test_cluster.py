@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -15,25 +16,59 @@ import psutil
 import pytest
 from distributed import Client
 
+import parrot_async
+from parrot_async import JobClient, JobStatus, events
 from parrot_async.cluster import LocalCluster, Pools, down, ensure, status
 from parrot_async.cluster.folder import Folder
 from parrot_async.errors import ClusterError, OptionsError
+from parrot_async.events import Event
+from parrot_async.handle import JobHandle
+from parrot_async.store import open_store
 
 TINY = Pools(cpu=1, gpu=0, io=8)
+NO_WORKERS = Pools(cpu=0, gpu=0, io=0)
+SHARED = Pools(cpu=1, gpu=2, io=8)
 
 STARTER = """
 import anyio, sys, time
 from parrot_async.cluster import Pools, ensure
-cluster = anyio.run(lambda: ensure(sys.argv[1], Pools(cpu=1, io=8)))
+cluster = anyio.run(lambda: ensure(sys.argv[1], Pools(cpu=0, gpu=0, io=0)))
 print(cluster.pid, cluster.started_by_us, flush=True)
 time.sleep(float(sys.argv[2]))
+"""
+
+HOLD_THE_GIL = "__import__('ctypes').PyDLL(None).usleep(30_000_000)"
+
+FOLDER = "from parrot_async.cluster.folder import Folder; print(Folder.of('edited').path.name)"
+
+# As a job's hard kill may: before the nanny has heard that its worker started.
+KILLER = """
+import asyncio, os, signal
+from distributed import Nanny, SchedulerPlugin
+
+class Killer(SchedulerPlugin):
+    ways = [os.kill, os.kill, os.kill, Nanny.kill, os.kill]
+
+    def add_worker(self, scheduler, worker):
+        if scheduler.workers[worker].name != "cpu-0":
+            return
+        nanny = next(n for n in Nanny._instances if n.name == "cpu-0" and n.pid)
+        if not self.ways:
+            print("cpu-0 was left alive")
+        elif self.ways.pop(0) is os.kill:
+            os.kill(nanny.pid, signal.SIGKILL)
+        else:
+            self.task = asyncio.ensure_future(nanny.kill(timeout=0.2))
+
+def dask_setup(scheduler):
+    scheduler.add_plugin(Killer())
 """
 
 
 @pytest.fixture(scope="module")
 async def cluster() -> AsyncIterator[LocalCluster]:
     """One cluster for the tests that leave it as it was."""
-    yield await ensure("shared", TINY)
+    yield await ensure("shared", SHARED)
     await down("shared")
 
 
@@ -63,6 +98,14 @@ def alive_in(process: psutil.Process, group: int) -> bool:
         return False
 
 
+def is_alive(pid: int) -> bool:
+    """A zombie is not: it waits for init to take note of its end."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     with anyio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110  another process sets no event
@@ -76,22 +119,40 @@ async def workers_up(name: str, count: int, seconds: float = 20) -> None:
 
 
 async def worker_pids(client: Client) -> dict[str, int]:
-    """Each worker's pid; none where Dask is still trying to reach one that was just killed."""
-    pids: dict[str, int] = {}
-    with anyio.move_on_after(2):  # its own patience is 30 s (distributed.comm.timeouts.connect)
-        pids = await client.run(os.getpid, on_error="ignore")
+    pids: dict[str, int] = await client.run(os.getpid)
     return pids
 
 
-async def replaced(client: Client, before: dict[str, int], fresh: int) -> dict[str, int]:
-    """The workers' pids once as many are there as before and `fresh` of them are new."""
-    with anyio.fail_after(20):
-        while True:
-            now = await worker_pids(client)
-            new = set(now.values()) - set(before.values())
-            if len(now) == len(before) and len(new) >= fresh:
-                return now
-            await anyio.sleep(0.05)
+async def regrown(name: str, cluster: LocalCluster, before: set[int], gone: set[int]) -> set[int]:
+    """The cluster's processes once `gone` are replaced; asks no worker, which may be dying."""
+    await until(lambda: len(now := set(group_of(cluster))) == len(before) and not gone & now, 20)
+    pools = cluster.pools
+    await workers_up(name, pools.cpu + pools.gpu + (pools.io > 0))
+    return set(group_of(cluster))
+
+
+async def began(handle: JobHandle[object]) -> None:
+    async for event in handle.events():
+        if isinstance(event, events.Started):
+            return
+
+
+def stored_status(cluster: LocalCluster, job_id: str) -> JobStatus:
+    store = open_store(f"sqlite:///{cluster.folder.parent / 'jobs.db'}")
+    try:
+        row = store.root(job_id)
+    finally:
+        store.close()
+    assert row is not None
+    return row.status
+
+
+def stored_events(cluster: LocalCluster, job_id: str) -> list[Event]:
+    store = open_store(f"sqlite:///{cluster.folder.parent / 'jobs.db'}")
+    try:
+        return [events.load(bytes(body)) for _, body in store.events(job_id)]
+    finally:
+        store.close()
 
 
 def start_process(name: str, then_sleep: float = 0) -> subprocess.Popen[str]:
@@ -102,7 +163,7 @@ def start_process(name: str, then_sleep: float = 0) -> subprocess.Popen[str]:
 async def test_the_second_joins_what_the_first_started(cluster: LocalCluster) -> None:
     again = await ensure("shared", Pools(cpu=7))
 
-    assert (again.pid, again.pools) == (cluster.pid, TINY)
+    assert (again.pid, again.pools) == (cluster.pid, SHARED)
     assert not again.started_by_us
 
 
@@ -114,6 +175,15 @@ async def test_each_pool_runs_what_is_annotated_for_it(cluster: LocalCluster) ->
         }
 
     assert len({cluster.pid, *pids.values()}) == 3
+
+
+async def test_each_pretended_gpu_has_a_worker_that_sees_it_alone(cluster: LocalCluster) -> None:
+    await workers_up("shared", 4)
+
+    async with connect(cluster) as client:
+        seen = await client.run(os.getenv, "CUDA_VISIBLE_DEVICES")
+
+    assert sorted(seen.values()) == ["", "", "0", "1"]
 
 
 async def test_a_joiner_without_the_credentials_stays_outside(cluster: LocalCluster) -> None:
@@ -144,7 +214,7 @@ async def test_nothing_listens_beyond_the_loopback(cluster: LocalCluster) -> Non
 
 
 async def test_an_interrupt_of_the_whole_group_leaves_every_process(cluster: LocalCluster) -> None:
-    await workers_up("shared", 2)
+    await workers_up("shared", 4)
     async with connect(cluster) as client:
         before = await worker_pids(client)
 
@@ -156,14 +226,30 @@ async def test_an_interrupt_of_the_whole_group_leaves_every_process(cluster: Loc
 
 
 async def test_a_killed_worker_is_replaced(cluster: LocalCluster) -> None:
-    await workers_up("shared", 2)
+    await workers_up("shared", 4)
     async with connect(cluster) as client:
-        before = await worker_pids(client)
+        victim = min((await worker_pids(client)).values())
+    before = set(group_of(cluster))
 
-        os.kill(min(before.values()), signal.SIGKILL)
+    os.kill(victim, signal.SIGKILL)
+    after = await regrown("shared", cluster, before, {victim})
 
-        after = await replaced(client, before, 1)
-    assert len(set(after.values()) & set(before.values())) == 1
+    assert before - after == {victim}
+    assert len(after - before) == 1
+
+
+async def test_a_worker_killed_again_and_again_as_it_registers_comes_back(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killer = tmp_path / "killer.py"
+    killer.write_text(KILLER)
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__PRELOAD", f"['{killer}']")
+
+    cluster = await ensure(name, TINY)
+    await until(lambda: "cpu-0 was left alive" in cluster.log_file.read_text(), 30)
+    await workers_up(name, 2)
+
+    assert cluster.log_file.read_text().count("worker cpu-0 is lost") >= 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are spawned")
@@ -171,14 +257,17 @@ async def test_a_killed_fork_server_costs_no_more_than_one_restart(name: str) ->
     cluster = await ensure(name, TINY)
     await workers_up(name, 2)
     async with connect(cluster) as client:
-        first = await worker_pids(client)
-        psutil.Process(min(first.values())).parent().kill()
-        second = await replaced(client, first, 2)
+        workers = set((await worker_pids(client)).values())
+    server = psutil.Process(min(workers)).ppid()
+    first = set(group_of(cluster))
 
-        os.kill(min(second.values()), signal.SIGKILL)
-        third = await replaced(client, second, 1)
+    os.kill(server, signal.SIGKILL)
+    second = await regrown(name, cluster, first, {server, *workers})
+    victim = next(pid for pid in second - first if psutil.Process(pid).ppid() != cluster.pid)
+    os.kill(victim, signal.SIGKILL)
+    third = await regrown(name, cluster, second, {victim})
 
-    assert len(set(second.values()) & set(third.values())) == 1
+    assert second - third == {victim}
 
 
 async def test_ten_processes_at_once_get_one_cluster(name: str) -> None:
@@ -198,7 +287,7 @@ async def test_the_cluster_survives_the_kill_of_its_starter(name: str) -> None:
 
     starter.kill()
     starter.communicate()
-    again = await ensure(name, TINY)
+    again = await ensure(name, NO_WORKERS)
 
     assert (again.pid, again.started_by_us) == (pid, False)
 
@@ -209,8 +298,8 @@ async def test_a_starter_killed_half_way_leaves_at_most_one_cluster(name: str) -
     starter.kill()
     starter.communicate()
 
-    first = await ensure(name, TINY)
-    second = await ensure(name, TINY)
+    first = await ensure(name, NO_WORKERS)
+    second = await ensure(name, NO_WORKERS)
 
     assert first.pid == second.pid
     assert os.getpgid(first.pid) == os.getpgid(second.pid)
@@ -219,57 +308,45 @@ async def test_a_starter_killed_half_way_leaves_at_most_one_cluster(name: str) -
 async def test_a_killed_daemon_leaves_no_orphan_and_the_next_one_starts(name: str) -> None:
     first = await ensure(name, TINY)
     await workers_up(name, 2)
+    async with connect(first) as client:
+        # Only Linux' kernel ties a worker of which no thread runs.
+        code = HOLD_THE_GIL if sys.platform == "linux" else "1"
+        held = client.submit(eval, code, resources={"cpu": 1}, pure=False)
+        await anyio.sleep(0.5)
 
-    os.kill(first.pid, signal.SIGKILL)
-    await until(lambda: not group_of(first), 10)
+        os.kill(first.pid, signal.SIGKILL)
+        await until(lambda: not group_of(first))
+
+        held.release()
     assert await status(name) is None
-    second = await ensure(name, TINY)
-
+    second = await ensure(name, NO_WORKERS)
     assert second.started_by_us
     assert second.pid != first.pid
 
 
-def hold_the_gil(seconds: float) -> None:
-    """Hold the interpreter's lock in C code: no thread of this process runs."""
-    import ctypes
-
-    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's tie is Linux' own")
-async def test_a_worker_that_holds_the_gil_dies_with_the_daemon(name: str) -> None:
+async def test_down_leaves_no_process_and_the_running_job_to_be_recovered(name: str) -> None:
     cluster = await ensure(name, TINY)
-    await workers_up(name, 2)
-    async with connect(cluster) as client:
-        held = client.submit(hold_the_gil, 30, resources={"cpu": 1}, pure=False)
-        await anyio.sleep(0.5)
+    async with JobClient(name=name) as client:
+        handle = await client.submit(time.sleep, 3600)
+        await began(handle)
+    members = group_of(cluster)
 
-        os.kill(cluster.pid, signal.SIGKILL)
+    stopped = await down(name)
 
-        await until(lambda: not group_of(cluster), 10)
-        held.release()
-
-
-async def test_down_leaves_nothing_even_of_a_job_that_does_not_stop(name: str) -> None:
-    cluster = await ensure(name, TINY)
-    await workers_up(name, 2)
-    async with connect(cluster) as client:
-        forever = client.submit(time.sleep, 3600, resources={"cpu": 1}, pure=False)
-        await anyio.sleep(0.2)
-        members = group_of(cluster)
-
-        stopped = await down(name)
-
-        forever.release()
     assert stopped
-    assert not any(psutil.pid_exists(pid) for pid in members)
+    assert [pid for pid in members if is_alive(pid)] == []
     left = {path.name for path in cluster.folder.iterdir()}
     assert left <= {"cluster.log", "cluster.log.1", "join.lock", "running.lock"}
     assert await down(name) is False
+    kinds = [event.kind for event in stored_events(cluster, handle.id)]
+    assert (kinds, stored_status(cluster, handle.id)) == (
+        ["submitted", "started"],
+        JobStatus.RUNNING,
+    )
 
 
 async def test_a_stuck_daemon_is_killed_after_the_grace(name: str) -> None:
-    cluster = await ensure(name, TINY)
+    cluster = await ensure(name, NO_WORKERS)
     os.kill(cluster.pid, signal.SIGSTOP)
 
     assert await down(name, grace=0.3)
@@ -277,31 +354,22 @@ async def test_a_stuck_daemon_is_killed_after_the_grace(name: str) -> None:
     assert not group_of(cluster)
 
 
-async def test_it_leaves_when_nobody_needs_it(name: str) -> None:
+async def test_it_stays_while_a_client_is_open_or_a_job_runs_and_leaves_then(name: str) -> None:
     cluster = await ensure(name, TINY, idle_timeout="1s")
 
-    await until(lambda: not group_of(cluster), 15)
-
-    assert await status(name) is None
-
-
-async def test_it_stays_while_a_client_is_connected(name: str) -> None:
-    cluster = await ensure(name, TINY, idle_timeout="500ms")
-
     async with connect(cluster):
-        await anyio.sleep(2)
+        await anyio.sleep(1.4)
+    async with JobClient(name=name) as client:
+        await anyio.sleep(1.4)
+        handle = await client.submit(time.sleep, 2.5)
+        await began(handle)
+    await anyio.sleep(1.8)
 
-        assert (await ensure(name)).pid == cluster.pid
-
-
-async def test_each_pretended_gpu_has_a_worker_that_sees_it_alone(name: str) -> None:
-    cluster = await ensure(name, Pools(cpu=0, gpu=2, io=8))
-    await workers_up(name, 3)
-
-    async with connect(cluster) as client:
-        seen = await client.run(os.getenv, "CUDA_VISIBLE_DEVICES")
-
-    assert sorted(seen.values()) == ["", "0", "1"]
+    assert os.getpgid(cluster.pid)
+    assert Folder.of(name).is_running()
+    await until(lambda: not group_of(cluster), 15)
+    assert await status(name) is None
+    assert stored_status(cluster, handle.id) is JobStatus.COMPLETED
 
 
 async def test_a_failed_start_shows_the_log(
@@ -328,12 +396,30 @@ async def test_the_callers_loop_is_never_late(name: str) -> None:
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
-        await ensure(name, TINY)
+        await ensure(name, NO_WORKERS)
         await status(name)
         await down(name)
         group.cancel_scope.cancel()
 
     assert late < 0.05
+
+
+async def test_edited_code_does_not_join_the_daemon_of_the_old(tmp_path: Path) -> None:
+    copy = tmp_path / "parrot_async"
+    shutil.copytree(Path(parrot_async.__path__[0]), copy)
+    ask = [sys.executable, "-c", FOLDER]
+
+    def key() -> str:
+        return subprocess.run(
+            ask, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+
+    first = key()
+    with (copy / "wire.py").open("a") as file:
+        file.write("# edited\n")
+    edited = key()
+
+    assert len({first, edited}) == 2
 
 
 async def test_a_wrong_duration_or_name_is_refused() -> None:

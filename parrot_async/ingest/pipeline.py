@@ -1,0 +1,275 @@
+"""The ingestion of a corpus as one tree of jobs: reading, embedding and storing overlap."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import anyio
+import numpy as np
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from parrot_async.children import Child
+from parrot_async.client import JobClient
+from parrot_async.context import current_job
+from parrot_async.errors import JobError
+from parrot_async.handle import JobHandle
+from parrot_async.ingest.batches import Batch, Batches, arriving
+from parrot_async.ingest.errors import IncompleteError
+from parrot_async.ingest.files import Corpus, find_files, groups_of, names
+from parrot_async.ingest.loaders import root_of
+from parrot_async.ingest.options import IngestOptions
+from parrot_async.ingest.progress import STARTED, Progress
+from parrot_async.ingest.report import FailedDocument, IngestReport, Stage
+from parrot_async.ingest.stages import (
+    Embedded,
+    FoundFile,
+    Loaded,
+    Model,
+    Stored,
+    Target,
+    build_index,
+    fingerprint_of,
+    load_files,
+    prepare_model,
+    store_documents,
+)
+from parrot_async.ingest.vectors import Known, Vectors, VectorStore
+from parrot_async.ingest.workers import Place, best_place
+from parrot_async.jobs import job
+
+BATCH, LARGEST_BATCH, BATCH_ON_GPU = 64, 512, 1024
+"""Chunks in an embedding job: two seconds of a CPU's work, and up to 15 for a big corpus."""
+BYTES_OF_MORE = 128 * 2**10
+"""Bytes of a corpus for each chunk in a batch, from where on batches grow."""
+BATCHES_AHEAD = 3
+"""Batches of chunks that are loaded ahead for each embedding worker."""
+
+
+async def ingest(
+    client: JobClient, paths: Iterable[str | Path], options: IngestOptions | None = None
+) -> JobHandle[IngestReport]:
+    """Submit the ingestion of files, folders and globs; paths may be relative to this process.
+
+    Files, model and server are those that the cluster's workers see.
+    """
+    absolute = list(dict.fromkeys(map(root_of, paths)))
+    named = ingest_documents.options(title=f"Ingest {names(absolute)}")
+    return await client.submit(named, absolute, _anywhere(options or IngestOptions()))
+
+
+def _anywhere(options: IngestOptions) -> IngestOptions:
+    """The options as they mean the same in any current folder."""
+    if Path(options.model).expanduser().is_dir():
+        return options.model_copy(update={"model": root_of(options.model)})
+    return options
+
+
+@job(queue="ingest", io=1, title="Ingest documents")
+async def ingest_documents(
+    paths: Sequence[str], options: IngestOptions | None = None
+) -> IngestReport:
+    """Make a collection hold what the files of `paths`, which are absolute, hold now.
+
+    Of an unchanged file only the hash is computed. A file that cannot be stored is in the report
+    and stops no other. Raises `LoadError` for a path that names nothing, `ModelError`,
+    `ServerError` or `VectorStoreError` when nothing can be done at all, and `IncompleteError` at
+    the end of a strict run.
+    """
+    began, options, here = time.monotonic(), options or IngestOptions(), current_job()
+    here.progress(STARTED)
+    here.step("finding files")
+    corpus = await to_thread.run_sync(partial(find_files, paths, options.exclude))
+    here.step("preparing the model")
+    place = await best_place()
+    prepare = prepare_model.options(resources={place.pool: 1})
+    model = await here.run(prepare, options.model, options.backend, options.chunk_size)
+    target = Target(options.dsn, options.collection)
+    async with await target.open(model) as store:
+        report = await Ingestion(store, target, model, place).run(corpus, options)
+    report = report.model_copy(update={"seconds": time.monotonic() - began})
+    here.step(report.headline)
+    if options.strict and report.failed:
+        raise IncompleteError(report)
+    return report
+
+
+class Ingestion:
+    """One run: reads groups of files ahead, and stores each as soon as it has all its vectors."""
+
+    def __init__(self, store: VectorStore, target: Target, model: Model, place: Place) -> None:
+        self._here = current_job()
+        self._store = store
+        self._target = target
+        self._model = model
+        self._place = place
+
+    async def run(self, corpus: Corpus, options: IngestOptions) -> IngestReport:
+        """Take every file, forget what is gone, build the index."""
+        known = await self._store.known()
+        files = list(self._to_read(corpus.files, known))
+        self._sources = {file.path: file.source for file in files}
+        self._progress = Progress(self._here, files)
+        await self._take_all(files)
+        removed = await self._forget(corpus, known, options) if options.prune else 0
+        documents, chunks = await self._store.count()
+        if chunks and not await self._store.indexed():
+            await self._here.run(build_index, self._target, self._model)
+        return self._report(known).model_copy(
+            update={
+                "collection": options.collection,
+                "removed": removed,
+                "kept": tuple(_unseen(corpus, known)) if not options.prune_empty else (),
+                "stored_documents": documents,
+                "stored_chunks": chunks,
+            }
+        )
+
+    def _to_read(self, files: Iterable[FoundFile], known: dict[str, Known]) -> Iterator[FoundFile]:
+        """The files, with the hash of what is stored of them in the form of today."""
+        current = fingerprint_of(self._model)
+        for file in files:
+            stored = known.get(file.path)
+            if stored is not None and stored.fingerprint == current:
+                yield replace(file, sha256=stored.sha256)
+            else:
+                yield file
+
+    async def _take_all(self, files: Sequence[FoundFile]) -> None:
+        size = _batch_size(files, self._place)
+        groups = groups_of(files)
+        async with anyio.create_task_group() as group:
+            self._batches = Batches(group, self._progress, self._model, self._place, size)
+            ahead = BATCHES_AHEAD * size * self._place.workers
+            for _ in range(self._place.workers + 1):
+                group.start_soon(self._read_ahead, group, groups, ahead)
+
+    async def _read_ahead(
+        self, group: TaskGroup, groups: Iterator[list[FoundFile]], ahead: int
+    ) -> None:
+        for files in groups:
+            await self._batches.room(ahead)
+            await self._take(group, files)
+
+    async def _take(self, group: TaskGroup, files: list[FoundFile]) -> None:
+        """Read a group; what is to be embedded and stored of it goes on without its reader."""
+        named = load_files.options(title=f"Read {names([file.path for file in files])}")
+        try:
+            child = await self._here.submit(named, files, self._model)
+            loaded = await child
+        except Exception as exc:  # noqa: BLE001  whatever it is, it is the reason of a failure
+            if len(files) == 1:
+                return await self._fail(files[0].path, "load", _reason(exc))
+            for file in files:  # one of them took too long or killed its worker: find out which
+                await self._take(group, [file])
+            return None
+        for failure in loaded.failed:
+            await self._fail(failure.path, failure.stage, failure.reason)
+        reused = await self._store.vectors_of({chunk.hash for chunk in loaded.chunks()})
+        missing = {
+            chunk.hash: record.path
+            for record, chunks in loaded.documents
+            for chunk in chunks
+            if chunk.hash not in reused
+        }
+        batches = self._batches.add(child, missing)
+        self._progress.loaded(loaded)
+        if loaded.documents:
+            group.start_soon(self._finish, child, loaded, batches, reused)
+        return None
+
+    async def _finish(
+        self,
+        child: Child[Loaded],
+        loaded: Loaded,
+        batches: list[Batch],
+        reused: dict[bytes, Vectors],
+    ) -> None:
+        """Wait for the vectors of a group, and store it; a batch that failed spoils its own."""
+        for batch in batches:
+            await batch.over.wait()
+        errors = {key: batch.error for batch in batches if batch.error for key in batch.hashes}
+        to_store = []
+        for record, chunks in loaded.documents:
+            error = next((errors[chunk.hash] for chunk in chunks if chunk.hash in errors), None)
+            if error is None:
+                to_store.append(record.path)
+            else:
+                await self._fail(record.path, "embed", _reason(error))
+        if to_store:
+            embedded = [batch.child for batch in batches if batch.child is not None]
+            await self._put(child, to_store, embedded, reused)
+
+    async def _put(
+        self,
+        child: Child[Loaded],
+        paths: list[str],
+        embedded: list[Child[Embedded]],
+        reused: dict[bytes, Vectors],
+    ) -> None:
+        named = store_documents.options(title=f"Store {names(paths)}")
+        parts = [arriving(part) for part in embedded]
+        if reused:
+            parts.append(Embedded(tuple(reused), np.stack(list(reused.values()))))
+        try:
+            stored = await self._here.run(named, self._target, self._model, arriving(child), parts)
+        except Exception as exc:  # noqa: BLE001  as above
+            stored = Stored(failed=[_failed(path, "store", _reason(exc)) for path in paths])
+        for failure in stored.failed:
+            await self._fail(failure.path, failure.stage, failure.reason)
+        self._progress.storing(stored.paths)
+
+    async def _fail(self, path: str, stage: Stage, reason: str) -> None:
+        self._progress.failing(_failed(path, stage, reason))
+        await self._store.fail(path, self._sources[path], stage, reason)
+
+    async def _forget(self, corpus: Corpus, known: dict[str, Known], options: IngestOptions) -> int:
+        """Delete what vanished; a path without any file is more likely a disk that is not there."""
+        seen = [file.path for file in corpus.files]
+        removed = 0
+        for source, count in corpus.counts.items():
+            if known and (count or options.prune_empty):
+                removed += await self._store.forget_vanished(source, seen)
+        return removed
+
+    def _report(self, known: dict[str, Known]) -> IngestReport:
+        progress = self._progress
+        updated = sum(path in known and known[path].chunks > 0 for path in progress.stored)
+        return IngestReport(
+            collection=self._target.collection,
+            model=self._model.name,
+            backend=progress.backend,
+            added=len(progress.stored) - updated,
+            updated=updated,
+            unchanged=progress.unchanged,
+            failed=tuple(sorted(progress.failed, key=lambda failed: failed.path)),
+            chunks=progress.chunks,
+            embedded=progress.embedded,
+            reused=progress.chunks - progress.expected,
+        )
+
+
+def _batch_size(files: Sequence[FoundFile], place: Place) -> int:
+    if place.pool == "gpu":
+        return BATCH_ON_GPU
+    return min(max(sum(file.size for file in files) // BYTES_OF_MORE, BATCH), LARGEST_BATCH)
+
+
+def _failed(path: str, stage: Stage, reason: str) -> FailedDocument:
+    return FailedDocument(path=path, stage=stage, reason=reason)
+
+
+def _unseen(corpus: Corpus, known: dict[str, Known]) -> Iterator[str]:
+    """The paths that hold no file, but held some when last ingested."""
+    for source, count in corpus.counts.items():
+        below = f"{source.rstrip('/')}/"
+        if not count and any(path.startswith(below) for path in known):
+            yield source
+
+
+def _reason(exc: Exception) -> str:
+    """Why a job failed, in a line without its traceback."""
+    said = exc.info.message if isinstance(exc, JobError) and exc.info else str(exc)
+    return (said.strip() or type(exc).__name__).splitlines()[0]

@@ -1,0 +1,99 @@
+"""What an ingestion did, in numbers and in words."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Stage = Literal["load", "embed", "store"]
+
+NAMED = 5
+"""Files of one reason that the text names; it counts the others."""
+
+
+class FailedDocument(BaseModel):
+    """A document that was not stored: in which stage it failed, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    stage: Stage
+    reason: str
+
+
+class IngestReport(BaseModel):
+    """The result of an ingestion; `str(report)` is its text for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    collection: str
+    model: str
+    backend: str = ""
+    """What computed the vectors; empty when none had to be."""
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: tuple[FailedDocument, ...] = ()
+    kept: tuple[str, ...] = ()
+    """Paths without a single file, of which all that was stored is kept."""
+    chunks: int = 0
+    """Chunks of the documents that were added or updated."""
+    embedded: int = 0
+    reused: int = 0
+    """Chunks that the collection, or another document, had a vector for."""
+    stored_documents: int = 0
+    stored_chunks: int = 0
+    seconds: float = 0.0
+
+    @property
+    def documents(self) -> int:
+        """How many documents were looked at."""
+        return self.added + self.updated + self.unchanged + len(self.failed)
+
+    @property
+    def headline(self) -> str:
+        """The counts that are not zero, in words."""
+        counts = {"added": self.added, "updated": self.updated, "unchanged": self.unchanged}
+        counts |= {"removed": self.removed, "failed": len(self.failed)}
+        said = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
+        return f"{self.documents:,} documents: {said or 'nothing to do'}"
+
+    @property
+    def chunks_per_second(self) -> float:
+        """Chunks embedded in a second of the whole run."""
+        return self.embedded / self.seconds if self.seconds else 0.0
+
+    @property
+    def documents_per_second(self) -> float:
+        """Documents looked at in a second of the whole run."""
+        return self.documents / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.headline} ({self.seconds:.1f} s)"
+        if self.chunks:
+            yield (
+                f"{self.chunks:,} chunks: {self.embedded:,} embedded, {self.reused:,} reused;"
+                f" {self.chunks_per_second:.1f} chunks/s with {self.backend or 'no model'}"
+            )
+        yield (
+            f"Collection {self.collection!r} holds {self.stored_documents:,} documents,"
+            f" {self.stored_chunks:,} chunks."
+        )
+        for path in self.kept:
+            yield f"{path} holds no file: what is stored of it was kept (--prune-empty removes it)"
+        yield from self._failures()
+
+    def _failures(self) -> Iterator[str]:
+        by_reason: defaultdict[tuple[Stage, str], list[str]] = defaultdict(list)
+        for each in self.failed:
+            by_reason[each.stage, each.reason].append(each.path)
+        for (stage, reason), paths in by_reason.items():
+            yield f"{len(paths):,} failed to {stage}: {reason}"
+            yield from (f"  {path}" for path in paths[:NAMED])
+            if len(paths) > NAMED:
+                yield f"  and {len(paths) - NAMED:,} more"

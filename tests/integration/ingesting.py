@@ -1,0 +1,59 @@
+"""What tests of ingestion share: a corpus that takes seconds, and what the server holds."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from parrot_async.ingest.server import ensure_server, stop_server
+
+WORDS = "swift robin heron falcon river mountain harbour lantern copper velvet winter thunder"
+
+CHUNKS = sql.SQL(
+    "select path, ordinal, text from parrot_ingest.documents as d"
+    " join {} as c on c.document = d.id order by path, ordinal"
+)
+
+
+def write_corpus(folder: Path, documents: int, paragraphs: int) -> None:
+    """Texts that have nothing in common; a paragraph is about a chunk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = WORDS.split()
+    for number in range(documents):
+        text = "\n\n".join(
+            " ".join(
+                f"{words[(place * step) % len(words)]} {number}{step}{place}" for place in range(60)
+            )
+            for step in range(paragraphs)
+        )
+        (folder / f"{number:03}.txt").write_text(text)
+
+
+def stored(collection: str) -> dict[str, list[str]]:
+    """The texts of the chunks of each document, in order, by the document's file name."""
+    found: dict[str, list[str]] = {}
+    with psycopg.connect(ensure_server()) as server:
+        for number, name in server.execute("select id, name from parrot_ingest.collections"):
+            if name != collection:
+                continue
+            chunks = sql.Identifier("parrot_ingest", f"chunks_{number}")
+            for path, ordinal, text in server.execute(CHUNKS.format(chunks)):
+                texts = found.setdefault(Path(path).name, [])
+                assert ordinal == len(texts), f"{path} has chunk {ordinal} twice, or not all"
+                texts.append(text)
+    return found
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The embedded server of the tests' own PARROT_HOME, which is gone afterwards."""
+    address = ensure_server()
+    with psycopg.connect(address) as client:
+        (data,) = client.execute("show data_directory").fetchall()[0]
+    yield address
+    stop_server()
+    # As root it lies outside of PARROT_HOME, where pytest would not clear it away.
+    shutil.rmtree(Path(data).parent)
