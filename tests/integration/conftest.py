@@ -1,6 +1,8 @@
 """One cluster for all tests of the engine, and one with a single slot of each kind."""
 
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +38,19 @@ async def one_slot(narrow: str) -> AsyncIterator[JobClient]:
     """A client of the cluster with one slot of each kind."""
     async with JobClient(name=narrow) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """DSN of the embedded server of the tests' own PARROT_HOME, which is gone afterwards."""
+    import psycopg
+
+    from parrot_async.ingest.server import ensure_server, stop_server
+
+    address = ensure_server()
+    with psycopg.connect(address) as client:
+        (data,) = client.execute("show data_directory").fetchall()[0]
+    yield address
+    stop_server()
+    # As root it lies outside of PARROT_HOME, where pytest would not clear it away.
+    shutil.rmtree(Path(data).parent)

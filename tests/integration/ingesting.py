@@ -1,14 +1,11 @@
 """What tests of ingestion share: a corpus that takes seconds, and what the server holds."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
-import pytest
 from psycopg import sql
 
-from parrot_async.ingest.server import ensure_server, stop_server
+from parrot_async.ingest.server import ensure_server
 
 WORDS = "swift robin heron falcon river mountain harbour lantern copper velvet winter thunder"
 
@@ -45,15 +42,3 @@ def stored(collection: str) -> dict[str, list[str]]:
                 assert ordinal == len(texts), f"{path} has chunk {ordinal} twice, or not all"
                 texts.append(text)
     return found
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The embedded server of the tests' own PARROT_HOME, which is gone afterwards."""
-    address = ensure_server()
-    with psycopg.connect(address) as client:
-        (data,) = client.execute("show data_directory").fetchall()[0]
-    yield address
-    stop_server()
-    # As root it lies outside of PARROT_HOME, where pytest would not clear it away.
-    shutil.rmtree(Path(data).parent)

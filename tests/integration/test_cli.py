@@ -1,0 +1,199 @@
+"""The command as people run it: in a process, with signals and exit statuses."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+from uuid import uuid4
+
+import anyio
+import pytest
+from click.testing import CliRunner
+
+from parrot_async import JobClient, job
+from parrot_async.cli import BACKENDS, cli
+from parrot_async.cluster import Pools, down, ensure
+from parrot_async.ingest.embedder import Backend
+from tests.ingest_files import write_files
+from tests.integration.ingesting import write_corpus
+
+COMMAND = [sys.executable, "-m", "parrot_async"]
+
+
+@pytest.fixture
+def collection() -> str:
+    """A fresh collection's name."""
+    return uuid4().hex
+
+
+@pytest.fixture(scope="module")
+def cluster(postgres: str) -> Iterator[None]:
+    """The default cluster of the tests' own PARROT_HOME, which the command joins."""
+    anyio.run(ensure, None, Pools(cpu=2, gpu=0, io=16))
+    yield
+    anyio.run(down)
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.parametrize("command", ["", "ingest", "search", "up", "status", "down"])
+def test_every_command_has_help(command: str) -> None:
+    result = CliRunner().invoke(cli, [*command.split(), "--help"])
+
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: ")
+    assert all(len(line) <= 100 for line in result.output.splitlines())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom parrot_async.cli import cli\n"
+        "try: cli(['ingest', '--help'])\n"
+        "except SystemExit: print({'torch', 'distributed', 'numpy', 'rich'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.endswith("set()\n")
+
+
+def test_the_backends_offered_are_those_there_are() -> None:
+    assert get_args(Backend) == BACKENDS
+
+
+def test_a_wrong_option_is_a_usage_error() -> None:
+    assert run("ingest").returncode == 2
+    assert run("search", "x", "--limit", "0").returncode == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+class TestWithACluster:
+    """What needs a cluster and a database."""
+
+    def test_ingest_then_search_answers_with_sources(self, tmp_path: Path, collection: str) -> None:
+        write_files(tmp_path / "files")
+
+        ingested = run("ingest", tmp_path / "files", "--collection", collection)
+        found = run("search", "how long does a cat sleep?", "--collection", collection)
+        as_json = run("search", "cats", "--collection", collection, "--json", "--limit", "1")
+
+        assert ingested.returncode == 0
+        assert "13 documents: 7 added, 6 failed" in ingested.stdout
+        assert "secret.pdf" in ingested.stdout
+        assert "cats.pdf, page 1" in found.stdout.split("2. ")[0]
+        (hit,) = json.loads(as_json.stdout)
+        assert hit["path"] == str(tmp_path / "files" / "cats.pdf")
+
+    def test_strict_fails_after_all_else_is_stored(self, tmp_path: Path, collection: str) -> None:
+        write_files(tmp_path / "files")
+
+        done = run("ingest", tmp_path / "files", "--collection", collection, "--strict")
+
+        assert done.returncode == 1
+        assert "holds 7 documents" in done.stdout
+        assert done.stderr == ("parrot-async: 6 of 13 documents failed: the report says why\n")
+
+    def test_an_error_is_one_sentence(self, tmp_path: Path, collection: str) -> None:
+        misspelt = run("ingest", tmp_path / "nosuch")
+        empty = run("search", "anything", "--collection", collection)
+        unreachable = run("search", "anything", "--dsn", "postgresql://me:hush@127.0.0.1:9/x")
+
+        for done, said in (
+            (misspelt, "check the spelling"),
+            (empty, "ingest something into it first"),
+            (unreachable, "check the DSN"),
+        ):
+            assert done.returncode == 1
+            assert said in done.stderr
+            assert "Traceback" not in done.stderr
+            assert "hush" not in done.stderr
+
+    def test_status_shows_workers_and_jobs_and_up_leaves_a_running_cluster(self) -> None:
+        again, shown = run("up", "--cpu", "7"), run("status")
+
+        assert "Already running" in again.stdout
+        assert "2 cpu" in shown.stdout
+
+    def test_a_terminal_shows_the_tree(self, tmp_path: Path, collection: str) -> None:
+        write_corpus(tmp_path / "corpus", 4, 4)
+
+        status, shown = _in_terminal(["ingest", tmp_path / "corpus", "--collection", collection])
+
+        assert status == 0
+        assert "Ingest corpus" in shown
+        assert "Embed" in shown
+        assert "4 documents: 4 added" in shown
+
+    async def test_ctrl_c_cancels_and_leaves_no_job_running(
+        self, tmp_path: Path, collection: str
+    ) -> None:
+        write_corpus(tmp_path / "corpus", 40, 12)
+        arguments: list[str | Path] = ["ingest", tmp_path / "corpus", "--collection", collection]
+
+        status, shown = await anyio.to_thread.run_sync(_in_terminal, arguments, "Embed", 1)
+
+        assert status == 130
+        assert "Cancelling the job" in shown
+        assert "what was stored stays" in shown
+        async with JobClient() as client:
+            assert await client.jobs(status="running") == []
+            assert await client.jobs(status="waiting_for_children") == []
+            with anyio.fail_after(5):
+                assert await client.run(add, 1, 2) == 3
+
+    async def test_the_second_ctrl_c_leaves_at_once(self, tmp_path: Path, collection: str) -> None:
+        write_corpus(tmp_path / "corpus", 40, 12)
+        arguments: list[str | Path] = ["ingest", tmp_path / "corpus", "--collection", collection]
+
+        status, _ = await anyio.to_thread.run_sync(_in_terminal, arguments, "Embed", 2)
+
+        assert status == 130
+        async with JobClient() as client:
+            (row, *_) = await client.jobs(limit=1)
+            ended = await (await client.attach(row.id)).wait()
+        assert ended.value == "cancelled"
+
+
+@job
+def add(one: int, other: int) -> int:
+    return one + other
+
+
+def _in_terminal(
+    arguments: list[str | Path], awaited: str = "", interrupts: int = 0
+) -> tuple[int, str]:
+    """Run the command in a terminal; press Ctrl-C so often when it shows the awaited word."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
+        os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])  # noqa: S606
+    shown, until = b"", time.monotonic() + 100
+    while chunk := _read(terminal):
+        shown += chunk
+        if interrupts and awaited.encode() in shown:
+            os.write(terminal, b"\x03" * interrupts)
+            interrupts = 0
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
+
+
+def _read(terminal: int) -> bytes:
+    select.select([terminal], [], [], 100)
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other side is closed
+        return b""
