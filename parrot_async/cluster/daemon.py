@@ -95,7 +95,9 @@ def _run(spec: Spec) -> None:
     try:
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         _log.setLevel(logging.INFO)
-        if _CONFIG["distributed.worker.multiprocessing-method"] == "forkserver":
+        if _CONFIG["distributed.worker.multiprocessing-method"] == "forkserver" and (
+            spec.pools is None or any(count for _, count in spec.pools)
+        ):
             _start_forkserver()
         anyio.run(serve, spec)
     except BaseException:  # noqa: BLE001  the process ends here, the log is all that remains

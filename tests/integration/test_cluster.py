@@ -1,6 +1,5 @@
 """The local cluster, with real processes: started, joined, interrupted, killed, idle, stopped."""
 
-import asyncio
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ from pathlib import Path
 import anyio
 import psutil
 import pytest
+from blockbuster import blockbuster_ctx
 from distributed import Client
 
 import parrot_async
@@ -361,11 +361,10 @@ async def test_it_stays_while_a_client_is_open_or_a_job_runs_and_leaves_then(nam
         await anyio.sleep(1.4)
     async with JobClient(name=name) as client:
         await anyio.sleep(1.4)
-        handle = await client.submit(time.sleep, 2.5)
+        handle = await client.submit(time.sleep, 2.3)
         await began(handle)
-    await anyio.sleep(1.8)
+    await anyio.sleep(1.6)
 
-    assert os.getpgid(cluster.pid)
     assert Folder.of(name).is_running()
     await until(lambda: not group_of(cluster), 15)
     assert await status(name) is None
@@ -384,24 +383,13 @@ async def test_a_failed_start_shows_the_log(
         await ensure(name, TINY)
 
 
-async def test_the_callers_loop_is_never_late(name: str) -> None:
-    late = 0.0
-
-    async def watch() -> None:
-        nonlocal late
-        while True:
-            began = time.perf_counter()
-            await asyncio.sleep(0.005)
-            late = max(late, time.perf_counter() - began - 0.005)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(watch)
+async def test_the_callers_loop_is_never_blocked(name: str) -> None:
+    # Not by the clock: on a busy machine every loop is late.
+    with blockbuster_ctx():
         await ensure(name, NO_WORKERS)
         await status(name)
-        await down(name)
-        group.cancel_scope.cancel()
 
-    assert late < 0.05
+        assert await down(name)
 
 
 async def test_edited_code_does_not_join_the_daemon_of_the_old(tmp_path: Path) -> None:
