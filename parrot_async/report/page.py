@@ -44,7 +44,7 @@ def _items(top: Outline, now: datetime) -> Iterator[str]:
             yield f'<li class="parrot-rest">{html_text(facts.rest(here))}'
             ends.append("</li>")
         else:
-            inner = _inner(here.node)
+            inner = _details(here.node)
             folds = bool(inner or here.children or here.rest)
             yield _start(here, level, now, folds=folds) + inner
             yield "<ul>" if here.node.children else ""
@@ -90,8 +90,8 @@ def _row(node: JobNode, now: datetime) -> str:
 
 
 def _call(node: JobNode) -> str:
-    """What went in and what came out of a leaf, where its title does not tell it from others."""
-    if node.children or _is_plan(node) or node.title != _function(node):
+    """What went in and what came out, where a job's title does not tell it from its siblings."""
+    if (node.children and not node.depth) or _is_plan(node) or node.title != _function(node):
         return ""
     came_out = f"→ {_short(node.result.preview)}" if node.result is not None else ""
     said = f"{_short(node.arguments)} {came_out}".strip()
@@ -121,6 +121,14 @@ def _bar(node: JobNode) -> str:
         return ""
     value = f"{node.progress_percentage:.1f}"
     return f'<progress max="100" value="{value}" aria-label="progress">{percent(node)}</progress>'
+
+
+def _details(node: JobNode) -> str:
+    """The details of one job, folded once more where children come after them."""
+    inner = _inner(node)
+    if not inner or not node.children:
+        return inner
+    return f'<details class="parrot-more"><summary>details</summary>{inner}</details>'
 
 
 def _inner(node: JobNode) -> str:

@@ -318,6 +318,29 @@ def test_the_state_is_said_in_words_beside_a_hidden_icon() -> None:
     assert 'aria-label="progress">40 %</progress>' in page
 
 
+def test_a_row_shows_the_call_where_the_title_is_only_the_functions_name() -> None:
+    spec = JobSpec(title="read", function="tests:read", function_id="1")
+    path = "PosixPath('/a/folder/with/a/long/name/and/at/its/end/page-7.md')"
+    birth = submitted("r.0", "r.1", spec=spec, titles=["read", "Read page 8"])
+    birth = birth.model_copy(update={"arguments": (path, path)})
+    tree = fold([submitted("r", spec=PLAN), birth, started("r.0", "r.1"), completed("r.0", "r.1")])
+
+    first, second = html(tree, "r.0", now=NOW), html(tree, "r.1", now=NOW)
+
+    assert re.search(r'parrot-call">PosixPath\(\S+ … \S+page-7.md\S+ → ', first)
+    assert "parrot-call" not in second.partition("</style>")[2]
+
+
+def test_a_single_job_that_failed_is_open_and_others_are_not() -> None:
+    alone = fold([submitted("r"), started("r"), failed("r")])
+    below = family(1, started("r.0"), failed("r.0"))
+
+    assert html(alone, now=NOW).count("<details open>") == 1
+    assert html(below, "r.0", now=NOW).count("<details open>") == 1
+    assert html(below, now=NOW).count("<details open>") == 1
+    assert "<details open" not in html(fold([submitted("r")]), now=NOW)
+
+
 def test_every_state_has_an_icon_of_one_column_and_every_kind_of_end_its_words() -> None:
     assert set(ICONS) == set(JobStatus)
     assert all(len(icon) == 1 for icon in ICONS.values())
