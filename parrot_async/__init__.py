@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parrot_async.handle import JobHandles as JobHandles
     from parrot_async.jobs import Plan as Plan
     from parrot_async.jobs import job as job
+    from parrot_async.jobs import result_of as result_of
     from parrot_async.models import FailurePolicy as FailurePolicy
     from parrot_async.models import JobNode as JobNode
     from parrot_async.models import JobResult as JobResult
@@ -46,6 +47,7 @@ _PLACES = {
     "Usage": "models",
     "current_job": "context",
     "job": "jobs",
+    "result_of": "jobs",
 }
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "Usage",
     "current_job",
     "job",
+    "result_of",
 ]
 
 if not TYPE_CHECKING:

@@ -164,13 +164,15 @@ class JobClient:
         return handle if accepted == root_id else await self.attach(accepted)
 
     @overload
+    async def run(self, fn: Plan, /) -> list[Any]: ...
+    @overload
     async def run(
         self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> R: ...
     @overload
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def run(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Start a job and wait for its result; cancelling the wait leaves the job running."""
+        """Start a job, or a plan, and wait for its result; cancelling the wait leaves the job running."""
         return await (await self.submit(fn, *args, **kwargs))
 
     @overload

@@ -1,7 +1,7 @@
 """`@job` and its options: what a function needs to run as a job."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import update_wrapper
 from importlib import import_module
 from types import MethodType
@@ -12,6 +12,7 @@ from parrot_async.errors import OptionsError, error_name
 from parrot_async.models import FailurePolicy, JobId, JobSpec, JobType, RetryPolicy
 
 P = ParamSpec("P")
+R = TypeVar("R")
 C_co = TypeVar("C_co", covariant=True)
 """What a plain call gives: the value, or the coroutine of an async function."""
 
@@ -163,6 +164,19 @@ def job(fn: Callable[..., Any] | None = None, /, **options: Unpack[Options]) -> 
     if fn is not None:
         return Job(fn, options)
     return lambda function: Job(function, options)
+
+
+@overload
+def result_of(of: Awaitable[R], /) -> R: ...
+@overload
+def result_of(of: Step, /) -> Any: ...
+def result_of(of: Any, /) -> Any:
+    """Tell a type checker that a handle, a child or a step among arguments arrives as its result.
+
+    It changes nothing: `submit(add, handle, 1)` and `submit(add, result_of(handle), 1)` are the
+    same call.
+    """
+    return of
 
 
 def name_of(fn: Callable[..., Any]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import assert_type
 
-from parrot_async import JobClient, JobHandle, JobHandles, Plan, current_job, job
+from parrot_async import JobClient, JobHandle, JobHandles, Plan, current_job, job, result_of
 
 
 @job
@@ -83,3 +83,10 @@ def test_plain_calls_of_decorated_functions_run_here() -> None:
     result = length("abc")
 
     assert result == 3
+
+
+async def a_handle_among_arguments_arrives_as_its_result(client: JobClient) -> None:
+    handle = await client.submit(plain, 1)
+    assert_type(result_of(handle), float)
+    await client.submit(plain, round(2.5))
+    await client.submit(length, result_of(await client.submit(str, 1)))
