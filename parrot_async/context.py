@@ -1,6 +1,7 @@
 """`current_job()`: what a running job may say of itself and ask for."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import (
     AsyncIterable,
@@ -52,6 +53,8 @@ class JobContext:
         self.percent = 0.0
         self.current_step = ""
         self.tracks: list[Tracked[Any]] = []
+        self.lines_sent = 0
+        self.lines_due = 0.0
 
     @property
     def parent_id(self) -> JobId | None:
@@ -262,7 +265,7 @@ def _outcome(fn: Callable[..., Any], call: Call) -> Outcome:
     args, kwargs = call
     try:
         value = fn(*args, **kwargs)
-        return Outcome.of(asyncio.run(value) if asyncio.iscoroutine(value) else value)
+        return Outcome.of(asyncio.run(value) if inspect.iscoroutine(value) else value)
     except Exception as exc:
         return Outcome.of_error(exc)
 

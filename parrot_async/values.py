@@ -13,7 +13,7 @@ from typing import Any
 
 import cloudpickle
 
-from parrot_async.errors import SerializationError
+from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.models import JobId
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
@@ -63,6 +63,8 @@ def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
     pickler = _CallPickler(buffer)
     try:
         pickler.dump(call)
+    except ParrotError:
+        raise
     except Exception as exc:
         raise SerializationError(f"an argument cannot be pickled: {exc}") from exc
     return buffer.getvalue(), tuple(dict.fromkeys(pickler.needed))

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import inspect
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
@@ -47,6 +48,9 @@ class Surroundings(Protocol):
         self, parent: "Execution", fn: Callable[..., Any], calls: Sequence[Call]
     ) -> "Future[Children[Any]]":
         """Ask the service for children."""
+
+    def ends(self, execution: "Execution") -> None:
+        """Take what is left of an execution's output, before its end is told."""
 
     def ended(self, execution: "Execution") -> None:
         """Take note that an execution is over."""
@@ -160,7 +164,7 @@ class Execution:
         try:
             try:
                 value = self._call()
-                if asyncio.iscoroutine(value):
+                if inspect.iscoroutine(value):
                     self._leave_thread()
                     self.runner.seats(value, self)
                     return False
@@ -241,11 +245,12 @@ class Execution:
         far = self.values and any(value[1] for value in self.values.values())
         args, kwargs = await asyncio.to_thread(self._load_call) if far else self._load_call()
         value = fn(*args, **kwargs)
-        return value if asyncio.iscoroutine(value) else _done(value)
+        return value if inspect.iscoroutine(value) else _done(value)
 
     # Ending.
 
     def _end_returned(self, value: Any) -> None:
+        self.runner.ends(self)
         try:
             data = dump_value(value)
             if len(data) > INLINE:
@@ -261,6 +266,7 @@ class Execution:
             self._over()
 
     def _end_raised(self, exc: BaseException) -> None:
+        self.runner.ends(self)
         try:
             data = dump_value(exc)
         except SerializationError:
@@ -271,6 +277,7 @@ class Execution:
         self._over()
 
     def _end_stopped(self) -> None:
+        self.runner.ends(self)
         self.runner.outbox.failed(self, self.reason or ASTRAY, None)
         self._over()
 

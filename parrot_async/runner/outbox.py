@@ -8,12 +8,15 @@ from typing import Any, Protocol
 from parrot_async import events
 from parrot_async.context import JobContext
 from parrot_async.events import Event, Record
-from parrot_async.models import ErrorInfo, JobId, JobResult, LogLine, Usage
+from parrot_async.models import LOG_LINES, ErrorInfo, JobId, JobResult, LogLine, Usage
 
 INTERVAL = 0.01
 """Seconds between two sendings while there is much to say; the first one goes at once."""
 SHORT = 0.003
 """Seconds that the news of a start waits for company."""
+LINES_INTERVAL = 5.0
+"""Seconds between two sendings of what a job writes that has written MOST_LINES."""
+MOST_LINES = 1000
 PROGRESS_INTERVAL = 0.1
 """Seconds between two sendings of progress alone."""
 
@@ -34,7 +37,8 @@ class Outbox:
         self._wake = wake
         self._worker = worker
         self._started: deque[tuple[Attempted, float]] = deque()
-        self._middle: deque[Event] = deque()
+        self._middle: deque[tuple[Attempted, LogLine | Usage]] = deque()
+        self._lines: dict[Attempted, deque[LogLine]] = {}
         self._waits: dict[Attempted, bool] = {}
         self._said: set[Attempted] = set()
         self._progress: dict[Attempted, None] = {}
@@ -69,16 +73,12 @@ class Outbox:
 
     def logged(self, execution: Attempted, line: LogLine) -> None:
         """A job logged, printed or warned."""
-        self._middle.append(
-            events.Logged(id=execution.id, attempt=execution.attempt, lines=(line,))
-        )
+        self._middle.append((execution, line))
         self._due(PROGRESS_INTERVAL)
 
     def spent(self, execution: Attempted, usage: Usage) -> None:
         """A job used tokens or money."""
-        self._middle.append(
-            events.Spent(id=execution.id, attempt=execution.attempt, usage=usage)
-        )
+        self._middle.append((execution, usage))
         self._due(PROGRESS_INTERVAL)
 
     def waits(self, execution: Attempted, waiting: bool) -> None:
@@ -101,8 +101,10 @@ class Outbox:
         self._scheduled = float("inf")
         self._last = time.monotonic()
         ends = self._take(self._completed), self._take(self._failed)
-        records = [*self._starts(), *self._progresses(), *self._happenings(), *self._waitings()]
-        return records + self._returns(ends[0]) + self._raises(ends[1])
+        records = [*self._starts(), *self._progresses()]
+        if self._middle or self._lines:
+            records += self._happenings({entry[0] for some in ends for entry in some})
+        return [*records, *self._waitings(), *self._returns(ends[0]), *self._raises(ends[1])]
 
     @staticmethod
     def _take(entries: "deque[Any]") -> list[Any]:
@@ -136,18 +138,36 @@ class Outbox:
         )
         return [Record(events.dump(progressed))]
 
-    def _happenings(self) -> list[Record]:
-        """Usage one by one, since it adds up; lines of one job together."""
-        records: list[Event] = []
-        lines: dict[tuple[JobId, int], list[LogLine]] = {}
-        for event in self._take(self._middle):
-            if isinstance(event, events.Logged):
-                lines.setdefault((event.id, event.attempt), []).extend(event.lines)
+    def _happenings(self, ended: set[Attempted]) -> list[Record]:
+        """Return usage, summed up by job and API, and the lines of each job together."""
+        spent: dict[tuple[Attempted, str], Usage] = {}
+        for execution, what in self._take(self._middle):
+            if isinstance(what, Usage):
+                place = execution, what.api
+                spent[place] = spent[place] + what if place in spent else what
             else:
-                records.append(event)
-        for (job_id, attempt), said in lines.items():
-            records.append(events.Logged(id=job_id, attempt=attempt, lines=tuple(said)))
-        return [Record(events.dump(event)) for event in records]
+                self._lines.setdefault(execution, deque(maxlen=LOG_LINES)).append(what)
+        happened: list[Event] = [
+            events.Spent(id=execution.id, attempt=execution.attempt, usage=usage)
+            for (execution, _), usage in spent.items()
+        ]
+        happened += self._lines_of(ended)
+        return [Record(events.dump(event)) for event in happened]
+
+    def _lines_of(self, ended: set[Attempted]) -> list[Event]:
+        """Return what jobs wrote; of one that writes without end, the latest now and then."""
+        said: list[Event] = []
+        for execution, lines in list(self._lines.items()):
+            much = execution.context.lines_sent >= MOST_LINES
+            if much and execution not in ended and self._last < execution.context.lines_due:
+                self._due(LINES_INTERVAL)
+                continue
+            execution.context.lines_sent += len(lines)
+            execution.context.lines_due = self._last + LINES_INTERVAL
+            del self._lines[execution]
+            event = events.Logged(id=execution.id, attempt=execution.attempt, lines=tuple(lines))
+            said.append(event)
+        return said
 
     def _waitings(self) -> list[Record]:
         taken = [self._waits.popitem() for _ in range(len(self._waits))]
@@ -165,7 +185,9 @@ class Outbox:
                 )
         return records
 
-    def _returns(self, taken: list[tuple[Attempted, float, JobResult, bytes | None]]) -> list[Record]:
+    def _returns(
+        self, taken: list[tuple[Attempted, float, JobResult, bytes | None]]
+    ) -> list[Record]:
         if not taken:
             return []
         self._said.difference_update(entry[0] for entry in taken)
@@ -177,7 +199,9 @@ class Outbox:
         )
         return [Record(events.dump(completed), tuple(data for _, _, _, data in taken))]
 
-    def _raises(self, taken: list[tuple[Attempted, float, ErrorInfo, bytes | None]]) -> list[Record]:
+    def _raises(
+        self, taken: list[tuple[Attempted, float, ErrorInfo, bytes | None]]
+    ) -> list[Record]:
         if not taken:
             return []
         self._said.difference_update(entry[0] for entry in taken)

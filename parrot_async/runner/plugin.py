@@ -197,9 +197,12 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         if execution.parts_with_place():
             self.slots.leave()
 
+    def ends(self, execution: Execution) -> None:
+        """Take what is left of an execution's output, before its end is told."""
+        self._output.close_job(execution.context)
+
     def ended(self, execution: Execution) -> None:
         """Count an execution as over, from any thread."""
-        self._output.close_job(execution.context)
         for child in execution.children:
             self._ends.pop(child.id, None)
         for child_id in list(self._early):

@@ -5,10 +5,11 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from parrot_async.models import ErrorInfo, JobId, Queue
 from parrot_async.service.placement import Placement
-from parrot_async.service.pools import Durations, Pool, missing
+from parrot_async.service.pools import Durations, Member, Pool, missing
 from parrot_async.service.ready import ReadyQueue
 from parrot_async.service.run import IN_FLIGHT, Run
 from parrot_async.wire import Batch, Value
@@ -20,6 +21,8 @@ BIG = 4096
 RECALL_AFTER = 0.25
 """Seconds after which an attempt that waits behind another goes to a worker that has nothing."""
 
+TOO_BIG = ""
+"""What holds jobs that ask for more slots than the pool has."""
 ASK_AGAIN = 0.5
 """Seconds until the store is asked again for arguments that it did not give."""
 
@@ -60,6 +63,14 @@ class Dispatch:
         """Return a worker's slots, 0 for one that is gone."""
         found = (pool.members.get(worker) for pool in self.pools.values())
         return max((member.slots for member in found if member is not None), default=0)
+
+    def add_worker(self, worker: str, labels: Iterable[str], slots: int) -> None:
+        """Count a worker in."""
+        for label in labels:
+            pool = self.pools.setdefault(label, Pool(label))
+            pool.members[worker] = Member(worker, slots)
+            self._ready[label].unpark(TOO_BIG, most=None)
+        self.wake()
 
     def forget_worker(self, worker: str) -> list[Run]:
         """Drop a worker; returns the runs that were on it."""
@@ -131,17 +142,20 @@ class Dispatch:
         for name, ready in self._ready.items():
             pool = self.pools.get(name)
             if pool is not None and pool.members and len(ready):
-                picked = ready.take(lambda run, pool=pool: self._admit(run, pool), self._full)
-                self._send(picked)
+                self._send(ready.take(partial(self._admit, pool), partial(self._holder, pool)))
         if self._batches and not self._recalling:
             self._recalling = True
             self._loop.call_later(RECALL_AFTER, self._recall)
 
-    def _full(self, queue: str) -> bool:
-        limit = self._queues[queue].limit
-        return limit is not None and self._in_queue[queue] >= limit
+    def _holder(self, pool: Pool, run: Run) -> str | None:
+        """Name what keeps a job from running however idle the pool is; None: nothing does."""
+        spec = run.node.spec
+        limit = self._queues[spec.queue].limit
+        if limit is not None and self._in_queue[spec.queue] >= limit:
+            return spec.queue
+        return TOO_BIG if spec.slots > 1 and spec.slots > pool.slots else None
 
-    def _admit(self, run: Run, pool: Pool) -> bool:
+    def _admit(self, pool: Pool, run: Run) -> bool:
         spec = run.node.spec
         if not pool.admits(spec.slots, self.durations.expected(spec.function_id)):
             return False
@@ -216,12 +230,18 @@ class Dispatch:
         for pool in self.pools.values():
             idle = sum(member.slots for member in pool.members.values() if not member.held)
             if idle and not len(self._ready[pool.name]):
-                self._recall_for(pool, idle)
+                self._recall_for(pool)
         if self._batches:
             self._recalling = True
             self._loop.call_later(RECALL_AFTER, self._recall)
 
-    def _recall_for(self, pool: Pool, idle: int) -> None:
+    def set_stuck(self, worker: str) -> None:
+        """Send nothing more to a worker that gave attempts back, until one of its own ends."""
+        for pool in self.pools.values():
+            if (member := pool.members.get(worker)) is not None:
+                member.stuck = member.held >= member.slots
+
+    def _recall_for(self, pool: Pool) -> None:
         late = time.monotonic() - RECALL_AFTER
         by_worker: defaultdict[str, list[Run]] = defaultdict(list)
         for run in self.in_flight():
@@ -229,8 +249,7 @@ class Dispatch:
                 by_worker[run.worker].append(run)
         for worker, runs in by_worker.items():
             if pool.members[worker].held > pool.members[worker].slots:
-                most = max(idle, len(runs) // 2)
-                wanted = [(run.id, run.attempt) for run in runs[-most:]]
+                wanted = [(run.id, run.attempt) for run in runs]
                 self._placement.control(worker, recall=wanted)
 
 

@@ -24,7 +24,6 @@ from parrot_async.service.dispatch import Dispatch, Values
 from parrot_async.service.executor import Executor
 from parrot_async.service.journal import Journal, Terminal, part_of
 from parrot_async.service.placement import PREFIX, Placement
-from parrot_async.service.pools import Member, Pool
 from parrot_async.service.run import Run
 from parrot_async.service.submit import Submissions
 from parrot_async.service.watch import Watch
@@ -89,6 +88,7 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         """Open the store, listen, and have every worker get a runner."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._scheduler = scheduler
+        self._closing = False
         self._loop = asyncio.get_running_loop()
         self._begun = time.monotonic()
         self._find_home()
@@ -139,6 +139,10 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
             }
         )
 
+    async def before_close(self) -> None:
+        """Take no more notice: that the workers go now is no loss of theirs."""
+        self._closing = True
+
     async def close(self) -> None:
         """Write what is left."""
         for task in self._tasks:
@@ -160,7 +164,7 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         self, key: str, start: str, finish: str, *args: Any, stimulus_id: str, **kwargs: Any
     ) -> None:
         """See a batch end, or get lost."""
-        if not isinstance(key, str) or not key.startswith(PREFIX):
+        if self._closing or not isinstance(key, str) or not key.startswith(PREFIX):
             return
         over = finish in ("memory", "erred", "no-worker") or (start, finish) == (
             "processing",
@@ -172,30 +176,32 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
 
     def _batch_over(self, key: str, text: str) -> None:
         runs = self._dispatch.runs_of(key)
-        if runs:
+        if runs and not self._closing:
             self._executor.lost(runs, text)
         self._placement.release([key])
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
         """See a worker go."""
+        if self._closing:
+            return
         slots = self._dispatch.slots_of(worker)
         lost = self._dispatch.forget_worker(worker)
         self._executor.lost(lost, f"its worker {worker} died", slots)
         self._loop.call_later(RETURNING, self._executor.check_ready)
 
     def _patience(self, pool: str) -> float:
+        known = self._dispatch.pools.get(pool)
+        if known is not None and known.members:
+            return PATIENCE
         if pool in self.promised and time.monotonic() - self._begun < STARTING:
             return STARTING
-        return RETURNING if pool in self._dispatch.pools else PATIENCE
+        return PATIENCE if known is None else RETURNING
 
     # Runners.
 
     def _worker_ready(self, worker: str, labels: Sequence[str], slots: int) -> None:
         self._placement.worker_joined(worker)
-        for label in labels:
-            pool = self._dispatch.pools.setdefault(label, Pool(label))
-            pool.members[worker] = Member(worker, slots)
-        self._dispatch.wake()
+        self._dispatch.add_worker(worker, labels, slots)
 
     def _on_events(self, worker: str, records: Sequence[Packed]) -> None:
         for packed in records:
@@ -237,6 +243,8 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
 
     def _on_returned(self, worker: str, attempts: Sequence[tuple[JobId, int]]) -> None:
         self._executor.returned((job_id, attempt) for job_id, attempt in attempts)
+        if attempts:
+            self._dispatch.set_stuck(worker)
 
     def _ended(self, event: Terminal, record: events.Record) -> None:
         """Tell running parents of the ends of their children, now that they are durable."""

@@ -24,11 +24,14 @@ class Member:
     """Attempts that are sent and neither ended nor waiting."""
     backlog: float = 0.0
     """Expected seconds of those attempts."""
+    stuck: bool = False
+    """Set while all its slots run what takes much longer than expected."""
 
     @property
-    def load(self) -> tuple[float, float]:
+    def load(self) -> tuple[bool, float, float]:
         """What to compare by: the least loaded worker gets the next attempt."""
-        return self.held // self.slots and self.backlog / self.slots, self.held / self.slots
+        backlog = self.backlog / self.slots if self.held >= self.slots else 0.0
+        return self.stuck, backlog, self.held / self.slots
 
 
 @dataclass(slots=True)
@@ -78,6 +81,7 @@ class Pool:
         self.backlog = self.backlog - expected if self.count else 0.0
         if (member := self.members.get(worker)) is not None:
             member.held -= 1
+            member.stuck = False
             member.backlog = member.backlog - expected if member.held else 0.0
 
 

@@ -27,21 +27,23 @@ class ReadyQueue:
         run.state = "ready"
         heappush(self._heap, (-run.node.priority, run.tree_order, next(self._ticket), run))
 
-    def take(self, admits: Callable[[Run], bool], full: Callable[[str], bool]) -> list[Run]:
-        """Take jobs from the front as long as `admits` says so, leaving those of full queues.
+    def take(
+        self, admits: Callable[[Run], bool], held_by: Callable[[Run], str | None]
+    ) -> list[Run]:
+        """Take jobs from the front as long as `admits` says so.
 
-        A job that was cancelled meanwhile is dropped.
+        A job that something of its own holds back, by the name that `held_by` gives, is put aside
+        until that is unparked; one that was cancelled meanwhile is dropped.
         """
         taken: list[Run] = []
         heap = self._heap
         while heap:
             run = heap[0][3]
-            queue = run.node.spec.queue
             if run.state != "ready":
                 heappop(heap)
-                self.unpark(queue)
-            elif full(queue):
-                heappush(self._parked.setdefault(queue, []), heappop(heap))
+                self.unpark(run.node.spec.queue)
+            elif (holder := held_by(run)) is not None:
+                heappush(self._parked.setdefault(holder, []), heappop(heap))
             elif admits(run):
                 heappop(heap)
                 taken.append(run)
@@ -49,14 +51,14 @@ class ReadyQueue:
                 break
         return taken
 
-    def unpark(self, queue: str, most: int | None = 1) -> None:
-        """Put jobs back whose queue has room again: one for each place."""
-        parked = self._parked.get(queue, [])
+    def unpark(self, holder: str, most: int | None = 1) -> None:
+        """Put jobs back, such as one of a queue that has room for one again; None: all."""
+        parked = self._parked.get(holder, [])
         while parked and (most is None or most > 0):
             entry = heappop(parked)
             if entry[3].state == "ready":
                 heappush(self._heap, entry)
                 most = None if most is None else most - 1
         if not parked:
-            self._parked.pop(queue, None)
+            self._parked.pop(holder, None)
 

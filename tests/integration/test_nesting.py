@@ -95,7 +95,9 @@ async def test_five_parents_of_ten_children_share_one_slot(one_slot: JobClient, 
 
 
 @pytest.mark.parametrize("fn", [as_they_end, as_they_end_async])
-async def test_a_parent_takes_its_children_as_they_complete(one_slot: JobClient, fn: object) -> None:
+async def test_a_parent_takes_its_children_as_they_complete(
+    one_slot: JobClient, fn: object
+) -> None:
     result = await one_slot.run(fn, 10)  # type: ignore[call-overload]
 
     assert result == {2 * number for number in range(10)}

@@ -52,7 +52,9 @@ async def test_a_tree_of_four_levels_runs_and_gives_nested_results(client: JobCl
 
 
 async def test_a_sequential_plan_runs_one_after_the_other(client: JobClient) -> None:
-    handle = await client.submit(Plan("one by one", [waits.bind() for _ in range(4)], sequential=True))
+    handle = await client.submit(
+        Plan("one by one", [waits.bind() for _ in range(4)], sequential=True)
+    )
 
     await handle
 

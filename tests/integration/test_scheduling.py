@@ -111,9 +111,7 @@ async def test_a_queue_holds_its_limit(client: JobClient, tmp_path: Path) -> Non
 
 async def test_a_limit_that_grows_lets_more_in(client: JobClient, tmp_path: Path) -> None:
     await client.set_queue(Queue(name="grows", limit=1))
-    handles = await client.map(
-        overlap.options(queue="grows"), [str(tmp_path)] * 40, range(40)
-    )
+    handles = await client.map(overlap.options(queue="grows"), [str(tmp_path)] * 40, range(40))
 
     await client.set_queue(Queue(name="grows", limit=5))
 
@@ -154,6 +152,7 @@ async def test_a_queue_gives_its_timeout_and_priority(client: JobClient) -> None
 
 
 async def test_a_larger_priority_starts_sooner(one_slot: JobClient) -> None:
+    await one_slot.run(one)
     first = await one_slot.submit(mostly_quick, 0.5)
     low = await one_slot.submit(mostly_quick.options(priority=-10), 0.0)
     high = await one_slot.submit(mostly_quick.options(priority=10), 0.0)
