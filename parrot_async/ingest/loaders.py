@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import os
+import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -73,7 +74,10 @@ def read(path: str | Path) -> bytes:
     """The bytes of one file; raises `LoadError` when it is missing, unreadable or too big."""
     file = Path(path)
     try:
-        if file.stat().st_size > LARGEST_FILE:
+        known = file.stat()
+        if not stat.S_ISREG(known.st_mode):  # a link to a device, say, which never ends
+            raise LoadError(str(file), "is no regular file: exclude it")
+        if known.st_size > LARGEST_FILE:
             raise LoadError(
                 str(file), f"is over {LARGEST_FILE // 2**20} MiB: split it into smaller files"
             )

@@ -1,7 +1,8 @@
 """The ingestion of a corpus as one tree of jobs: reading, embedding and storing overlap."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from parrot_async.context import current_job
 from parrot_async.errors import JobError
 from parrot_async.handle import JobHandle
 from parrot_async.ingest.batches import Batch, Batches, arriving
+from parrot_async.ingest.collection import Collection
 from parrot_async.ingest.errors import IncompleteError
 from parrot_async.ingest.files import Corpus, find_files, groups_of, names
 from parrot_async.ingest.loaders import root_of
@@ -87,8 +89,8 @@ async def ingest_documents(
     prepare = prepare_model.options(resources={place.pool: 1})
     model = await here.run(prepare, options.model, options.backend, options.chunk_size)
     target = Target(options.dsn, options.collection)
-    async with await target.open(model) as store:
-        report = await Ingestion(store, target, model, place).run(corpus, options)
+    async with Collection(target, model) as collection:
+        report = await Ingestion(collection, target, model, place).run(corpus, options)
     report = report.model_copy(update={"seconds": time.monotonic() - began})
     here.step(report.headline)
     if options.strict and report.failed:
@@ -99,23 +101,24 @@ async def ingest_documents(
 class Ingestion:
     """One run: reads groups of files ahead, and stores each as soon as it has all its vectors."""
 
-    def __init__(self, store: VectorStore, target: Target, model: Model, place: Place) -> None:
+    def __init__(self, collection: Collection, target: Target, model: Model, place: Place) -> None:
         self._here = current_job()
-        self._store = store
+        self._collection = collection
         self._target = target
         self._model = model
         self._place = place
 
     async def run(self, corpus: Corpus, options: IngestOptions) -> IngestReport:
         """Take every file, forget what is gone, build the index."""
-        known = await self._store.known()
+        ask = self._collection.ask
+        known = await ask(lambda store: store.known())
         files = list(self._to_read(corpus.files, known))
         self._sources = {file.path: file.source for file in files}
         self._progress = Progress(self._here, files)
         await self._take_all(files)
         removed = await self._forget(corpus, known, options) if options.prune else 0
-        documents, chunks = await self._store.count()
-        if chunks and not await self._store.indexed():
+        documents, chunks = await ask(lambda store: store.count())
+        if chunks and not await ask(lambda store: store.indexed()):
             await self._here.run(build_index, self._target, self._model)
         return self._report(known).model_copy(
             update={
@@ -140,7 +143,7 @@ class Ingestion:
     async def _take_all(self, files: Sequence[FoundFile]) -> None:
         size = _batch_size(files, self._place)
         groups = groups_of(files)
-        async with anyio.create_task_group() as group:
+        async with _first_error(), anyio.create_task_group() as group:
             self._batches = Batches(group, self._progress, self._model, self._place, size)
             ahead = BATCHES_AHEAD * size * self._place.workers
             for _ in range(self._place.workers + 1):
@@ -167,7 +170,8 @@ class Ingestion:
             return None
         for failure in loaded.failed:
             await self._fail(failure.path, failure.stage, failure.reason)
-        reused = await self._store.vectors_of({chunk.hash for chunk in loaded.chunks()})
+        hashes = {chunk.hash for chunk in loaded.chunks()}
+        reused = await self._collection.ask(lambda store: store.vectors_of(hashes))
         missing = {
             chunk.hash: record.path
             for record, chunks in loaded.documents
@@ -223,7 +227,8 @@ class Ingestion:
 
     async def _fail(self, path: str, stage: Stage, reason: str) -> None:
         self._progress.failing(_failed(path, stage, reason))
-        await self._store.fail(path, self._sources[path], stage, reason)
+        source = self._sources[path]
+        await self._collection.ask(lambda store: store.fail(path, source, stage, reason))
 
     async def _forget(self, corpus: Corpus, known: dict[str, Known], options: IngestOptions) -> int:
         """Delete what vanished; a path without any file is more likely a disk that is not there."""
@@ -231,7 +236,9 @@ class Ingestion:
         removed = 0
         for source, count in corpus.counts.items():
             if known and (count or options.prune_empty):
-                removed += await self._store.forget_vanished(source, seen)
+                removed += await self._collection.ask(
+                    partial(VectorStore.forget_vanished, source=source, seen=seen)
+                )
         return removed
 
     def _report(self, known: dict[str, Known]) -> IngestReport:
@@ -249,6 +256,18 @@ class Ingestion:
             embedded=progress.embedded,
             reused=progress.chunks - progress.expected,
         )
+
+
+@asynccontextmanager
+async def _first_error() -> AsyncIterator[None]:
+    """Around a task group: the first error of its tasks, as if there were no group."""
+    try:
+        yield
+    except ExceptionGroup as several:
+        first: BaseException = several
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from several
 
 
 def _batch_size(files: Sequence[FoundFile], place: Place) -> int:

@@ -24,8 +24,9 @@ class Progress:
         self.unchanged = 0
         self.failed: list[FailedDocument] = []
         self.chunks = 0
-        self.embedded = 0
         self.expected = 0
+        self.embedded = 0
+        self._over = 0
         self.backend = ""
 
     def loaded(self, loaded: Loaded) -> None:
@@ -48,10 +49,12 @@ class Progress:
         self.expected += count
         self._say()
 
-    def embedding(self, count: int, backend: str = "") -> None:
-        """So many chunks have been embedded, or never will be."""
-        self.embedded += count
-        self.backend = backend or self.backend
+    def embedding(self, count: int, backend: str) -> None:
+        """So many chunks have been embedded, or without a backend never will be."""
+        self._over += count
+        if backend:
+            self.embedded += count
+            self.backend = backend
         self._say()
 
     def storing(self, paths: Iterable[str]) -> None:
@@ -64,7 +67,7 @@ class Progress:
 
     def _say(self) -> None:
         """Chunks still to be read are as dense in their bytes as those that were."""
-        share = self.embedded / self.expected if self.expected else 1.0
+        share = self._over / self.expected if self.expected else 1.0
         done = self._settled + self._loaded * share
         self._percent = max(self._percent, 99.0 * done / self._total)
         documents = len(self.stored) + self.unchanged + len(self.failed)

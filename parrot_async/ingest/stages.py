@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from parrot_async.context import current_job
 from parrot_async.ingest.chunks import Chunk, Chunker
 from parrot_async.ingest.embedder import Backend, load_embedder
-from parrot_async.ingest.errors import LoadError, VectorStoreError
+from parrot_async.ingest.errors import LoadError, ServerError, VectorStoreError
 from parrot_async.ingest.loaders import LOADERS_VERSION, load_bytes, read
 from parrot_async.ingest.model_files import find_model
 from parrot_async.ingest.report import FailedDocument
@@ -128,7 +128,7 @@ class Stored:
     failed: list[FailedDocument] = field(default_factory=list)
 
 
-@job(queue="embeddings", cpu=1, timeout="30m", retries=1, title="Prepare the model")
+@job(queue="embeddings", timeout="30m", retries=1, title="Prepare the model")
 def prepare_model(name: str, backend: Backend, chunk_size: int) -> Model:
     """Find the model, or fetch it; export it where its backend wants that; load it once."""
     embedder = load_embedder(name, backend)
@@ -168,7 +168,7 @@ def load_files(files: Sequence[FoundFile], model: Model) -> Loaded:
     return loaded
 
 
-@job(queue="embeddings", cpu=1, timeout="30m", result_ttl=KEPT)
+@job(queue="embeddings", timeout="30m", result_ttl=KEPT)
 def embed_chunks(model: Model, hashes: Hashes, sources: Sequence[Loaded]) -> Embedded:
     """Embed the chunks of these hashes, which are in documents of `sources`."""
     wanted = frozenset(hashes.keys)
@@ -189,7 +189,7 @@ def embed_chunks(model: Model, hashes: Hashes, sources: Sequence[Loaded]) -> Emb
     return Embedded(tuple(ordered), np.concatenate(parts), embedder.backend)
 
 
-@job(queue="ingest", io=1, timeout="15m", retries=3, retry_on=VectorStoreError)
+@job(queue="ingest", io=1, timeout="15m", retries=3, retry_on=(ServerError, VectorStoreError))
 async def store_documents(
     target: Target, model: Model, loaded: Loaded, embedded: Sequence[Embedded]
 ) -> Stored:

@@ -19,7 +19,6 @@ from click.testing import CliRunner
 
 from parrot_async import JobClient, job
 from parrot_async.cli import BACKENDS, cli
-from parrot_async.cluster import Pools, down, ensure
 from parrot_async.ingest.embedder import Backend
 from tests.ingest_files import write_files
 from tests.integration.ingesting import write_corpus
@@ -36,9 +35,9 @@ def collection() -> str:
 @pytest.fixture(scope="module")
 def cluster(postgres: str) -> Iterator[None]:
     """The default cluster of the tests' own PARROT_HOME, which the command joins."""
-    anyio.run(ensure, None, Pools(cpu=2, gpu=0, io=16))
+    assert run("up", "--cpu", "2", "--gpu", "0", "--io", "16").stdout.startswith("Started: 2 cpu")
     yield
-    anyio.run(down)
+    assert run("down").stdout == "Stopped.\n"
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

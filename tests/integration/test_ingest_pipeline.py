@@ -9,16 +9,19 @@ from pathlib import Path
 from uuid import uuid4
 
 import anyio
+import psycopg
 import pytest
+from pydantic import SecretStr
 
 from parrot_async import JobClient, JobHandle, JobStatus, Pools, job
-from parrot_async.cluster import down, status
+from parrot_async.cluster import down
 from parrot_async.ingest import (
     IncompleteError,
     IngestError,
     IngestOptions,
     IngestReport,
     ingest,
+    ingest_documents,
     search,
 )
 from parrot_async.ingest.chunks import Chunker, count_tokens
@@ -63,6 +66,11 @@ def chunked(folder: Path) -> dict[str, list[str]]:
     return {
         file.name: [chunk.text for chunk in chunker.chunk(load(file))] for file in folder.iterdir()
     }
+
+
+def kill_server(data: str) -> None:
+    pid = Path(data, "postmaster.pid").read_text().split()[0]
+    os.kill(int(pid), signal.SIGKILL)
 
 
 def rename_all(folder: Path) -> None:
@@ -270,21 +278,83 @@ async def test_a_worker_killed_in_the_middle_costs_nothing(
     assert stored(collection) == chunked(corpus)
 
 
+async def test_a_database_killed_in_the_middle_costs_nothing(
+    client: JobClient, corpus: Path, collection: str, postgres: str
+) -> None:
+    handle = await ingest(client, [corpus], IngestOptions(collection=collection))
+    await middle_of(handle)
+
+    with psycopg.connect(postgres) as server:
+        (data,) = server.execute("show data_directory").fetchall()[0]
+    kill_server(data)
+    report = await handle
+
+    assert (report.added, report.failed) == (DOCUMENTS, ())
+    assert stored(collection) == chunked(corpus)
+
+
+async def test_embedding_goes_to_the_gpu_workers_where_there_are_some(
+    corpus: Path, collection: str, doomed: str
+) -> None:
+    async with JobClient(name=doomed, pools=Pools(cpu=1, gpu=1, io=16)) as client:
+        handle = await ingest(client, [corpus / "000.txt"], IngestOptions(collection=collection))
+        await handle
+        pools = {child.node.title.split()[0]: child.node.spec.pool for child in handle.children}
+
+    assert pools == {"Prepare": "gpu", "Read": "cpu", "Embed": "gpu", "Store": "io", "Build": "io"}
+
+
+async def test_the_job_itself_can_be_submitted_with_absolute_paths_only(
+    client: JobClient, folder: Path, collection: str
+) -> None:
+    options = IngestOptions(collection=collection)
+
+    report = await client.run(ingest_documents, [str(folder / "README")], options)
+
+    assert report.added == 1
+    with pytest.raises(IngestError, match="make it absolute"):
+        await client.run(ingest_documents, ["README"], options)
+
+
+async def test_the_password_of_a_dsn_is_shown_nowhere(
+    client: JobClient, folder: Path, collection: str
+) -> None:
+    dsn = SecretStr("postgresql://me:hush@127.0.0.1:9/x")
+    handle = await ingest(client, [folder], IngestOptions(collection=collection, dsn=dsn))
+
+    with pytest.raises(IngestError, match="check the DSN") as caught:
+        await handle
+
+    shown = [handle.report(), handle._repr_html_(), str(caught.value), repr(handle.node)]
+    assert not any("hush" in text for text in shown)
+
+
 SUBMITTER = """
 import sys, anyio
 from parrot_async import JobClient, Pools
+from parrot_async.cluster import ensure
 from parrot_async.ingest import IngestOptions, ingest
 
 async def main(name, path, collection):
-    async with JobClient(name=name, pools=Pools(cpu=2, gpu=0, io=16)) as client:
+    cluster = await ensure(name, Pools(cpu=2, gpu=0, io=16))
+    async with JobClient(name=name) as client:
         handle = await ingest(client, [path], IngestOptions(collection=collection))
         async for _ in handle.events():
             if 20 < handle.progress < 70:
-                print("middle", flush=True)
+                print(cluster.pid, flush=True)
         await handle
 
 anyio.run(main, *sys.argv[1:])
 """
+
+
+def kill_everything_in_the_middle(*arguments: str) -> None:
+    command = [sys.executable, "-c", SUBMITTER, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as submitter:
+        assert submitter.stdout is not None
+        daemon = int(submitter.stdout.readline())
+        submitter.kill()
+        os.killpg(os.getpgid(daemon), signal.SIGKILL)
 
 
 @pytest.fixture
@@ -298,17 +368,8 @@ async def doomed() -> AsyncIterator[str]:
 async def test_everything_killed_in_the_middle_and_run_again_is_complete_without_doubles(
     corpus: Path, collection: str, doomed: str
 ) -> None:
-    command = [sys.executable, "-c", SUBMITTER, doomed, str(corpus), collection]
-    submitter = subprocess.Popen(  # noqa: ASYNC220  it takes milliseconds
-        command, stdout=subprocess.PIPE, text=True
-    )
-    assert submitter.stdout is not None
-    assert await anyio.to_thread.run_sync(submitter.stdout.readline) == "middle\n"
-    running = await status(doomed)
-    assert running is not None
-    submitter.kill()
-    os.killpg(os.getpgid(running.record.pid), signal.SIGKILL)
-    submitter.communicate()
+    arguments = (doomed, str(corpus), collection)
+    await anyio.to_thread.run_sync(kill_everything_in_the_middle, *arguments)
     before = len(stored(collection))
 
     async with JobClient(name=doomed, pools=Pools(cpu=2, gpu=0, io=16)) as client:

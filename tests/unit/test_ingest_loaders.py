@@ -191,6 +191,13 @@ def test_a_dangling_link_is_found_so_that_loading_reports_it(tmp_path: Path) -> 
     assert found == [tmp_path / "gone.txt"]
 
 
+def test_a_link_to_a_device_is_not_read_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "zeros.txt").symlink_to("/dev/zero")
+
+    with pytest.raises(LoadError, match="no regular file"):
+        load(tmp_path / "zeros.txt")
+
+
 def test_a_source_has_one_name_however_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
