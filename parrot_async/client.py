@@ -23,7 +23,7 @@ from parrot_async.connection import Connection
 from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
 from parrot_async.events import Event, Record
 from parrot_async.handle import JobHandle, JobHandles
-from parrot_async.jobs import Plan
+from parrot_async.jobs import Plan, check_call
 from parrot_async.mirror import Mirror
 from parrot_async.models import JobId, JobStatus, Queue, root_of
 from parrot_async.outcome import Outcome
@@ -80,6 +80,11 @@ class JobClient:
         self._detach = detach
         self._connection: Connection | None = None
         self._mirror = Mirror()
+
+    def __repr__(self) -> str:
+        """Show where the client is connected to."""
+        where = self._connection.address if self._connection is not None else "not open"
+        return f"<JobClient {where}>"
 
     # Life.
 
@@ -155,6 +160,7 @@ class JobClient:
         if isinstance(fn, Plan):
             groups, functions = groups_of_plan(fn, root_id)
         else:
+            check_call(fn, (args, kwargs))
             function_id, data = dump_function(fn)
             functions = {function_id: data}
             groups = groups_of_calls(fn, [(args, kwargs)], function_id)
@@ -172,7 +178,7 @@ class JobClient:
     @overload
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def run(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Start a job, or a plan, and wait for its result; cancelling the wait leaves the job running."""
+        """Start a job, or a plan, and wait for its result; it goes on if the wait is cancelled."""
         return await (await self.submit(fn, *args, **kwargs))
 
     @overload
@@ -184,6 +190,8 @@ class JobClient:
     async def map(self, fn: Any, /, *iterables: Iterable[Any]) -> JobHandles[Any]:
         """Start a job for each item, as the builtin `map` pairs them, below one plan."""
         calls: list[Call] = [(args, {}) for args in zip(*iterables, strict=False)]
+        for call in calls[:1]:
+            check_call(fn, call)
         root_id = new_id()
         handles = JobHandles[Any](self, root_id, len(calls))
         function_id, data = dump_function(fn)
@@ -278,8 +286,8 @@ class JobClient:
         """Return a handle of any job that the service knows; JobNotFoundError for another."""
         handle = JobHandle[Any](self, job_id)
         if not self._mirror.knows(job_id):
-            found = await self._line.attach(job_id)
-            if not found or not await self._mirror.appears(job_id):
+            last = await self._line.attach(job_id)
+            if not last or not await self._mirror.reaches(job_id, last):
                 raise JobNotFoundError(f"no job {job_id} is known at {self.address}")
         return handle
 

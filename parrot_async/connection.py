@@ -18,11 +18,13 @@ from parrot_async.events import Record
 from parrot_async.models import JobId, root_of
 from parrot_async.service.plugin import JobService
 from parrot_async.submission import new_id
-from parrot_async.wire import SERVICE, VERSION, unpack
+from parrot_async.wire import PAST_BEGINS, SERVICE, VERSION, unpack
 
 T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0
+CLOSE_PATIENCE = 0.5
+RECONNECT_TIMEOUT = 1.0
 RECONNECT = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Seconds between attempts to find the service again; after the last one it is given up."""
 
@@ -81,9 +83,12 @@ class Connection:
         """Take in what the service will send us of a tree that we are about to submit."""
         self._roots.setdefault(root_id, 0)
 
-    async def attach(self, job_id: JobId) -> bool:
-        """Have the service send us a tree from its beginning; False where it knows none."""
-        return bool(await self._here(self._attach(job_id)))
+    async def attach(self, job_id: JobId) -> int:
+        """Have the service send us a tree from its beginning.
+
+        Returns the number of its latest event until now, 0 where the service knows none.
+        """
+        return int(await self._here(self._attach(job_id)))
 
     def forget(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
         """Have the service send us no more of a tree, if that is still unwanted then.
@@ -146,8 +151,8 @@ class Connection:
                 "`dask scheduler --preload parrot_async.service.preload`"
             ) from exc
 
-    async def _watch(self) -> None:
-        comm = await connect(self.address, timeout=CONNECT_TIMEOUT, **self._args)
+    async def _watch(self, patience: float = CONNECT_TIMEOUT) -> None:
+        comm = await connect(self.address, timeout=patience, **self._args)
         await comm.write({"op": "parrot_watch", "client": self.client, "reply": False})
         await comm.read()
         self._watching = asyncio.create_task(self._read(comm))
@@ -167,9 +172,12 @@ class Connection:
         """Hand records on, each once, however often a lost line had them sent."""
         records = []
         for root_id, seq, packed in messages:
-            if root_id in self._roots and seq > self._roots[root_id]:
+            record = unpack(packed)
+            if record.body == PAST_BEGINS:
+                self._roots.setdefault(root_id, 0)
+            elif root_id in self._roots and seq > self._roots[root_id]:
                 self._roots[root_id] = seq
-                records.append((root_id, seq, unpack(packed)))
+                records.append((root_id, seq, record))
         if records:
             self._on_records(records)
 
@@ -177,7 +185,7 @@ class Connection:
         for pause in RECONNECT:
             await asyncio.sleep(pause)
             try:
-                await self._watch()
+                await self._watch(RECONNECT_TIMEOUT)
                 for root_id in list(self._roots):
                     await self._call("parrot_attach", {"client": self.client, "job_id": root_id})
                 return
@@ -191,7 +199,8 @@ class Connection:
 
     async def _attach(self, job_id: JobId) -> Any:
         async with self._in_order:
-            self._roots[root_of(job_id)] = 0
+            # What is still on its way of an earlier watch is not the beginning that we ask for.
+            self._roots.pop(root_of(job_id), None)
             return await self._call("parrot_attach", {"client": self.client, "job_id": job_id})
 
     async def _forget(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
@@ -212,3 +221,10 @@ class Connection:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await self._rpc.close_rpc()
+        # What is still asked ends with an error; nothing may outlive its loop.
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left, timeout=CLOSE_PATIENCE)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from difflib import get_close_matches
 from functools import update_wrapper
 from importlib import import_module
 from types import MethodType
@@ -10,6 +11,7 @@ from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 from parrot_async.durations import Duration, seconds
 from parrot_async.errors import OptionsError, error_name
 from parrot_async.models import FailurePolicy, JobId, JobSpec, JobType, RetryPolicy
+from parrot_async.values import Call, preview, summary
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,6 +51,7 @@ class Job(Generic[P, C_co]):
 
     def __init__(self, fn: Callable[P, C_co], options: Options) -> None:
         """Wrap `fn`; OptionsError where an option makes no sense."""
+        _check_known(options)
         self.fn = fn
         self.given = options
         update_wrapper(self, fn)
@@ -104,11 +107,16 @@ class Step:
     def __init__(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        """Keep the call."""
+        """Keep the call; TypeError where the arguments do not fit the function."""
+        check_call(fn, (args, kwargs))
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
         self.id: JobId | None = None
+
+    def __repr__(self) -> str:
+        """Show the call."""
+        return f"<step {name_of(self.fn)}({summary((self.args, self.kwargs))})>"
 
     def __job_reference__(self) -> JobId:
         """As an argument of another step, a step arrives as its result."""
@@ -140,6 +148,11 @@ class Plan:
         self.id: JobId | None = None
         if not self.steps:
             raise OptionsError(f"the plan {title!r} has no steps")
+
+    def __repr__(self) -> str:
+        """Show the title and how many steps there are."""
+        order = "in order" if self.sequential else "together"
+        return f"<plan {self.title!r}: {len(self.steps)} steps {order}>"
 
     def spec(self, depth: int) -> JobSpec:
         """Return the plan's own node: root job, plan or subplan by its depth."""
@@ -220,11 +233,35 @@ def spec_of(fn: Callable[..., Any]) -> JobSpec:
     )
 
 
+def check_call(fn: Any, call: Call) -> None:
+    """Raise at once what the worker would: no function at all, or arguments that do not fit it."""
+    if not callable(fn):
+        if inspect.iscoroutine(fn):
+            fn.close()
+        raise OptionsError(
+            f"{preview(fn)} is no function: pass the function, then its arguments, as in "
+            "submit(add, 1, 2)"
+        )
+    try:
+        signature = inspect.signature(fn.fn if isinstance(fn, Job) else fn)
+    except (TypeError, ValueError):  # some builtins have none
+        return
+    args, kwargs = call
+    signature.bind(*args, **kwargs)
+
+
 def depends_on(fn: Callable[..., Any]) -> tuple[JobId, ...]:
     """Ids of the jobs named by the option `depends_on`, given as handles, steps or ids."""
     if not isinstance(fn, Job):
         return ()
     return tuple(_id_of(needed) for needed in fn.given.get("depends_on", ()))
+
+
+def _check_known(options: Options) -> None:
+    for name in options.keys() - Options.__annotations__.keys():
+        near = get_close_matches(name, Options.__annotations__, 1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        raise OptionsError(f"there is no option {name!r}{hint}")
 
 
 def _id_of(needed: Any) -> JobId:

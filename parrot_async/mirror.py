@@ -5,7 +5,7 @@ import threading
 import weakref
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from parrot_async import events
 from parrot_async.errors import DisconnectedError, JobNotFoundError
@@ -14,9 +14,11 @@ from parrot_async.models import TERMINAL, JobId, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.tree import JobTree
 
+PULSE = 0.2
+"""Seconds between two wakings of a loop on which somebody waits."""
 MOST_AT_ONCE = 500
 """Ends that a waiting coroutine is told of before the loop may breathe."""
-APPEAR_TIMEOUT = 10.0
+ARRIVE_TIMEOUT = 10.0
 
 Terminal = events.Completed | events.Failed | events.Cancelled
 
@@ -29,6 +31,30 @@ class Waiter(Protocol):
 
     def lose(self, error: DisconnectedError) -> None:
         """Give up."""
+
+
+class _Pulse:
+    """Wakes an event loop now and then, while somebody on it waits for us.
+
+    Jupyter's Stop is noticed by a loop only when it wakes, and nothing else may happen for hours.
+    """
+
+    _waiting: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int]] = (
+        weakref.WeakKeyDictionary()
+    )
+
+    def __enter__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting[self._loop] = self._waiting.get(self._loop, 0) + 1
+        if self._waiting[self._loop] == 1:
+            self._beat()
+
+    def __exit__(self, *exc: object) -> None:
+        self._waiting[self._loop] -= 1
+
+    def _beat(self) -> None:
+        if self._waiting.get(self._loop, 0):
+            self._loop.call_later(PULSE, self._beat)
 
 
 class _Ends:
@@ -55,7 +81,8 @@ class _Ends:
                 raise self._error
             self._wake.clear()
             if not self._ended:
-                await self._wake.wait()
+                with _Pulse():
+                    await self._wake.wait()
         count = min(MOST_AT_ONCE, len(self._ended))
         return [self._ended.popleft() for _ in range(count)]
 
@@ -83,7 +110,8 @@ class _Stream:
                 raise self._error
             self._wake.clear()
             if not self._events:
-                await self._wake.wait()
+                with _Pulse():
+                    await self._wake.wait()
         return self._events.popleft()
 
 
@@ -105,7 +133,8 @@ class Mirror:
         self._blobs: dict[JobId, bytes] = {}
         self._waiting: defaultdict[JobId, list[Waiter]] = defaultdict(list)
         self._streams: defaultdict[JobId, set[_Stream]] = defaultdict(set)
-        self._appearing: list[tuple[JobId, asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._latest: dict[JobId, int] = {}
+        self._arrivals: list[tuple[JobId, int, asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._error: DisconnectedError | None = None
 
     # On the line's thread.
@@ -119,6 +148,7 @@ class Mirror:
                 if tree is None:
                     continue
                 tree.apply(event)
+                self._latest[root_id] = max(seq, self._latest.get(root_id, 0))
                 if isinstance(event, Terminal):
                     self._keep(event, record)
                 waiters = self._waiters(event)
@@ -127,8 +157,8 @@ class Mirror:
                 waiter.end(job_id)
             for stream in streams:
                 stream.put(seq, event)
-            if self._appearing:
-                self._wake_appearing()
+            if self._arrivals:
+                self._wake_arrivals(root_id, seq)
 
     def _keep(self, event: Terminal, record: Record) -> None:
         for job_id, blob in zip(event.ids, record.blobs, strict=False):
@@ -142,9 +172,9 @@ class Mirror:
             (waiter, job_id) for job_id in event.ids for waiter in self._waiting.pop(job_id, ())
         ]
 
-    def _wake_appearing(self) -> None:
-        for job_id, loop, seen in list(self._appearing):
-            if self.knows(job_id):
+    def _wake_arrivals(self, root_id: JobId, latest: int) -> None:
+        for awaited, seq, loop, seen in list(self._arrivals):
+            if awaited == root_id and latest >= seq:
                 loop.call_soon_threadsafe(seen.set)
 
     def lose(self, error: DisconnectedError) -> None:
@@ -179,6 +209,7 @@ class Mirror:
             if root_id in self._claims:
                 return False
             tree = self._trees.pop(root_id, None)
+            self._latest.pop(root_id, None)
             for job_id in tree.nodes if tree is not None else ():
                 self._blobs.pop(job_id, None)
             return True
@@ -188,19 +219,19 @@ class Mirror:
         tree = self._trees.get(root_of(job_id))
         return tree is not None and job_id in tree
 
-    async def appears(self, job_id: JobId) -> bool:
-        """Wait until the job's tree has come; False if it does not."""
+    async def reaches(self, job_id: JobId, seq: int) -> bool:
+        """Wait until a tree's past has come up to this event; False if the job is not in it."""
         seen = asyncio.Event()
-        entry = (job_id, asyncio.get_running_loop(), seen)
-        self._appearing.append(entry)
+        arrival = (root_of(job_id), seq, asyncio.get_running_loop(), seen)
+        self._arrivals.append(arrival)
         try:
-            if not self.knows(job_id):
-                await asyncio.wait_for(seen.wait(), APPEAR_TIMEOUT)
-            return True
+            if self._latest.get(root_of(job_id), 0) < seq:
+                await asyncio.wait_for(seen.wait(), ARRIVE_TIMEOUT)
         except TimeoutError:
             return False
         finally:
-            self._appearing.remove(entry)
+            self._arrivals.remove(arrival)
+        return self.knows(job_id)
 
     def tree(self, root_id: JobId) -> JobTree:
         """Return the live tree; JobNotFoundError where this client has none of it."""

@@ -100,7 +100,7 @@ def _title(node: Plan | Step) -> str:
 
 
 def _refuse_cycle(named: dict[JobId, Plan | Step], groups: Sequence[Group]) -> None:
-    """OptionsError where jobs wait for each other; a job is a node for its start, one for its end."""
+    """OptionsError where jobs wait for each other; of each job, start and end are nodes."""
     before: TopologicalSorter[tuple[JobId, str]] = TopologicalSorter()
     for group in groups:
         (job_id,) = group["ids"]

@@ -19,6 +19,9 @@ RETURNED = "parrot-returned"
 CONTROL = "parrot-control"
 """Stream operation, service to worker."""
 
+PAST_BEGINS = b""
+"""Instead of an event: what comes now of this tree begins with its past."""
+
 Packed = tuple[bytes, tuple[bytes | None, ...]]
 """A `Record` as Dask's comm carries it."""
 

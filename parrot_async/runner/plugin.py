@@ -12,6 +12,7 @@ from distributed.worker_state_machine import SecedeEvent
 
 from parrot_async.children import Child, Children, JobStopped
 from parrot_async.context import JobContext
+from parrot_async.jobs import check_call
 from parrot_async.models import ErrorInfo, JobId, LogLine, parent_of
 from parrot_async.outcome import Outcome, error_info
 from parrot_async.runner.execution import Execution
@@ -43,14 +44,14 @@ logger = logging.getLogger(__name__)
 async def run_batch(key: str, batch: tuple[Any, ...]) -> None:
     """Run a batch to its end; this is the one function that Dask knows of."""
     worker = get_worker()
-    runner: Runner = worker.plugins[RUNNER]
+    runner: Any = worker.plugins[RUNNER]
     # The runner's slots decide what runs; Dask's own must not hold a batch back behind another,
     # whose jobs may be waiting for those in this one.
     worker.handle_stimulus(SecedeEvent(key=key, compute_duration=0.0, stimulus_id=f"parrot-{key}"))
     await runner.run(Batch(*batch))
 
 
-class Runner(WorkerPlugin):  # type: ignore[misc]
+class Runner(WorkerPlugin):
     """Runs attempts on one worker."""
 
     name = RUNNER
@@ -92,7 +93,7 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
             }
         )
 
-    async def teardown(self, worker: Worker) -> None:
+    async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
         """Leave the worker as it was."""
         self._output.remove()
         self._jobs_loop.call_soon_threadsafe(self._jobs_loop.stop)
@@ -106,8 +107,7 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
 
     async def run(self, batch: Batch) -> None:
         """Queue a batch's attempts for slots, and return when all of them have ended."""
-        columns = zip(*batch[:-1], strict=True)
-        executions = [Execution(self, *column, batch.values) for column in columns]
+        executions = [Execution(self, batch, index) for index in range(len(batch.ids))]
         countdown = _Countdown(len(executions), self._loop)
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
@@ -132,7 +132,7 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
                 task = self._fetching[function_id] = asyncio.create_task(self._ask_for(function_id))
             try:
                 await task
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - the service's own error, or the line's
                 missing[function_id] = error_info(exc)
         return missing
 
@@ -185,9 +185,7 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         for execution in executions:
             self._seat(execution)
 
-    def _seat(
-        self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None
-    ) -> None:
+    def _seat(self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None) -> None:
         task = asyncio.get_running_loop().create_task(self._sit(execution, started))
         self._seated.add(task)
         task.add_done_callback(self._seated.discard)
@@ -229,8 +227,8 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
             self.worker.batched_stream.send({"op": EVENTS, "records": packed})
 
     def _keep(self, context: JobContext, line: LogLine) -> None:
-        if isinstance(context._host, Execution):
-            self.outbox.logged(context._host, line)
+        if isinstance(context.host, Execution):
+            self.outbox.logged(context.host, line)
 
     # What comes in.
 
@@ -302,6 +300,8 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         self, parent: Execution, fn: Callable[..., Any], calls: Sequence[Call]
     ) -> "Future[Children[Any]]":
         """Ask the service for children of a running job, from any thread."""
+        for call in calls[:1]:
+            check_call(fn, call)
         function_id, data = dump_function(fn)
         message = {
             "parent_id": parent.id,
@@ -317,7 +317,9 @@ class Runner(WorkerPlugin):  # type: ignore[misc]
         return reply
 
     def _adopt(self, parent: Execution, ids: list[JobId]) -> Children[Any]:
-        children = [Child(i, self._ends.setdefault(i, Future()), parent, self._cancel) for i in ids]
+        children: list[Child[Any]] = [
+            Child(i, self._ends.setdefault(i, Future()), parent, self._cancel) for i in ids
+        ]
         parent.children.extend(children)
         for child_id in ids:
             if (early := self._early.pop(child_id, None)) is not None:
@@ -367,7 +369,7 @@ def _then(future: "Future[Any]", make: Callable[[Any], Any]) -> "Future[Any]":
     def done(first: "Future[Any]") -> None:
         try:
             after.set_result(make(first.result()))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - it is raised to who asked
             after.set_exception(exc)
 
     future.add_done_callback(done)

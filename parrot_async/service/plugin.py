@@ -9,26 +9,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from distributed import Scheduler, SchedulerPlugin
-from distributed.comm import Comm
+from distributed.comm.core import Comm
 from distributed.core import Status
 from distributed.protocol.pickle import dumps
 
 from parrot_async import events, results
 from parrot_async.errors import StoreError
 from parrot_async.events import Event
-from parrot_async.models import QUEUES, ErrorInfo, JobId, JobStatus, Queue, parent_of, root_of
-from parrot_async.outcome import Outcome
+from parrot_async.models import QUEUES, JobId, JobStatus, Queue, parent_of, root_of
 from parrot_async.places import data_home
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.dispatch import Dispatch, Values
 from parrot_async.service.executor import Executor
 from parrot_async.service.journal import Journal, Terminal, part_of
+from parrot_async.service.needs import ends, load, outcome_of
 from parrot_async.service.placement import PREFIX, Placement
 from parrot_async.service.run import Run
 from parrot_async.service.submit import Submissions
 from parrot_async.service.watch import Watch
-from parrot_async.values import dump_value
-from parrot_async.store import JobStore, StoredResult, open_store
+from parrot_async.store import JobStore, open_store
 from parrot_async.wire import (
     EVENTS,
     HELLO,
@@ -37,7 +36,6 @@ from parrot_async.wire import (
     SERVICE,
     VERSION,
     Packed,
-    Value,
     unpack,
 )
 
@@ -54,7 +52,7 @@ SWITCH_INTERVAL = 0.0005
 logger = logging.getLogger(__name__)
 
 
-class JobService(SchedulerPlugin):  # type: ignore[misc]
+class JobService(SchedulerPlugin):
     """Owns the tree: install it with `JobClient`, or with `dask scheduler --preload`."""
 
     name = SERVICE
@@ -160,9 +158,7 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
 
     # Dask's hooks.
 
-    def transition(
-        self, key: str, start: str, finish: str, *args: Any, stimulus_id: str, **kwargs: Any
-    ) -> None:
+    def transition(self, key: Any, start: str, finish: str, *_: Any, **kwargs: Any) -> None:
         """See a batch end, or get lost."""
         if self._closing or not isinstance(key, str) or not key.startswith(PREFIX):
             return
@@ -180,7 +176,7 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
             self._executor.lost(runs, text)
         self._placement.release([key])
 
-    def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ARG002
         """See a worker go."""
         if self._closing:
             return
@@ -203,7 +199,7 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         self._placement.worker_joined(worker)
         self._dispatch.add_worker(worker, labels, slots)
 
-    def _on_events(self, worker: str, records: Sequence[Packed]) -> None:
+    def _on_events(self, worker: str, records: Sequence[Packed]) -> None:  # noqa: ARG002
         for packed in records:
             record = unpack(packed)
             self._on_event(events.load(record.body), record)
@@ -252,33 +248,12 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         for index, job_id in enumerate(event.ids):
             parent = self._executor.runs.get(parent_of(job_id) or "")
             if parent is not None and parent.has_body and parent.worker:
-                by_worker[parent.worker].append(_outcome(event, record, index))
+                by_worker[parent.worker].append(outcome_of(event, record, index))
         for worker, outcomes in by_worker.items():
             self._placement.control(worker, outcomes=outcomes)
 
     def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Values]":
-        return asyncio.ensure_future(self._load_all(runs))
-
-    async def _load_all(self, runs: Sequence[Run]) -> Values:
-        read = self._journal.recorder.read
-        big = [run.id for run in runs if run.arguments is None]
-        if big:
-            arguments = await read(lambda store: store.arguments(big))
-            for run in runs:
-                run.arguments = run.arguments or arguments.get(run.id)
-        needed = self._journal.with_parts({job_id for run in runs for job_id in run.needs})
-        values = {i: value for i in needed if (value := self._journal.value(i)) is not None}
-        if missing := [job_id for job_id in needed if job_id not in values]:
-            stored = await read(lambda store: store.results(missing))
-            kept = {i: found for i, found in stored.items() if not found.expired}
-            values.update({i: Value(found.value, found.url) for i, found in kept.items()})
-        for job_id in needed:
-            node = self._journal.node(job_id)
-            if node is not None and node.spec.function_id is None:
-                values[job_id] = Value(None, None, tuple(node.children))
-            elif node is not None and node.error is not None and job_id not in values:
-                values[job_id] = Value(dump_value(Outcome(job_id, error=node.error).exception()))
-        return values
+        return asyncio.ensure_future(load(self._journal, runs))
 
     # What clients and runners may ask.
 
@@ -318,16 +293,10 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
 
     async def _tell_again(self, parent_id: JobId, ids: Sequence[JobId]) -> None:
         """Tell a parent's new attempt of children that had ended before."""
-        stored = await self._journal.recorder.read(lambda store: store.results(ids))
+        ended = await ends(self._journal, ids)
         parent = self._executor.runs.get(parent_id)
-        ends: list[tuple[Any, ...]] = []
-        for job_id in ids:
-            node, found = self._journal.node(job_id), stored.get(job_id, StoredResult())
-            if node is not None:
-                error = None if node.error is None else _error(node.error)
-                ends.append((job_id, found.value, found.url, error))
         if parent is not None:
-            self._placement.control(parent.worker, outcomes=ends)
+            self._placement.control(parent.worker, outcomes=ended)
 
     async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
         """Stop jobs and all below them."""
@@ -343,14 +312,17 @@ class JobService(SchedulerPlugin):  # type: ignore[misc]
         self._functions[function_id] = found
         return found
 
-    async def attach(self, client: str, job_id: JobId) -> bool:
-        """Send a client a tree's past and then all that comes; False for an unknown job."""
+    async def attach(self, client: str, job_id: JobId) -> int:
+        """Send a client a tree's past and then all that comes.
+
+        Returns the number of the past's last event, 0 for an unknown job.
+        """
         root_id = root_of(job_id)
         past = await self.events(root_id)
         while past and past[-1][0] < self._journal.published(root_id):
             past += await self.events(root_id, past[-1][0])
         self.watch.replay(client, root_id, past)
-        return bool(past)
+        return past[-1][0] if past else 0
 
     async def events(self, root_id: JobId, after: int = 0) -> list[tuple[int, bytes]]:
         """Return a tree's past, after an event's number."""
@@ -420,17 +392,6 @@ def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-def _outcome(event: Terminal, record: events.Record, index: int) -> tuple[Any, ...]:
-    data = record.blobs[index] if record.blobs else None
-    if isinstance(event, events.Completed):
-        return event.ids[index], data, event.results[index].url, None
-    return event.ids[index], data, None, _error(event.errors[index])
-
-
-def _error(info: ErrorInfo) -> tuple[Any, ...]:
-    return info.kind, info.message, info.type_name, info.traceback, info.bases
-
-
 def _text_of(exception: Any) -> str:
     return f"its worker could not run it: {exception!r}"[:2000]
 
@@ -445,6 +406,3 @@ async def install(
     """Install the service in this scheduler's own process."""
     service = JobService(store_url, results_url, pools)
     await scheduler.register_scheduler_plugin(service, name=SERVICE, idempotent=True)
-
-
-

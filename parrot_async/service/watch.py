@@ -10,7 +10,7 @@ from distributed.comm.core import Comm, CommClosedError
 
 from parrot_async.events import Record
 from parrot_async.models import JobId
-from parrot_async.wire import Packed, pack
+from parrot_async.wire import PAST_BEGINS, Packed, pack
 
 SOFT_INTERVAL = 0.1
 """Seconds between two messages that say nothing but progress."""
@@ -116,6 +116,7 @@ class Watch:
         """Send a tree's past, and then its events from now on."""
         watcher = self._clients.get(client)
         if watcher is not None:
+            watcher.put(root_id, 0, Record(PAST_BEGINS))
             for seq, body in past:
                 watcher.put(root_id, seq, Record(body))
             self.subscribe(client, root_id)

@@ -1,14 +1,17 @@
 """What a client keeps, shares and lets go of."""
 
+import asyncio
 import gc
 import pickle
+import threading
 from datetime import timedelta
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from parrot_async import JobClient, JobStatus, current_job, job
-from parrot_async.errors import ClusterError, JobNotFoundError
+from parrot_async.errors import ClusterError, JobNotFoundError, OptionsError
 from parrot_async.events import Completed, Started, Submitted
 
 
@@ -174,3 +177,30 @@ async def test_errors_of_jobs_travel_with_what_they_know(client: JobClient) -> N
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
     assert again.job_id == handle.id
     assert again.info.kind == "cancelled"
+
+
+async def test_calls_that_cannot_work_are_refused_before_they_are_sent(client: JobClient) -> None:
+    with pytest.raises(TypeError, match="missing a required argument"):
+        await client.submit(add)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        await client.map(add, [1], [2], [3])
+    with pytest.raises(OptionsError, match="pass the function, then its arguments"):
+        await client.submit(step_by_step(3))  # type: ignore[call-overload]
+    with pytest.raises(OptionsError, match="did you mean 'retries'"):
+        add.options(retrys=3)  # type: ignore[call-arg]
+
+
+async def test_a_loop_on_which_a_job_is_awaited_wakes_now_and_then(client: JobClient) -> None:
+    handle = await client.submit(step_by_step, 1000)
+    loop = asyncio.get_running_loop()
+    waiting = asyncio.ensure_future(handle.wait())
+    await anyio.lowlevel.checkpoint()
+
+    # What Jupyter's Stop does: a signal handler, which wakes nobody, cancels the cell.
+    threading.Timer(0.1, waiting.cancel).start()
+    began = loop.time()
+    with anyio.fail_after(5), pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert loop.time() - began < 2
+    await handle.cancel()
