@@ -1,7 +1,12 @@
-"""How long `submit` alone takes, until the job is on disk; the jobs are drained in between."""
+"""How long `submit` alone takes, until the job is on disk; the jobs are drained in between.
+
+`disk` is what the disk alone takes in the same run: to append 4 KiB to a file and sync it.
+"""
 
 import asyncio
+import os
 import statistics
+from pathlib import Path
 from time import perf_counter
 
 from tests.benchmarks.harness import Sides, both, interleaved, noop, report
@@ -35,11 +40,24 @@ async def raw(sides: Sides) -> float:
     return 1000 * statistics.median(times)
 
 
+def disk(file: Path) -> float:
+    """Milliseconds that the disk takes."""
+    times = []
+    with file.open("ab", buffering=0) as opened:
+        for _ in range(JOBS):
+            start = perf_counter()
+            opened.write(bytes(4096))
+            os.fdatasync(opened.fileno())
+            times.append(perf_counter() - start)
+    return 1000 * statistics.median(times)
+
+
 async def measure() -> None:
     """Compare."""
     async with both("ack") as sides:
         found = await interleaved(lambda: ours(sides), lambda: raw(sides))
-    report("ack", *found, "ms", required="ours <= 3", goal="ours <= 1.5")
+        floor = await asyncio.to_thread(disk, sides.home / "disk")
+    report("ack", *found, "ms", required="ours <= 3", goal="ours <= 1.5", disk=floor)
 
 
 def main() -> None:

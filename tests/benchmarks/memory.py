@@ -105,7 +105,7 @@ async def dask_service() -> AsyncIterator[tuple[str, str]]:
     try:
         yield str(process.pid), address
     finally:
-        await process.communicate()
+        await process.communicate(b"")
 
 
 async def measure() -> None:
