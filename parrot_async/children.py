@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar, overload
 
@@ -21,8 +22,9 @@ class JobStopped(BaseException):
 class Slot(Protocol):
     """The place on a worker that a job holds while it runs, and not while it waits."""
 
-    stopped: "Future[None]"
-    """Gets done when the job is told to stop."""
+    @property
+    def stopped(self) -> "Future[None]":
+        """Gets done when the job is told to stop."""
 
     def give_back(self) -> None:
         """Let another job have the slot; calls may nest."""
@@ -169,9 +171,9 @@ class AsCompleted(Generic[T]):
         for future in futures:
             self._tickets.put(future)
         for child in children:
-            child.future.add_done_callback(lambda _, child=child: self._end(child, remaining))
+            child.future.add_done_callback(partial(self._end, child, remaining))
 
-    def _end(self, child: Child[T], tickets: Iterator["Future[None]"]) -> None:
+    def _end(self, child: Child[T], tickets: Iterator["Future[None]"], _: "Future[Any]") -> None:
         self._ended.put(child)
         next(tickets).set_result(None)
 

@@ -12,9 +12,10 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import ContextVar
 from decimal import Decimal
+from threading import Thread
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from parrot_async.children import Child, Children, JobStopped, Pending, Slot, chained
@@ -47,7 +48,7 @@ class JobContext:
 
     def __init__(self, host: Host, job_id: JobId = "", attempt: int = 1) -> None:
         """Name the job and its surroundings."""
-        self._host = host
+        self.host = host
         self.id = job_id
         self.attempt = attempt
         self.percent = 0.0
@@ -64,26 +65,27 @@ class JobContext:
     @property
     def cancelled(self) -> bool:
         """Whether the job was told to stop."""
-        return self._host.stopped.done()
+        return self.host.stopped.done()
 
     def checkpoint(self) -> None:
         """Stop here if the job was told to stop."""
-        if self._host.stopped.done():
+        if self.host.stopped.done():
             raise JobStopped
 
     def step(self, text: str) -> None:
         """Say what the job is doing now."""
         self.current_step = text
-        self._changed()
+        self.changed()
 
     def progress(self, percent: float) -> None:
         """Say how far the job is, 0-100 %."""
         self.percent = min(100.0, max(0.0, float(percent)))
-        self._changed()
+        self.changed()
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Have the progress sent; the job stops here if it was told to."""
         self.checkpoint()
-        self._host.progressed(self)
+        self.host.progressed(self)
 
     def track(
         self, items: "Iterable[T] | AsyncIterable[T]", step: str = "", total: int | None = None
@@ -110,12 +112,12 @@ class JobContext:
         `usage` of an Anthropic message.
         """
         if isinstance(usage, Usage):
-            self._host.spent(self, usage)
+            self.host.spent(self, usage)
             return
         if usage is not None:
             input_tokens += int(getattr(usage, "input_tokens", 0) or 0)
             output_tokens += int(getattr(usage, "output_tokens", 0) or 0)
-        self._host.spent(self, Usage(input_tokens, output_tokens, Decimal(str(cost)), api))
+        self.host.spent(self, Usage(input_tokens, output_tokens, Decimal(str(cost)), api))
 
     @overload
     def submit(
@@ -127,7 +129,7 @@ class JobContext:
     ) -> Pending[Child[R]]: ...
     def submit(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Pending[Child[Any]]:
         """Start a child job; what you get is durable, and is the child, not its result."""
-        return Pending(chained(self._submit(fn, [(args, kwargs)]), _first), self._host)
+        return Pending(chained(self._submit(fn, [(args, kwargs)]), _first), self.host)
 
     @overload
     def run(
@@ -139,7 +141,7 @@ class JobContext:
         """Start a child job and wait for its result."""
         accepted = self._submit(fn, [(args, kwargs)])
         ended = chained(accepted, lambda children: children[0].future)
-        return Pending(ended, self._host, Outcome.value)
+        return Pending(ended, self.host, Outcome.value)
 
     @overload
     def map(
@@ -150,11 +152,11 @@ class JobContext:
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any]) -> Pending[Children[Any]]:
         """Start a child job for each item, as the builtin `map` pairs them."""
         calls: list[Call] = [(args, {}) for args in zip(*iterables, strict=False)]
-        return Pending(self._submit(fn, calls), self._host)
+        return Pending(self._submit(fn, calls), self.host)
 
     def _submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
         self.checkpoint()
-        return self._host.submit(fn, calls)
+        return self.host.submit(fn, calls)
 
 
 def _first(children: Children[Any]) -> "Future[Child[Any]]":
@@ -197,7 +199,7 @@ class Tracked(Generic[T]):
             part = min(1.0, (track.done + part) / track.total) if track.total else 0.0
         if context.tracks[0].total:
             context.percent = 100.0 * part
-        context._changed()
+        context.changed()
 
     def _advance(self) -> None:
         self.done += 1
@@ -249,15 +251,20 @@ class LocalHost:
         """Nobody counts."""
 
     def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
-        """Run the calls here, one after the other."""
-        children = [Child("", self._run(fn, call), self, lambda _: None) for call in calls]
+        """Run the calls here, one after the other, beside whatever loop may be running."""
+        ends = [Future[Outcome]() for _ in calls]
+        Thread(target=_run_all, args=(fn, calls, ends), name="parrot-local", daemon=True).start()
+        children: list[Child[Any]] = [Child("", end, self, lambda _: None) for end in ends]
         future: Future[Children[Any]] = Future()
         future.set_result(Children(children, self))
         return future
 
-    def _run(self, fn: Callable[..., Any], call: Call) -> "Future[Outcome]":
-        with ThreadPoolExecutor(1, thread_name_prefix="parrot-local") as thread:
-            return thread.submit(_outcome, fn, call)
+
+def _run_all(
+    fn: Callable[..., Any], calls: Sequence[Call], ends: "Sequence[Future[Outcome]]"
+) -> None:
+    for call, end in zip(calls, ends, strict=True):
+        end.set_result(_outcome(fn, call))
 
 
 def _outcome(fn: Callable[..., Any], call: Call) -> Outcome:
@@ -266,7 +273,7 @@ def _outcome(fn: Callable[..., Any], call: Call) -> Outcome:
     try:
         value = fn(*args, **kwargs)
         return Outcome.of(asyncio.run(value) if inspect.iscoroutine(value) else value)
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - whatever the user's code raises
         return Outcome.of_error(exc)
 
 

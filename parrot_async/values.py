@@ -99,8 +99,8 @@ def load_value(data: bytes) -> Any:
 def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
     """Pickle a function with the places that its modules are imported from.
 
-    Returns its id (SHA-256 of the code, and of the places, hex) and the bytes. SerializationError where something
-    that it refers to cannot be pickled.
+    Returns its id (SHA-256 of the code, and of the places, hex) and the bytes.
+    SerializationError where something that it refers to cannot be pickled.
     """
     try:
         code = cloudpickle.dumps(getattr(fn, "__job_body__", fn))

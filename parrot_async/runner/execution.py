@@ -24,7 +24,7 @@ from parrot_async.outcome import error_info
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.slots import Slots
 from parrot_async.values import Call, dump_value, load_call, load_value, preview
-from parrot_async.wire import INLINE, Value
+from parrot_async.wire import INLINE, Batch, Value
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
@@ -62,27 +62,17 @@ class Surroundings(Protocol):
 class Execution:
     """One attempt; it is the host of the job's context."""
 
-    def __init__(
-        self,
-        runner: Surroundings,
-        job_id: JobId,
-        attempt: int,
-        function_id: str,
-        arguments: bytes,
-        coroutine: bool,
-        grace: float,
-        values: dict[JobId, Value],
-    ) -> None:
-        """Keep what the batch says of this attempt."""
+    def __init__(self, runner: Surroundings, batch: Batch, index: int) -> None:
+        """Keep what the batch says of the attempt at this index."""
         self.runner = runner
-        self.id = job_id
-        self.attempt = attempt
-        self.function_id = function_id
-        self.arguments = arguments
-        self.coroutine = coroutine
-        self.grace = grace
-        self.values = values
-        self.context = JobContext(self, job_id, attempt)
+        self.id = batch.ids[index]
+        self.attempt = batch.attempts[index]
+        self.function_id = batch.functions[index]
+        self.arguments = batch.arguments[index]
+        self.coroutine = batch.coroutines[index]
+        self.grace = batch.graces[index]
+        self.values = batch.values
+        self.context = JobContext(self, self.id, self.attempt)
         self.children: list[Child[Any]] = []
         self.dropped = False
         self.started = False
@@ -105,7 +95,8 @@ class Execution:
         """Gets done when the job is told to stop."""
         if self._stopped is None:
             with self._lock:
-                self._stopped = self._stopped or Future()
+                if self._stopped is None:
+                    self._stopped = Future()
         return self._stopped
 
     def give_back(self) -> None:
@@ -139,11 +130,11 @@ class Execution:
             self.runner.slots.forget(place)
         return held
 
-    def progressed(self, context: JobContext) -> None:
+    def progressed(self, context: JobContext) -> None:  # noqa: ARG002 - it is our own
         """Have the latest progress sent, at the next flush."""
         self.runner.outbox.progressed(self)
 
-    def spent(self, context: JobContext, usage: Usage) -> None:
+    def spent(self, context: JobContext, usage: Usage) -> None:  # noqa: ARG002 - it is our own
         """Have the usage sent."""
         self.runner.outbox.spent(self, usage)
 
@@ -174,7 +165,7 @@ class Execution:
                 self._leave_thread()
         except JobStopped:
             self._end_stopped()
-        except BaseException as exc:
+        except BaseException as exc:  # noqa: BLE001 - whatever the user's code raises
             self._end_raised(exc)
         else:
             self._end_returned(value)
@@ -222,8 +213,7 @@ class Execution:
         self.task = asyncio.current_task()
         _current.set(self.context)
         try:
-            if self.reason is not None:
-                raise asyncio.CancelledError
+            self._check_reason()
             value = await (started if started is not None else await self._coroutine())
             while (children := self._open_children()) is not None:
                 await wait_without_slot_async(self, children)
@@ -231,10 +221,14 @@ class Execution:
             self._end_stopped()
         except asyncio.CancelledError as exc:
             self._end_stopped() if self.reason is not None else self._end_raised(exc)
-        except BaseException as exc:
+        except BaseException as exc:  # noqa: BLE001 - whatever the user's code raises
             self._end_raised(exc)
         else:
             self._end_returned(value)
+
+    def _check_reason(self) -> None:
+        if self.reason is not None:
+            raise asyncio.CancelledError
 
     async def _coroutine(self) -> Any:
         """Call the function; what may block, its import and far arguments, goes to a thread."""
@@ -260,7 +254,7 @@ class Execution:
                 self.runner.outbox.completed(self, result, None)
             else:
                 self.runner.outbox.completed(self, JobResult(len(data), preview(value)), data)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever the value's own code raises
             self._end_raised(exc)
         else:
             self._over()
@@ -348,7 +342,9 @@ class _Values(dict[JobId, Any]):
     def __missing__(self, job_id: JobId) -> Any:
         found = self._values.get(job_id)
         if found is None:
-            raise ResultExpiredError(f"the result of job {job_id}, an argument, is not kept any more")
+            raise ResultExpiredError(
+                f"the result of job {job_id}, an argument, is not kept any more"
+            )
         value = Value(*found)
         if value.parts is not None:
             self[job_id] = [self[part] for part in value.parts]

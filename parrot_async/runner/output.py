@@ -5,7 +5,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from parrot_async.context import JobContext, _current
 from parrot_async.models import LogLine
@@ -72,13 +72,13 @@ class Output:
         """Put ourselves between the jobs and the process's streams, loggers and warnings."""
         self._streams = sys.stdout, sys.stderr
         self._tees = [_Tee(sys.stdout, "OUT", self._keep), _Tee(sys.stderr, "ERR", self._keep)]
-        sys.stdout, sys.stderr = self._tees  # type: ignore[assignment]
+        sys.stdout, sys.stderr = (cast("TextIO", tee) for tee in self._tees)
         root = logging.getLogger()
         root.addHandler(self._handler)
         self._level = root.level
         root.setLevel(min(root.level, logging.INFO))
         self._showwarning = warnings.showwarning
-        warnings.showwarning = self._warned
+        warnings.showwarning = cast("Any", self._warned)
 
     def remove(self) -> None:
         """Leave the process as it was."""

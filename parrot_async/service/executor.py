@@ -1,29 +1,22 @@
 """The executor: takes a tree of jobs from accepted to ended, each node as soon as it can start."""
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 
 from parrot_async import events
-from parrot_async.errors import JobTimeoutError, error_name
 from parrot_async.models import (
     ErrorInfo,
     FailurePolicy,
     JobId,
     JobResult,
     JobStatus,
-    RetryPolicy,
     parent_of,
 )
 from parrot_async.service.dispatch import Dispatch
 from parrot_async.service.journal import Journal
+from parrot_async.service.retries import backoff, may_retry
 from parrot_async.service.run import IN_FLIGHT, End, Run
-
-MOST_UNSTARTED = 10
-"""How often a job may be lost with a worker that had not said that it began with it."""
-
-TIMEOUT_NAMES = tuple(error_name(base) for base in JobTimeoutError.__mro__)
 
 CANCELLED_BY_PARENT = ErrorInfo("cancelled_by_parent", "its parent ended before it")
 
@@ -31,7 +24,9 @@ CANCELLED_BY_PARENT = ErrorInfo("cancelled_by_parent", "its parent ended before 
 class Executor:
     """All jobs that have not ended, and what becomes of them."""
 
-    def __init__(self, journal: Journal, dispatch: Dispatch, patience: Callable[[str], float]):
+    def __init__(
+        self, journal: Journal, dispatch: Dispatch, patience: Callable[[str], float]
+    ) -> None:
         """`patience` is how many seconds a job waits for the first worker of a pool."""
         self._journal = journal
         self._dispatch = dispatch
@@ -198,19 +193,10 @@ class Executor:
         run.cancel_timer()
         if run.stop is not None:
             end = End(end.at, error=run.stop)
-        assert end.error is not None
-        if self._may_retry(run, end.error):
+        if end.error is not None and may_retry(run, end.error):
             self._retry(run, end.error)
         else:
             self.finish(run, end)
-
-    def _may_retry(self, run: Run, error: ErrorInfo) -> bool:
-        policy = run.node.spec.retry
-        if error.kind == "lost":
-            return run.lost <= policy.lost and run.unstarted <= MOST_UNSTARTED
-        names = TIMEOUT_NAMES if error.kind == "timeout" else error.bases
-        wanted = not policy.on or bool(set(policy.on) & set(names))
-        return error.kind in ("exception", "timeout") and wanted and run.failed < policy.retries
 
     def _retry(self, run: Run, error: ErrorInfo) -> None:
         """Wait, then try again; children of the failed attempt that still run are stopped."""
@@ -297,7 +283,7 @@ class Executor:
         self.stop(run, ErrorInfo("timeout", f"it ran longer than its timeout of {seconds:g} s"))
 
     def stop(self, run: Run, reason: ErrorInfo) -> None:
-        """Have a job end for this reason: at once, when its code lets go, or when that is killed."""
+        """Have a job end for this reason: at once, or when its code lets go or is killed."""
         if run.state == "ended" or (run.stop is not None and run.stop.kind != "timeout"):
             return
         run.stop = reason
@@ -318,7 +304,7 @@ class Executor:
             self.stop(child, CANCELLED_BY_PARENT)
 
     def _kill(self, run: Run) -> None:
-        """End a job whose code does not let go, by the death of its worker where that is allowed."""
+        """End a job whose code does not let go, by its worker's death where that is allowed."""
         if run.state not in IN_FLIGHT or run.stop is None:
             return
         end = End(time.time(), error=run.stop)
@@ -362,8 +348,7 @@ class Executor:
             self._child_ended(run.parent, run, completed, error)
 
     def _child_ended(self, parent: Run, run: Run, completed: bool, error: ErrorInfo | None) -> None:
-        assert parent.children is not None
-        del parent.children[run.id]
+        (parent.children or {}).pop(run.id, None)
         parent.ended_children += 1
         if not completed:
             parent.bad_children += 1
@@ -395,11 +380,6 @@ class Executor:
             message = f"{run.bad_children:,} of {count:,} children did not complete: {first}"
             self.finish(run, End(time.time(), error=ErrorInfo("children", message)))
         else:
-            done = JobResult(preview=f"{count - run.bad_children:,} of {count:,} children completed")
+            good = count - run.bad_children
+            done = JobResult(preview=f"{good:,} of {count:,} children completed")
             self.finish(run, End(time.time(), result=done))
-
-
-def backoff(policy: RetryPolicy, failed: int) -> float:
-    """Seconds until the next attempt: exponential with equal jitter, see `RetryPolicy`."""
-    delay = min(policy.longest, policy.first * 2.0 ** min(failed, 64))
-    return delay / 2 + random.uniform(0, delay / 2)  # noqa: S311 - no secret

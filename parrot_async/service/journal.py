@@ -13,7 +13,7 @@ from parrot_async.service.recorder import Entry, Recorder
 from parrot_async.service.run import End
 from parrot_async.service.watch import Watch
 from parrot_async.store import Commit, JobStore, RootRow
-from parrot_async.tree import JobTree
+from parrot_async.tree import JobTree, fold
 from parrot_async.wire import Value
 
 KEPT_NODES = 50_000
@@ -97,11 +97,10 @@ class Journal:
             self._orders[root_id] = self._order
         return self._orders[root_id]
 
-    def load(self, root_id: JobId, bodies: Iterable[bytes]) -> None:
+    async def fetch(self, root_id: JobId) -> None:
         """Take a tree from the store into memory."""
-        tree = JobTree()
-        for body in bodies:
-            tree.apply(events.load(body))
+        past = await self.recorder.read(lambda store: store.events(root_id))
+        tree = fold(events.load(body) for _, body in past)
         if root_id not in self._trees and tree.root_id is not None:
             self._trees[root_id] = tree
             self._keep_finished(root_id, tree)
@@ -199,9 +198,7 @@ class Journal:
             self._root_changed(tree, rows)
         self.recorder.record(Entry(root_id, record, rows, event=event))
 
-    def _keep_results(
-        self, event: Terminal, record: Record, tree: JobTree, rows: Commit
-    ) -> None:
+    def _keep_results(self, event: Terminal, record: Record, tree: JobTree, rows: Commit) -> None:
         for index, blob in enumerate(record.blobs):
             job_id, at = event.ids[index], event.at[index]
             ttl = tree[job_id].spec.result_ttl

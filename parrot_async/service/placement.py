@@ -51,7 +51,7 @@ class Placement:
         """
         self._count += 1
         key = f"{PREFIX}-{self._count}"
-        self._scheduler._create_taskstate_from_graph(
+        self._scheduler._create_taskstate_from_graph(  # noqa: SLF001 - as Dask's own client RPC
             start=time(),
             dsk={key: Task(key, run_batch, key, tuple(batch))},
             keys={key},

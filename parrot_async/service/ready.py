@@ -19,7 +19,7 @@ class ReadyQueue:
         self._ticket = count()
 
     def __len__(self) -> int:
-        """Return how many could go to a worker, those that their queue's limit holds not included."""
+        """Return how many could go to a worker, without those that something holds back."""
         return len(self._heap)
 
     def push(self, run: Run) -> None:
@@ -61,4 +61,3 @@ class ReadyQueue:
                 most = None if most is None else most - 1
         if not parked:
             self._parked.pop(holder, None)
-

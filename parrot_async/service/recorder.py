@@ -45,11 +45,14 @@ class Recorder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parrot-recorder")
         self._waiting: list[Entry] = []
         self._busy = False
+        self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def record(self, *entries: Entry) -> None:
-        """Have entries written with the next group."""
+        """Have entries written with the next group; none any more once it is being closed."""
+        if self._closing:
+            return
         self._waiting.extend(entries)
         if not self._busy:
             # What else happens in this turn of the loop goes along.
@@ -59,6 +62,8 @@ class Recorder:
 
     async def accept(self, entries: Sequence[Entry]) -> None:
         """Have a submission written; returns when it is durable, raises StoreError if it is not."""
+        if self._closing:
+            raise StoreError("the job service is being closed: submit again when it is back")
         accepted: asyncio.Future[None] = self._loop.create_future()
         for entry in entries:
             entry.accepted = accepted
@@ -71,6 +76,7 @@ class Recorder:
 
     async def close(self) -> None:
         """Write what is left and let go of the store."""
+        self._closing = True
         await self._idle.wait()
         await self._loop.run_in_executor(self._thread, self._store.close)
         self._thread.shutdown(wait=False)
@@ -85,6 +91,7 @@ class Recorder:
         self._thread.submit(self._write, group)
 
     def _write(self, group: list[Entry]) -> None:
+        outcome: tuple[list[Entry], list[Entry], Exception | None]
         try:
             outcome = self._commit_what_can_be(group)
         except Exception:
@@ -95,8 +102,10 @@ class Recorder:
     def _commit_one_by_one(
         self, group: list[Entry]
     ) -> tuple[list[Entry], list[Entry], Exception | None]:
-        """Find what can never be written, such as text that is no Unicode, and refuse that alone."""
-        written, refused, error = [], [], None
+        """Find what can never be written, such as text that is no Unicode; refuse that alone."""
+        written: list[Entry] = []
+        refused: list[Entry] = []
+        error: Exception | None = None
         for entry in group:
             try:
                 self._commit([entry])
@@ -123,7 +132,7 @@ class Recorder:
                 self._commit(kept)
                 break
             except StoreError as exc:
-                logger.error("the job store refused %d events, will retry: %s", len(kept), exc)
+                logger.warning("the job store refused %d events, will retry: %s", len(kept), exc)
                 time.sleep(RETRY_AFTER)
         return kept, refused, error
 
@@ -142,9 +151,7 @@ class Recorder:
         for entry, seq in zip(group, self._store.commit(commit), strict=True):
             entry.seq = seq
 
-    def _done(
-        self, written: list[Entry], refused: list[Entry], error: Exception | None
-    ) -> None:
+    def _done(self, written: list[Entry], refused: list[Entry], error: Exception | None) -> None:
         for entry in refused:
             if entry.accepted is not None and not entry.accepted.done() and error is not None:
                 entry.accepted.set_exception(error)

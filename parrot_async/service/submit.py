@@ -1,4 +1,4 @@
-"""The way in: what a client or a running job asks for becomes events, or is refused with a reason."""
+"""The way in: what a client or a running job asks for becomes events, or is refused."""
 
 import asyncio
 import time
@@ -93,7 +93,8 @@ class Submissions:
             raise JobNotFoundError(f"attempt {attempt} of job {parent_id} does not run any more")
         parent = self._executor.runs[parent_id]
         asked = [self._asked(group, parent_id) for group in groups]
-        ids, new = [], []
+        ids: list[JobId] = []
+        new: list[Asked] = []
         for some in asked:
             fresh = self._name(parent, some)
             ids += some.ids
@@ -189,9 +190,7 @@ class Submissions:
         born = {job_id for some in asked for job_id in some.ids}
         for needed in {job_id for some in asked for job_id in some.depends_on} - born:
             if self._journal.node(needed) is None:
-                root_id = root_of(needed)
-                past = await self._journal.recorder.read(lambda store, r=root_id: store.events(r))
-                self._journal.load(root_id, (body for _, body in past))
+                await self._journal.fetch(root_of(needed))
             if self._journal.node(needed) is None:
                 raise JobNotFoundError(f"it needs job {needed}, which is not known here")
 

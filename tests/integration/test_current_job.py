@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from parrot_async import JobClient, Usage, current_job, job
@@ -18,10 +19,10 @@ from parrot_async import JobClient, Usage, current_job, job
 @job
 def tracks(count: int) -> list[int]:
     here = current_job()
-    done = []
+    done: list[int] = []
     for outer in here.track(range(2), "outer"):
         for inner in here.track(range(count), "inner"):
-            done.append(outer * count + inner)
+            done += [outer * count + inner]
     return done
 
 
@@ -74,7 +75,7 @@ async def talks() -> None:
     logging.getLogger("kitchen").warning("hot %s", "stove")
     logging.getLogger("kitchen").info("calm")
     warnings.warn("old recipe", stacklevel=1)
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
 
 
 @job
@@ -168,7 +169,7 @@ async def test_output_is_bounded(client: JobClient) -> None:
     await handle
     stored = [event async for event in handle.events() if event.kind == "logged"]
 
-    lines = handle.node.logs or []
+    lines = list(handle.node.logs or ())
     assert len(lines) == 200
     assert lines[-1].text.startswith("line 19999")
     assert all(len(line.text) <= 2000 for line in lines)

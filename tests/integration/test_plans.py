@@ -1,6 +1,7 @@
 """Declared trees: order, failure policies, cancel, progress, and plans that make no sense."""
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -19,7 +20,7 @@ async def waits(seconds: float = 0.05) -> float:
 
 
 @job
-def plus(*numbers: int) -> int:
+def plus(*numbers: Any) -> int:
     return sum(numbers)
 
 
@@ -59,7 +60,7 @@ async def test_a_sequential_plan_runs_one_after_the_other(client: JobClient) -> 
     await handle
 
     spans = [(child.node.started_at, child.node.completed_at) for child in handle.children]
-    for (_, ended), (began, _) in zip(spans, spans[1:], strict=False):
+    for (_, ended), (began, _) in pairwise(spans):
         assert ended is not None
         assert began is not None
         assert ended <= began

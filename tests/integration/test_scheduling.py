@@ -11,6 +11,10 @@ from parrot_async.cluster import down
 from parrot_async.errors import OptionsError, UnschedulableError
 
 
+def count_in(folder: str | Path) -> int:
+    return sum(1 for _ in Path(folder).iterdir())
+
+
 @job
 def one() -> int:
     return 1
@@ -19,11 +23,11 @@ def one() -> int:
 @job
 async def overlap(folder: str, name: int) -> int:
     """Says how many ran at once, itself included."""
-    mark = Path(folder, str(name))
-    mark.touch()
-    count = len(list(Path(folder).iterdir()))
+    mark = anyio.Path(folder, str(name))
+    await mark.touch()
+    count = count_in(folder)
     await anyio.sleep(0.05)
-    mark.unlink()
+    await mark.unlink()
     return count
 
 

@@ -1,8 +1,9 @@
-"""Cancel and timeout: what was told to stop is gone, its slot is free, nobody else loses anything."""
+"""Cancel and timeout: what was told to stop is gone, its slot is free, nobody else loses."""
 
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -24,7 +25,7 @@ def spins() -> None:
 
 @job(grace=GRACE)
 def sleeps() -> None:
-    time.sleep(3600)  # noqa: ASYNC251
+    time.sleep(3600)
 
 
 @job(grace=GRACE)
@@ -46,10 +47,8 @@ async def sleeps_in_a_coroutine() -> None:
 @job(grace=GRACE)
 def ignores_exceptions() -> None:
     while True:
-        try:
+        with suppress(BaseException):
             time.sleep(0.01)
-        except BaseException:  # noqa: BLE001, S110
-            pass
 
 
 @job(grace=GRACE)
@@ -127,7 +126,7 @@ async def test_an_endless_job_is_gone_after_cancel(client: JobClient, fn: Any, p
 async def test_an_endless_job_is_gone_after_its_timeout(one_slot: JobClient, fn: Any) -> None:
     handle = await one_slot.submit(fn.options(timeout="300ms"))
 
-    with anyio.fail_after(LIMIT), pytest.raises(JobTimeoutError, match="timeout of 0.3 s"):
+    with anyio.fail_after(LIMIT), pytest.raises(JobTimeoutError, match=r"timeout of 0\.3 s"):
         await handle
 
     assert handle.status is JobStatus.FAILED

@@ -2,11 +2,11 @@
 
 import dataclasses
 import functools
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 import pytest
 
@@ -257,8 +257,6 @@ async def test_classes_of_a_script_come_back_as_its_own(engine: str, tmp_path: P
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
 
-    done = subprocess.run(
-        [sys.executable, script, engine], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = await anyio.run_process([sys.executable, str(script), engine], check=False)
 
-    assert done.stdout == "Point(x=8) negative\n", done.stderr
+    assert done.stdout == b"Point(x=8) negative\n", done.stderr.decode()
