@@ -46,8 +46,13 @@ class Options(TypedDict, total=False):
     wait_for_workers: bool
 
 
+POOL_OPTIONS = frozenset({"cpu", "gpu", "io", "resources"})
+
+
 class Job(Generic[P, C_co]):
     """A function with the options under which it runs as a job; a plain call runs it here."""
+
+    __name__: str
 
     def __init__(self, fn: Callable[P, C_co], options: Options) -> None:
         """Wrap `fn`; OptionsError where an option makes no sense."""
@@ -62,8 +67,11 @@ class Job(Generic[P, C_co]):
         return self.fn(*args, **kwargs)
 
     def options(self, **options: Unpack[Options]) -> "Job[P, C_co]":
-        """Return the same function with these options changed."""
-        return Job(self.fn, {**self.given, **options})
+        """Return the same function with these options changed; one pool replaces another."""
+        given = self.given
+        if not POOL_OPTIONS.isdisjoint(options):
+            given = {k: v for k, v in given.items() if k not in POOL_OPTIONS}  # type: ignore[assignment]
+        return Job(self.fn, {**given, **options})
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> "Step":
         """Return the call as a step of a `Plan`, to be run when the plan is submitted."""
