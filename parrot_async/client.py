@@ -80,6 +80,8 @@ class JobClient:
         self._detach = detach
         self._connection: Connection | None = None
         self._mirror = Mirror()
+        self.history: dict[str, float] = {}
+        """Mean seconds of functions by name, as the service knew them when the client opened."""
 
     def __repr__(self) -> str:
         """Show where the client is connected to."""
@@ -96,7 +98,8 @@ class JobClient:
                 local = await local_cluster.ensure(self._name, self._pools)
                 address, security = local.address, local.security()
             connection = Connection(address, security, self._mirror.take_in, self._mirror.lose)
-            await connection.open()
+            hello = await connection.open()
+            self.history = dict(hello["history"])
             self._connection = connection
         return self
 

@@ -19,6 +19,9 @@ R_co = TypeVar("R_co", covariant=True)
 class Door(Protocol):
     """What handles need of their client."""
 
+    history: dict[str, float]
+    """Mean seconds of functions by name."""
+
     def claim(self, root_id: JobId) -> object:
         """Return what keeps a live tree here; with the last one that is held, the tree goes."""
 
@@ -121,7 +124,7 @@ class JobHandle(Generic[R_co]):
     @property
     def eta(self) -> timedelta | None:
         """Expected time until the end; None where nothing is known of it."""
-        seconds = progress.remaining(self.node)
+        seconds = progress.remaining(self.node, history=self._client.history)
         return None if seconds is None else timedelta(seconds=seconds)
 
     @property

@@ -52,6 +52,9 @@ class Dispatch:
         self._recalling = False
         self.pools: dict[str, Pool] = {}
         self.durations = Durations()
+        """By the function's id, for sending."""
+        self.history = Durations()
+        """By the function's name, for people: it outlives an edit."""
 
     # Workers.
 

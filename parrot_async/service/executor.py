@@ -177,6 +177,7 @@ class Executor:
     def _learn(self, run: Run, ended: float) -> None:
         if run.state == "running" and run.stop is None and not run.waited:
             self._dispatch.durations.observe(run.node.spec.function_id, ended - run.started)
+            self._dispatch.history.observe(run.node.spec.function, ended - run.started)
 
     def attempt_failed(self, event: events.AttemptFailed, blobs: Sequence[bytes | None]) -> None:
         """Attempts raised, or were stopped: run again, or end."""

@@ -5,27 +5,25 @@ import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from distributed import Scheduler, SchedulerPlugin
-from distributed.comm.core import Comm
-from distributed.core import Status
 from distributed.protocol.pickle import dumps
 
 from parrot_async import events, results
 from parrot_async.errors import StoreError
 from parrot_async.events import Event
-from parrot_async.models import QUEUES, JobId, JobStatus, Queue, parent_of, root_of
+from parrot_async.models import QUEUES, JobId, Queue, parent_of
 from parrot_async.places import data_home
 from parrot_async.runner.plugin import Runner
+from parrot_async.service.desk import Desk
 from parrot_async.service.dispatch import Dispatch, Values
 from parrot_async.service.executor import Executor
 from parrot_async.service.journal import Journal, Terminal, part_of
-from parrot_async.service.needs import ends, load, outcome_of
+from parrot_async.service.needs import load, outcome_of
 from parrot_async.service.placement import PREFIX, Placement
 from parrot_async.service.run import Run
-from parrot_async.service.submit import Submissions
 from parrot_async.service.watch import Watch
 from parrot_async.store import JobStore, open_store
 from parrot_async.wire import (
@@ -34,7 +32,6 @@ from parrot_async.wire import (
     RETURNED,
     RUNNER,
     SERVICE,
-    VERSION,
     Packed,
     unpack,
 )
@@ -91,15 +88,14 @@ class JobService(SchedulerPlugin):
         self._begun = time.monotonic()
         self._find_home()
         store = await asyncio.to_thread(open_store, self.store_url)
-        self._queues = await asyncio.to_thread(_queues, store)
-        self._functions: dict[str, bytes] = {}
+        queues = await asyncio.to_thread(_queues, store)
         self._placement = Placement(scheduler)
         self.watch = Watch()
         self._journal = Journal(store, self.watch, self._ended)
-        self._dispatch = Dispatch(self._placement, self._queues, self._load)
+        self._dispatch = Dispatch(self._placement, queues, self._load)
         self._executor = Executor(self._journal, self._dispatch, self._patience)
-        self._submissions = Submissions(
-            self._journal, self._executor, self._queues, self._functions
+        self._desk = Desk(
+            self._journal, self._executor, self._dispatch, self._placement, self.watch, queues
         )
         self._idle_since: float | None = time.monotonic()
         self._tasks = [asyncio.create_task(self._expire_forever())]
@@ -115,20 +111,7 @@ class JobService(SchedulerPlugin):
         self.results_url = self.results_url or (home / "results").as_uri()
 
     def _listen(self, scheduler: Scheduler) -> None:
-        scheduler.handlers.update(
-            parrot_hello=self.hello,
-            parrot_submit=self.submit,
-            parrot_children=self.children,
-            parrot_cancel=self.cancel,
-            parrot_function=self.function,
-            parrot_attach=self.attach,
-            parrot_events=self.events,
-            parrot_detach=self.detach,
-            parrot_results=self.results,
-            parrot_jobs=self.jobs,
-            parrot_set_queue=self.set_queue,
-            parrot_watch=self.serve,
-        )
+        scheduler.handlers.update(self._desk.handlers())
         scheduler.stream_handlers.update(
             {
                 HELLO: _guarded(self._worker_ready),
@@ -254,120 +237,6 @@ class JobService(SchedulerPlugin):
 
     def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Values]":
         return asyncio.ensure_future(load(self._journal, runs))
-
-    # What clients and runners may ask.
-
-    async def hello(self) -> dict[str, Any]:
-        """Who we are, so that a client sees whether it fits."""
-        return {"version": VERSION, "results_url": self.results_url, "store_url": self.store_url}
-
-    async def submit(
-        self,
-        groups: Sequence[Mapping[str, Any]],
-        functions: Mapping[str, bytes],
-        client: str | None = None,
-    ) -> tuple[JobId, bytes]:
-        """Accept trees; durable when it returns. The client watches them from the start.
-
-        Returns the root's id, and its first event for a client that has not seen it yet.
-        """
-        if client is not None and not groups[0]["parent_id"]:
-            self.watch.subscribe(client, groups[0]["ids"][0])
-        (job_id,) = await self._submissions.from_client(groups, functions)
-        first = None if groups[0]["parent_id"] else self._journal.first_event(job_id)
-        return job_id, b"" if first is None else events.dump(first)
-
-    async def children(
-        self,
-        parent_id: JobId,
-        attempt: int,
-        groups: Sequence[Mapping[str, Any]],
-        functions: Mapping[str, bytes],
-    ) -> list[JobId]:
-        """Accept children of a running job."""
-        ids, known = await self._submissions.from_body(parent_id, attempt, groups, functions)
-        over = [job_id for job_id in known if job_id not in self._executor.runs]
-        if over:
-            await self._tell_again(parent_id, over)
-        return ids
-
-    async def _tell_again(self, parent_id: JobId, ids: Sequence[JobId]) -> None:
-        """Tell a parent's new attempt of children that had ended before."""
-        ended = await ends(self._journal, ids)
-        parent = self._executor.runs.get(parent_id)
-        if parent is not None:
-            self._placement.control(parent.worker, outcomes=ended)
-
-    async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
-        """Stop jobs and all below them."""
-        return [self._executor.cancel(job_id) for job_id in ids]
-
-    async def function(self, function_id: str) -> bytes:
-        """Give a function to a worker."""
-        found = self._functions.get(function_id)
-        if found is None:
-            found = await self._journal.recorder.read(lambda store: store.function(function_id))
-        if found is None:
-            raise LookupError(f"function {function_id} is not known")
-        self._functions[function_id] = found
-        return found
-
-    async def attach(self, client: str, job_id: JobId) -> int:
-        """Send a client a tree's past and then all that comes.
-
-        Returns the number of the past's last event, 0 for an unknown job.
-        """
-        root_id = root_of(job_id)
-        past = await self.events(root_id)
-        while past and past[-1][0] < self._journal.published(root_id):
-            past += await self.events(root_id, past[-1][0])
-        self.watch.replay(client, root_id, past)
-        return past[-1][0] if past else 0
-
-    async def events(self, root_id: JobId, after: int = 0) -> list[tuple[int, bytes]]:
-        """Return a tree's past, after an event's number."""
-        return await self._journal.recorder.read(lambda store: store.events(root_id, after))
-
-    async def detach(self, client: str, root_ids: Sequence[JobId]) -> None:
-        """Send a client nothing more of these trees."""
-        self.watch.unsubscribe(client, root_ids)
-
-    async def results(self, ids: Sequence[JobId]) -> dict[JobId, tuple[Any, ...]]:
-        """Stored results: pickle, URL, and whether their time is over."""
-        found = await self._journal.recorder.read(lambda store: store.results(ids))
-        return {i: (result.value, result.url, result.expired) for i, result in found.items()}
-
-    async def jobs(
-        self,
-        status: str | None = None,
-        queue: str | None = None,
-        function: str | None = None,
-        since: float | None = None,
-        limit: int = 100,
-    ) -> list[dict[str, Any]]:
-        """Rows of the newest trees that fit."""
-        rows = await self._journal.recorder.read(
-            lambda store: store.roots(
-                status=None if status is None else JobStatus(status),
-                queue=queue,
-                function=function,
-                since=since,
-                limit=limit,
-            )
-        )
-        return [row.plain() for row in rows]
-
-    async def set_queue(self, queue: bytes) -> None:
-        """Keep a queue, in place of the one of the same name."""
-        made = Queue.model_validate_json(queue)
-        await self._journal.recorder.read(lambda store: store.save_queue(made))
-        self._queues[made.name] = made
-        self._dispatch.queue_changed(made.name)
-
-    async def serve(self, comm: Comm, client: str) -> Status:
-        """Stream to a client until it goes."""
-        await self.watch.serve(comm, client)
-        return Status.dont_reply
 
     async def _expire_forever(self) -> None:
         while True:

@@ -96,6 +96,10 @@ class Durations:
         """Return the seconds that a run of this function takes; None if it never ran."""
         return self._means.get(function_id)
 
+    def means(self) -> dict[str | None, float]:
+        """Return all that is known."""
+        return dict(self._means)
+
     def observe(self, function_id: str | None, seconds: float) -> None:
         """Learn from a run."""
         seconds = max(seconds, FLOOR)

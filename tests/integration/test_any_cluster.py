@@ -135,12 +135,14 @@ def test_the_hello_runs_as_a_script_under_anyio(tmp_path: Path) -> None:
         "def hello(name):\n"
         "    return f'hello, {name}'\n"
         "async def main():\n"
-        "    async with JobClient(name='script', pools=Pools(cpu=1, io=4), detach=False) as client:\n"
-        "        print(await client.run(hello, 'parrot'))\n"
+        "    async with JobClient(name='script', pools=Pools(cpu=1, io=4), detach=False) as c:\n"
+        "        print(await c.run(hello, 'parrot'))\n"
         "anyio.run(main)\n"
     )
 
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert done.stdout == "hello, parrot\n", done.stderr
 

@@ -204,3 +204,22 @@ async def test_a_loop_on_which_a_job_is_awaited_wakes_now_and_then(client: JobCl
 
     assert loop.time() - began < 2
     await handle.cancel()
+
+
+@job
+async def silent(seconds: float) -> None:
+    await anyio.sleep(seconds)
+
+
+async def test_a_job_without_progress_is_expected_to_take_as_long_as_others_did(
+    client: JobClient, engine: str
+) -> None:
+    await client.run(silent, 0.3)
+
+    async with JobClient(name=engine) as later:
+        handle = await later.submit(silent, 0.3)
+        expected = handle.eta
+        await handle
+
+    assert expected is not None
+    assert timedelta(seconds=0.05) < expected < timedelta(seconds=5)
