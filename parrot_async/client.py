@@ -38,6 +38,8 @@ R = TypeVar("R")
 PIECE = 500
 """Jobs of a `map` that are pickled and sent at once, so that the caller's loop may breathe."""
 PIECES_UNDER_WAY = 4
+VALUES_AT_ONCE = 100
+"""Results that are unpickled before the caller's loop may breathe."""
 
 
 class DaskCluster(Protocol):
@@ -192,9 +194,9 @@ class JobClient:
     async def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any]) -> JobHandles[R]: ...
     async def map(self, fn: Any, /, *iterables: Iterable[Any]) -> JobHandles[Any]:
         """Start a job for each item, as the builtin `map` pairs them, below one plan."""
-        calls: list[Call] = [(args, {}) for args in zip(*iterables, strict=False)]
-        for call in calls[:1]:
-            check_call(fn, call)
+        calls = list(zip(*iterables, strict=False))
+        for args in calls[:1]:
+            check_call(fn, (args, {}))
         root_id = new_id()
         handles = JobHandles[Any](self, root_id, len(calls))
         function_id, data = dump_function(fn)
@@ -203,7 +205,8 @@ class JobClient:
         await self._send(root_id, [top], {function_id: data})
         try:
             for start in range(0, len(calls), PIECE):
-                groups = groups_of_calls(fn, calls[start : start + PIECE], function_id)
+                piece: list[Call] = [(args, {}) for args in calls[start : start + PIECE]]
+                groups = groups_of_calls(fn, piece, function_id)
                 ordinal = start
                 for group in groups:
                     count = len(group["arguments"])
@@ -252,23 +255,29 @@ class JobClient:
         self, *handles: JobHandle[Any] | Iterable[JobHandle[Any]], return_exceptions: bool = False
     ) -> list[Any]:
         """Return all results in order; the first error to come, unless errors are wanted too."""
-        flat = [h for some in handles for h in ([some] if isinstance(some, JobHandle) else some)]
-        ids = [handle.id for handle in flat]
+        ids = [job_id for some in handles for job_id in _ids(some)]
         if return_exceptions:
             await self.ended(ids)
         else:
             await self._all_good(ids)
         results: list[Any] = []
-        for handle in flat:
+        for job_id in ids:
             try:
-                results.append(await handle.result())
+                results.append(await self._value(job_id))
             except Exception as exc:
                 if not return_exceptions:
                     raise
                 results.append(exc)
-            if len(results) % PIECE == 0:
+            if len(results) % VALUES_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return results
+
+    async def _value(self, job_id: JobId) -> Any:
+        """Return the value of a job that has ended, by the shortest way where it is at hand."""
+        outcome = self._mirror.outcome(job_id)
+        if outcome.error is None and outcome.data is not None:
+            return outcome.value()
+        return await JobHandle[Any](self, job_id).result()
 
     async def _all_good(self, ids: Collection[JobId]) -> None:
         """Wait until all have completed, or one has not."""
@@ -365,3 +374,10 @@ class JobClient:
             return [(seq, events.load(bytes(body))) for seq, body in stored]
 
         return self._mirror.events(job_id, past)
+
+
+def _ids(handles: JobHandle[Any] | Iterable[JobHandle[Any]]) -> Iterable[JobId]:
+    """Return the ids of one handle or of many, without making ten thousand handles."""
+    if isinstance(handles, JobHandles):
+        return handles.ids()
+    return [handles.id] if isinstance(handles, JobHandle) else [handle.id for handle in handles]

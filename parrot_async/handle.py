@@ -190,9 +190,13 @@ class JobHandles(Sequence[JobHandle[R]]):
             return [JobHandle(self._client, f"{self.root.id}.{number}") for number in numbers]
         return JobHandle(self._client, f"{self.root.id}.{numbers}")
 
+    def ids(self) -> list[JobId]:
+        """Return the ids of the jobs, in order."""
+        return [f"{self.root.id}.{number}" for number in range(self._count)]
+
     async def as_completed(self) -> AsyncIterator[JobHandle[R]]:
         """Yield the handles as their jobs end."""
-        async for job_id in self._client.ends([f"{self.root.id}.{n}" for n in range(self._count)]):
+        async for job_id in self._client.ends(self.ids()):
             yield JobHandle(self._client, job_id)
 
     async def cancel(self) -> None:

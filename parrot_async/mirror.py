@@ -131,7 +131,7 @@ class Mirror:
         self._claims: weakref.WeakValueDictionary[JobId, Claim] = weakref.WeakValueDictionary()
         self._trees: dict[JobId, JobTree] = {}
         self._blobs: dict[JobId, bytes] = {}
-        self._waiting: defaultdict[JobId, list[Waiter]] = defaultdict(list)
+        self._waiting: dict[JobId, Waiter | list[Waiter]] = {}
         self._streams: defaultdict[JobId, set[_Stream]] = defaultdict(set)
         self._latest: dict[JobId, int] = {}
         self._arrivals: list[tuple[JobId, int, asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -168,9 +168,13 @@ class Mirror:
     def _waiters(self, event: Event) -> list[tuple[Waiter, JobId]]:
         if not isinstance(event, Terminal) or not self._waiting:
             return []
-        return [
-            (waiter, job_id) for job_id in event.ids for waiter in self._waiting.pop(job_id, ())
-        ]
+        pop = self._waiting.pop
+        found: list[tuple[Waiter, JobId]] = []
+        for job_id in event.ids:
+            waiter = pop(job_id, None)
+            if waiter is not None:
+                found += [(one, job_id) for one in _listed(waiter)]
+        return found
 
     def _wake_arrivals(self, root_id: JobId, latest: int) -> None:
         for awaited, seq, loop, seen in list(self._arrivals):
@@ -181,7 +185,7 @@ class Mirror:
         """Tell everybody who waits that the service is gone."""
         with self._lock:
             self._error = error
-            waiters = [waiter for some in self._waiting.values() for waiter in some]
+            waiters = [waiter for some in self._waiting.values() for waiter in _listed(some)]
             streams = [stream for some in self._streams.values() for stream in some]
             self._waiting.clear()
         losers: list[Waiter | _Stream] = [*waiters, *streams]
@@ -259,17 +263,18 @@ class Mirror:
                 if node is not None and node.status in TERMINAL:
                     waiter.end(job_id)
                 else:
-                    self._waiting[job_id].append(waiter)
+                    before = self._waiting.get(job_id)
+                    self._waiting[job_id] = [*_listed(before), waiter] if before else waiter
         return count
 
     def _unregister(self, ids: Iterable[JobId], waiter: Waiter) -> None:
         with self._lock:
             for job_id in ids:
-                some = self._waiting.get(job_id)
-                if some is not None and waiter in some:
-                    some.remove(waiter)
-                    if not some:
-                        del self._waiting[job_id]
+                others = [one for one in _listed(self._waiting.get(job_id)) if one is not waiter]
+                if others:
+                    self._waiting[job_id] = others
+                else:
+                    self._waiting.pop(job_id, None)
 
     async def ended(self, ids: Collection[JobId]) -> None:
         """Wait until all of these have ended."""
@@ -280,8 +285,11 @@ class Mirror:
         """Yield the ids of these jobs as they end, each once."""
         wanted = list(dict.fromkeys(ids))
         waiter = _Ends()
-        left = self._register(wanted, waiter)
+        left = 0
         try:
+            for start in range(0, len(wanted), MOST_AT_ONCE):
+                left += self._register(wanted[start : start + MOST_AT_ONCE], waiter)
+                await asyncio.sleep(0)
             while left:
                 for job_id in await waiter.next():
                     left -= 1
@@ -312,3 +320,10 @@ class Mirror:
                     return
         finally:
             self._streams[root_id].discard(stream)
+
+
+def _listed(waiters: "Waiter | list[Waiter] | None") -> list[Waiter]:
+    """One waiter is kept without a list: of ten thousand jobs, each has one."""
+    if waiters is None:
+        return []
+    return waiters if isinstance(waiters, list) else [waiters]

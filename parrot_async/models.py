@@ -1,6 +1,7 @@
 """What a job is: its node in the tree, its states and options, its result, error and usage."""
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -245,7 +246,7 @@ class JobNode:
     arguments: str = ""
     depends_on: tuple[JobId, ...] = ()
 
-    children: list[JobId] = Field(default_factory=list)
+    children: Sequence[JobId] = ()
     child_counts: dict[JobStatus, int] | None = None
     """How many children are in which state; None without children."""
     child_weight: float = 0.0
@@ -255,7 +256,12 @@ class JobNode:
     """What of its own progress the parent's sum contains."""
 
     attempt: int = 0
-    attempts: list[Attempt] | None = None
+    past: list[Attempt] | None = None
+    """Attempts before the latest one."""
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
+    attempt_error: ErrorInfo | None = None
+    """Begin, end and error of the latest attempt, flat: most jobs have only one."""
     worker: str = ""
     result: JobResult | None = None
     error: ErrorInfo | None = None
@@ -288,6 +294,15 @@ class JobNode:
         if self.spec.expected is not None and len(self.children) < self.spec.expected:
             weight *= self.spec.expected / len(self.children)
         return min(max(self.child_progress / weight, 0.0), 100.0)
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """All executions of the body, the latest last."""
+        past = self.past or []
+        if self.begun_at is None:
+            return list(past)
+        latest = (self.attempt, self.worker, self.begun_at, self.ended_at, self.attempt_error)
+        return [*past, Attempt(*latest)]
 
     @property
     def job_type(self) -> JobType:

@@ -83,7 +83,7 @@ def remaining(
     if node.status not in ACTIVE | {JobStatus.QUEUED} or node.status is JobStatus.PAUSED:
         return None
     now = now or datetime.now(UTC)
-    begun = node.attempts[-1].started_at if node.attempts else node.started_at
+    begun = node.begun_at or node.started_at
     mean = history.get(node.spec.function)
     if node.status in UNSTARTED or begun is None:
         pause = 0.0 if node.retry_at is None else (node.retry_at - now).total_seconds()

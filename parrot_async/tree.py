@@ -24,7 +24,6 @@ from parrot_async.events import (
 from parrot_async.models import (
     LOG_LINES,
     TERMINAL,
-    Attempt,
     ErrorInfo,
     Frozen,
     JobId,
@@ -32,6 +31,15 @@ from parrot_async.models import (
     JobSpec,
     JobStatus,
     utc,
+)
+from parrot_async.nodes import (
+    blank_node,
+    close,
+    forget_progress,
+    is_newer,
+    is_over,
+    retire,
+    shared,
 )
 
 FULL = 100.0
@@ -143,7 +151,7 @@ class JobTree:
         for job_id, title, summary in zip(event.ids, titles, arguments, strict=False):
             if job_id in self.nodes or (parent is None and born):
                 continue
-            node = _blank_node()
+            node = blank_node()
             node.id, node.spec, node.parent_id, node.depth = job_id, spec, parent_id, depth
             node.title, node.arguments, node.depends_on = title, summary, event.depends_on
             node.status, node.created_at = status, created_at
@@ -156,6 +164,8 @@ class JobTree:
         return event.ids
 
     def _adopt(self, parent: JobNode, spec: JobSpec, status: JobStatus, born: list[JobId]) -> None:
+        if not isinstance(parent.children, list):
+            parent.children = []  # most jobs have none
         parent.children.extend(born)
         counts = parent.child_counts = parent.child_counts or {}
         counts[status] = counts.get(status, 0) + len(born)
@@ -169,14 +179,14 @@ class JobTree:
             if node is None or number <= node.attempt or node.status in TERMINAL:
                 continue
             self._turn(node, RUNNING)
-            attempt = _attempt(number, event.worker, at)
-            node.attempts = [*(node.attempts or ()), attempt]
+            retire(node)
             node.attempt, node.worker, node.retry_at = number, event.worker, None
+            node.begun_at = utc(at)
             if node.started_at is None:
-                node.started_at = attempt.started_at
+                node.started_at = node.begun_at
             if node.own_progress:
                 changed.append(node)
-            _forget_progress(node)
+            forget_progress(node)
         self._settle(changed)
         return event.ids
 
@@ -258,9 +268,11 @@ class JobTree:
             node = nodes.get(job_id)
             if node is None or number < node.attempt or node.status in TERMINAL:
                 continue
-            if number == node.attempt and _is_over(node):
+            if number == node.attempt and is_over(node):
                 continue
-            node.attempt, node.result = number, result
+            if number != node.attempt:
+                retire(node)
+            node.attempt, node.result = number, shared(result)
             self._end(node, COMPLETED, at, None)
             changed.append(node)
         self._settle(changed)
@@ -271,18 +283,18 @@ class JobTree:
         for job_id, number, at, error in columns:
             node = self.nodes.get(job_id)
             if node is not None and number == node.attempt and node.status not in TERMINAL:
-                _close(node, at, error)
+                close(node, at, error)
         return event.ids
 
     def _requeued(self, event: Requeued) -> Ids:
         changed = []
         for job_id, retry_at in zip(event.ids, event.retry_at, strict=False):
             node = self.nodes.get(job_id)
-            if node is None or node.status in TERMINAL or _is_newer(node, event.at):
+            if node is None or node.status in TERMINAL or is_newer(node, event.at):
                 continue
             self._turn(node, QUEUED)
             node.retry_at = utc(retry_at)
-            _forget_progress(node)
+            forget_progress(node)
             changed.append(node)
         self._settle(changed)
         return event.ids
@@ -308,7 +320,7 @@ class JobTree:
     def _end(self, node: JobNode, status: JobStatus, at: float, error: ErrorInfo | None) -> None:
         self._turn(node, status)
         node.completed_at, node.retry_at = utc(at), None
-        _close(node, at, error)
+        close(node, at, error)
 
     def _cancel_requested(self, event: CancelRequested) -> Ids:
         for job_id in event.ids:
@@ -341,54 +353,3 @@ def fold(events: Iterable[Event]) -> JobTree:
     for event in events:
         tree.apply(event)
     return tree
-
-
-def _blank_node() -> JobNode:
-    """A node to which nothing has happened.
-
-    Made field by field: pydantic's constructor would validate for 7 us what the event has
-    validated already, and a node must cost less than the event that made it. A test compares it
-    with the constructor's, so that no field is forgotten.
-    """
-    node: JobNode = object.__new__(JobNode)
-    node.children = []
-    node.child_counts = node.attempts = node.result = node.error = None
-    node.started_at = node.completed_at = node.retry_at = None
-    node.usage = node.own_usage = node.logs = None
-    node.child_weight = node.child_progress = node.counted_progress = node.own_progress = 0.0
-    node.turned_at = 0.0
-    node.attempt = node.steps_completed = node.total_steps = 0
-    node.worker = node.current_step = ""
-    node.cancel_requested = False
-    return node
-
-
-def _attempt(number: int, worker: str, at: float) -> Attempt:
-    """An attempt that begins, made without validation for the same reason."""
-    attempt: Attempt = object.__new__(Attempt)
-    attempt.number, attempt.worker, attempt.started_at = number, worker, utc(at)
-    attempt.ended_at = attempt.error = None
-    return attempt
-
-
-def _close(node: JobNode, at: float, error: ErrorInfo | None) -> None:
-    """End the latest attempt, if one runs."""
-    if node.attempts and node.attempts[-1].ended_at is None:
-        node.attempts[-1].ended_at, node.attempts[-1].error = utc(at), error
-
-
-def _is_over(node: JobNode) -> bool:
-    """Whether the latest attempt has ended, so that what it still says comes too late."""
-    return node.attempts is not None and node.attempts[-1].ended_at is not None
-
-
-def _is_newer(node: JobNode, at: float) -> bool:
-    """Whether the latest attempt runs, and began after `at`."""
-    if node.attempts is None or _is_over(node):
-        return False
-    return node.attempts[-1].started_at > utc(at)
-
-
-def _forget_progress(node: JobNode) -> None:
-    node.own_progress, node.current_step = 0.0, ""
-    node.steps_completed = node.total_steps = 0

@@ -87,7 +87,7 @@ def error(info: ErrorInfo) -> str:
 
 def attempts(node: JobNode) -> Facts:
     """Every attempt, where there was more than one or one was lost."""
-    made = node.attempts or []
+    made = node.attempts
     if len(made) <= 1 and not any(one.error and one.error.kind == "lost" for one in made):
         return []
     return [(f"Attempt {one.number}", _attempt(one)) for one in made]

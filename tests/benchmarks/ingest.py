@@ -8,7 +8,8 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Awaitable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -70,8 +71,8 @@ def work(path: str) -> Done | None:
     return DocumentRecord(path, path, kind, title, document.sha256, "script"), chunks, vectors
 
 
-async def script(pool: ProcessPoolExecutor, dsn: str, paths: Sequence[str]) -> float:
-    """Chunks a second by hand."""
+async def script(pool: ProcessPoolExecutor, dsn: str, paths: Sequence[str]) -> tuple[float, int]:
+    """Chunks a second by hand, and how many."""
     start, loop, stored = perf_counter(), asyncio.get_running_loop(), 0
     async with await open_collection(dsn, load_embedder(), uuid4().hex) as store:
         works = [loop.run_in_executor(pool, work, path) for path in paths]
@@ -80,24 +81,38 @@ async def script(pool: ProcessPoolExecutor, dsn: str, paths: Sequence[str]) -> f
                 await store.put(*done)
                 stored += len(done[1])
         await store.build_index()
-    return stored / (perf_counter() - start)
+    return stored / (perf_counter() - start), stored
 
 
-async def ours(client: JobClient, dsn: str, paths: Sequence[str]) -> float:
-    """Chunks a second with us."""
+async def ours(client: JobClient, dsn: str, paths: Sequence[str]) -> tuple[float, int]:
+    """Chunks a second with us, and how many."""
     options = IngestOptions(collection=uuid4().hex, dsn=SecretStr(dsn))
     start = perf_counter()
     ingested = await (await ingest(client, paths, options))
-    return ingested.stored_chunks / (perf_counter() - start)
+    chunks, embedded = ingested.stored_chunks, ingested.embedded
+    seconds = perf_counter() - start
+    print(f"{chunks} chunks stored, {embedded} embedded", file=sys.stderr)
+    return chunks / seconds, chunks
 
 
 async def compare(client: JobClient, dsn: str) -> tuple[float, float]:
-    """Chunks a second with us and by hand."""
-    paths = corpus()
+    """Chunks a second with us and by hand; both must have stored as many."""
+    paths, counts = corpus(), set()
+
+    async def counted(work: Awaitable[tuple[float, int]]) -> float:
+        rate, count = await work
+        counts.add(count)
+        return rate
+
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         await ours(client, dsn, paths[:WARM_UP])
         await script(pool, dsn, paths[:WARM_UP])
-        return await interleaved(lambda: ours(client, dsn, paths), lambda: script(pool, dsn, paths))
+        found = await interleaved(
+            lambda: counted(ours(client, dsn, paths)), lambda: counted(script(pool, dsn, paths))
+        )
+    if len(counts) != 1:
+        raise SystemExit(f"they did not store the same: {sorted(counts)} chunks")
+    return found
 
 
 async def measure() -> None:

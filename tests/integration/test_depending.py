@@ -102,7 +102,7 @@ async def test_a_failed_dependency_ends_at_once_what_needs_it(client: JobClient)
         await third
 
     assert second.status is JobStatus.FAILED
-    assert second.node.attempts is None
+    assert second.node.attempts == []
 
 
 async def test_a_dependency_that_failed_long_ago_counts_too(client: JobClient) -> None:

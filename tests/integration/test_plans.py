@@ -100,7 +100,7 @@ async def test_a_sequential_plan_does_not_go_on_after_a_failure(client: JobClien
         await handle
 
     assert handle.children[1].status is JobStatus.CANCELLED
-    assert handle.children[1].node.attempts is None
+    assert handle.children[1].node.attempts == []
 
 
 async def test_a_collecting_plan_finishes_the_rest_and_then_fails(client: JobClient) -> None:

@@ -165,7 +165,7 @@ async def test_a_queued_job_that_is_cancelled_never_starts(client: JobClient) ->
     status = await queued.wait()
 
     assert status is JobStatus.CANCELLED
-    assert queued.node.attempts is None
+    assert queued.node.attempts == []
     assert await client.gather(holding) == [1.0, 1.0]
 
 
