@@ -282,8 +282,7 @@ class JobClient:
     async def _all_good(self, ids: Collection[JobId]) -> None:
         """Wait until all have completed, or one has not."""
         async for job_id in self.ends(ids):
-            node = self.tree(root_of(job_id))[job_id]
-            if node.status is not JobStatus.COMPLETED:
+            if self._mirror.outcome(job_id).error is not None:
                 await JobHandle[Any](self, job_id).result()
 
     async def as_completed(self, handles: Iterable[JobHandle[R]]) -> AsyncIterator[JobHandle[R]]:
@@ -350,10 +349,16 @@ class JobClient:
     async def outcome(self, job_id: JobId) -> Outcome:
         """Return how an ended job ended; ResultExpiredError where its value's time is over."""
         outcome = self._mirror.outcome(job_id)
+        if outcome.data is not None or outcome.url is not None:
+            return outcome
+        if outcome.error is not None and outcome.error.kind != "exception":
+            return outcome
         node = self.tree(root_of(job_id))[job_id]
-        if outcome.data is not None or outcome.url is not None or node.spec.function_id is None:
+        if node.spec.function_id is None:
             return outcome
         stored = await self._line.call("parrot_results", ids=[job_id])
+        if job_id not in stored and outcome.error is None:
+            raise ResultExpiredError(f"job {job_id} completed, its result is not kept any more")
         if job_id not in stored:
             return outcome
         data, url, expired = stored[job_id]

@@ -27,8 +27,8 @@ CLOSE_PATIENCE = 0.5
 RECONNECT_TIMEOUT = 1.0
 RECONNECT = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Seconds between attempts to find the service again; after the last one it is given up."""
-
-OnRecord = Callable[[JobId, int, Record], None]
+FORGET_AFTER = 0.1
+"""Seconds in which trees that nobody wants any more gather, to be given up together."""
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class Connection:
         self._watching: asyncio.Task[None] | None = None
         self._roots: dict[JobId, int] = {}
         self._in_order = asyncio.Lock()
+        self._unwanted: dict[JobId, Callable[[JobId], bool]] = {}
+        self._forgetting: asyncio.Task[None] | None = None
         self._closed = False
 
     async def open(self) -> dict[str, Any]:
@@ -96,7 +98,7 @@ class Connection:
         From any thread, and from a finalizer.
         """
         if not self._closed:
-            asyncio.run_coroutine_threadsafe(self._forget(root_id, unwanted), self._loop)
+            self._loop.call_soon_threadsafe(self._forget_soon, root_id, unwanted)
 
     async def close(self) -> None:
         """Hang up; the jobs go on."""
@@ -203,12 +205,24 @@ class Connection:
             self._roots.pop(root_of(job_id), None)
             return await self._call("parrot_attach", {"client": self.client, "job_id": job_id})
 
-    async def _forget(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
+    def _forget_soon(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
+        if not self._unwanted:
+            self._loop.call_later(FORGET_AFTER, self._forget_now)
+        self._unwanted[root_id] = unwanted
+
+    def _forget_now(self) -> None:
+        if not self._closed:
+            self._forgetting = self._loop.create_task(self._forget_all())
+
+    async def _forget_all(self) -> None:
         async with self._in_order:
-            if unwanted(root_id) and self._roots.pop(root_id, None) is not None:
+            asked, self._unwanted = self._unwanted, {}
+            gone = [root_id for root_id, unwanted in asked.items() if unwanted(root_id)]
+            for root_id in gone:
+                self._roots.pop(root_id, None)
+            if gone:
                 with suppress(DisconnectedError):
-                    message = {"client": self.client, "root_ids": [root_id]}
-                    await self._call("parrot_detach", message)
+                    await self._call("parrot_detach", {"client": self.client, "root_ids": gone})
 
     async def _call(self, op: str, message: dict[str, Any]) -> Any:
         try:

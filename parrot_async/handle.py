@@ -75,8 +75,7 @@ class JobHandle(Generic[R_co]):
         """
         await self._client.ended([self.id])
         outcome = await self._client.outcome(self.id)
-        node = self.node
-        if node.spec.function_id is None and outcome.error is None:
+        if outcome.error is None and outcome.data is None and outcome.url is None:
             return await self._results_of_children()  # type: ignore[return-value]
         if outcome.url is not None:
             return cast(R_co, await asyncio.to_thread(outcome.value))  # noqa: TC006

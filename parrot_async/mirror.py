@@ -10,8 +10,9 @@ from typing import ClassVar, Protocol
 from parrot_async import events
 from parrot_async.errors import DisconnectedError, JobNotFoundError
 from parrot_async.events import Event, Record
-from parrot_async.models import TERMINAL, JobId, root_of
+from parrot_async.models import JobId, root_of
 from parrot_async.outcome import Outcome
+from parrot_async.replica import Replica, Terminal
 from parrot_async.tree import JobTree
 
 PULSE = 0.2
@@ -19,8 +20,6 @@ PULSE = 0.2
 MOST_AT_ONCE = 500
 """Ends that a waiting coroutine is told of before the loop may breathe."""
 ARRIVE_TIMEOUT = 10.0
-
-Terminal = events.Completed | events.Failed | events.Cancelled
 
 
 class Waiter(Protocol):
@@ -129,28 +128,23 @@ class Mirror:
         # A finalizer may run anywhere, so that none takes this lock: see `claim`.
         self._lock = threading.Lock()
         self._claims: weakref.WeakValueDictionary[JobId, Claim] = weakref.WeakValueDictionary()
-        self._trees: dict[JobId, JobTree] = {}
-        self._blobs: dict[JobId, bytes] = {}
+        self._replicas: dict[JobId, Replica] = {}
         self._waiting: dict[JobId, Waiter | list[Waiter]] = {}
         self._streams: defaultdict[JobId, set[_Stream]] = defaultdict(set)
-        self._latest: dict[JobId, int] = {}
         self._arrivals: list[tuple[JobId, int, asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._error: DisconnectedError | None = None
 
     # On the line's thread.
 
     def take_in(self, records: list[tuple[JobId, int, Record]]) -> None:
-        """Fold what came, and wake who waits for it."""
+        """Take in what came, and wake who waits for it."""
         for root_id, seq, record in records:
             event = events.load(record.body)
             with self._lock:
-                tree = self._trees.get(root_id)
-                if tree is None:
+                replica = self._replicas.get(root_id)
+                if replica is None:
                     continue
-                tree.apply(event)
-                self._latest[root_id] = max(seq, self._latest.get(root_id, 0))
-                if isinstance(event, Terminal):
-                    self._keep(event, record)
+                replica.take(seq, event, record)
                 waiters = self._waiters(event)
                 streams = list(self._streams.get(root_id, ()))
             for waiter, job_id in waiters:
@@ -159,11 +153,6 @@ class Mirror:
                 stream.put(seq, event)
             if self._arrivals:
                 self._wake_arrivals(root_id, seq)
-
-    def _keep(self, event: Terminal, record: Record) -> None:
-        for job_id, blob in zip(event.ids, record.blobs, strict=False):
-            if blob is not None:
-                self._blobs[job_id] = blob
 
     def _waiters(self, event: Event) -> list[tuple[Waiter, JobId]]:
         if not isinstance(event, Terminal) or not self._waiting:
@@ -204,7 +193,7 @@ class Mirror:
             if claim is None:
                 claim = self._claims[root_id] = Claim()
                 weakref.finalize(claim, let_go, root_id).atexit = False
-                self._trees.setdefault(root_id, JobTree())
+                self._replicas.setdefault(root_id, Replica())
             return claim
 
     def drop(self, root_id: JobId) -> bool:
@@ -212,16 +201,14 @@ class Mirror:
         with self._lock:
             if root_id in self._claims:
                 return False
-            tree = self._trees.pop(root_id, None)
-            self._latest.pop(root_id, None)
-            for job_id in tree.nodes if tree is not None else ():
-                self._blobs.pop(job_id, None)
+            self._replicas.pop(root_id, None)
             return True
 
     def knows(self, job_id: JobId) -> bool:
         """Whether the job is in a tree here."""
-        tree = self._trees.get(root_of(job_id))
-        return tree is not None and job_id in tree
+        with self._lock:
+            replica = self._replicas.get(root_of(job_id))
+            return replica is not None and job_id in replica.tree()
 
     async def reaches(self, job_id: JobId, seq: int) -> bool:
         """Wait until a tree's past has come up to this event; False if the job is not in it."""
@@ -229,7 +216,7 @@ class Mirror:
         arrival = (root_of(job_id), seq, asyncio.get_running_loop(), seen)
         self._arrivals.append(arrival)
         try:
-            if self._latest.get(root_of(job_id), 0) < seq:
+            if self._replicas[root_of(job_id)].latest < seq:
                 await asyncio.wait_for(seen.wait(), ARRIVE_TIMEOUT)
         except TimeoutError:
             return False
@@ -239,16 +226,17 @@ class Mirror:
 
     def tree(self, root_id: JobId) -> JobTree:
         """Return the live tree; JobNotFoundError where this client has none of it."""
-        tree = self._trees.get(root_id)
+        with self._lock:
+            replica = self._replicas.get(root_id)
+            tree = replica.tree() if replica is not None else None
         if tree is None or tree.root_id is None:
             raise JobNotFoundError(f"job {root_id} is not watched here: `await client.attach(...)`")
         return tree
 
     def outcome(self, job_id: JobId) -> Outcome:
         """Return how an ended job ended, with its value if that came along."""
-        node = self.tree(root_of(job_id))[job_id]
-        url = node.result.url if node.result is not None else None
-        return Outcome(job_id, self._blobs.get(job_id), url, node.error)
+        replica = self._replicas.get(root_of(job_id))
+        return Outcome(job_id) if replica is None else replica.outcome(job_id)
 
     def _register(self, ids: Iterable[JobId], waiter: Waiter) -> int:
         """Have the waiter told of each end, those that have been included; returns how many."""
@@ -258,9 +246,8 @@ class Mirror:
                 raise self._error
             for job_id in ids:
                 count += 1
-                tree = self._trees.get(root_of(job_id))
-                node = tree.nodes.get(job_id) if tree is not None else None
-                if node is not None and node.status in TERMINAL:
+                replica = self._replicas.get(root_of(job_id))
+                if replica is not None and replica.has_ended(job_id):
                     waiter.end(job_id)
                 else:
                     before = self._waiting.get(job_id)

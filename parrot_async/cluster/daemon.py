@@ -1,5 +1,6 @@
 """The background process: Dask's scheduler, the job service beside it, and the pools of workers."""
 
+import gc
 import importlib
 import logging
 import multiprocessing
@@ -142,6 +143,7 @@ async def serve(spec: Spec) -> None:
             dashboard_address=f"{HOST}:0",  # None would take 8787, ":0" every interface
         ) as scheduler:
             await _install_service(scheduler, spec, pools)
+            gc.freeze()  # modules stay for ever: the collector need not look at them again
             _publish(scheduler, spec, pools)
             await _first_of(
                 partial(nannies.keep, scheduler.address),

@@ -1,6 +1,7 @@
 """The runner: a Dask worker plugin that takes batches, runs them in slots and tells the service."""
 
 import asyncio
+import gc
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -65,6 +66,8 @@ class Runner(WorkerPlugin):
 
     async def setup(self, worker: Worker) -> None:
         """Take over the worker: label it, listen, and tell the service that it is ready."""
+        # What was imported until now stays for ever: the collector need not look at it again.
+        gc.freeze()
         self.worker = worker
         self._loop = asyncio.get_running_loop()
         self._functions: dict[str, Any] = {}

@@ -71,10 +71,14 @@ class Desk:
 
         Returns the root's id, and its first event for a client that has not seen it yet.
         """
-        if client is not None and not groups[0]["parent_id"]:
-            self._watch.subscribe(client, groups[0]["ids"][0])
+        is_tree, root_id = not groups[0]["parent_id"], groups[0]["ids"][:1]
+        if client is not None and is_tree and len(groups) > 1:
+            self._watch.subscribe(client, *root_id)
         (job_id,) = await self._submissions.from_client(groups, functions)
-        first = None if groups[0]["parent_id"] else self._journal.first_event(job_id)
+        if client is not None and is_tree and len(groups) == 1:
+            # Its first event goes with this answer, and there has been no other yet.
+            self._watch.subscribe(client, *root_id)
+        first = self._journal.first_event(job_id) if is_tree else None
         return job_id, b"" if first is None else events.dump(first)
 
     async def children(

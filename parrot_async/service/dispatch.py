@@ -101,7 +101,7 @@ class Dispatch:
         """Look for what can be sent, once in this turn of the loop."""
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._send_what_can_be)
+            self._loop.call_soon(self.send)
 
     def hold(self, run: Run) -> None:
         """Count a run that takes a slot."""
@@ -140,7 +140,8 @@ class Dispatch:
 
     # Sending.
 
-    def _send_what_can_be(self) -> None:
+    def send(self) -> None:
+        """Send what can be sent now."""
         self._scheduled = False
         for name, ready in self._ready.items():
             pool = self.pools.get(name)
