@@ -11,12 +11,13 @@ from typing import Any
 from distributed import Worker, WorkerPlugin, get_worker
 from distributed.worker_state_machine import SecedeEvent
 
-from parrot_async.children import Child, Children, JobStopped
+from parrot_async.children import Child, Children
 from parrot_async.context import JobContext
 from parrot_async.jobs import check_call
 from parrot_async.models import ErrorInfo, JobId, LogLine, parent_of
 from parrot_async.outcome import Outcome, error_info
 from parrot_async.runner.execution import Execution
+from parrot_async.runner.jobs_loop import end_loop, loop_in_thread
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
@@ -34,8 +35,6 @@ FORCE_AGAIN = 1.0
 """Seconds between two attempts to stop code by an exception."""
 STOPS_KEPT = 1000
 """Words to stop that may come before the batch that they are about."""
-MOST_BLOCKING = 512
-"""Threads for what async jobs do with `asyncio.to_thread`."""
 
 BLOCKED = ErrorInfo("lost", "another job blocked the event loop that it ran on")
 
@@ -80,7 +79,7 @@ class Runner(WorkerPlugin):
         self.outbox = Outbox(self._wake, worker.address)
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
-        self._jobs_loop, self._jobs_thread = _loop_in_thread()
+        self._jobs_loop, self._jobs_thread = loop_in_thread()
         self._seated: set[asyncio.Task[None]] = set()
         self._output = Output(self._keep)
         self._output.install()
@@ -278,12 +277,12 @@ class Runner(WorkerPlugin):
 
     def _leave_loop(self, hog: Execution) -> None:
         """Go on with a new jobs' loop; what the old one can run no more is lost, and runs again."""
-        old, (self._jobs_loop, self._jobs_thread) = self._jobs_loop, _loop_in_thread()
+        old, (self._jobs_loop, self._jobs_thread) = self._jobs_loop, loop_in_thread()
         stuck = [e for e in list(self._executions.values()) if e.seat is old and e is not hog]
         for execution in stuck:
             self.outbox.failed(execution, BLOCKED, None)
             execution.abandon()
-        old.call_soon_threadsafe(_end_loop, old)
+        old.call_soon_threadsafe(end_loop, old)
 
     def _give_back(self, wanted: set[tuple[JobId, int]]) -> None:
         """Return what has not started, so that an idle worker can have it."""
@@ -377,30 +376,3 @@ def _then(future: "Future[Any]", make: Callable[[Any], Any]) -> "Future[Any]":
 
     future.add_done_callback(done)
     return after
-
-
-def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Let everything on a loop clean up, and stop it."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    ended = asyncio.gather(*tasks, return_exceptions=True)
-    ended.add_done_callback(lambda _: loop.stop())
-
-
-def _loop_in_thread() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
-    loop = asyncio.new_event_loop()
-    loop.set_default_executor(ThreadPoolExecutor(MOST_BLOCKING, thread_name_prefix="parrot-aside"))
-    thread = threading.Thread(target=_run_loop, args=[loop], name="parrot-jobs", daemon=True)
-    thread.start()
-    return loop, thread
-
-
-def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Run until stopped; a JobStopped that hits between two steps of a job is nobody's."""
-    while True:
-        try:
-            loop.run_forever()
-        except JobStopped:
-            continue
-        return
