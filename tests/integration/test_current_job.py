@@ -121,7 +121,7 @@ async def test_step_and_progress_are_on_the_node(client: JobClient) -> None:
     handle = await client.submit(says_where_it_is)
 
     async for event in handle.events():
-        if event.kind == "progressed":
+        if event.kind == "progressed" and event.percents == (40.0,):
             break
 
     assert handle.node.current_step == "boiling water"
