@@ -47,15 +47,12 @@ class Outbox:
         self._scheduled = float("inf")
         self._last = 0.0
 
-    def _due(self, interval: float) -> None:
-        at = max(time.monotonic(), self._last + interval)
-        if at < self._scheduled - 0.001:
-            self._scheduled = at
-            self._wake(at - time.monotonic())
+    def _due(self, interval: float, pause: float = 0.0) -> None:
+        """Have it all sent, `pause` seconds from now, and `interval` after the last time at least.
 
-    def _due_soon(self) -> None:
-        """Give what follows at once, such as the end of a quick job, the time to go along."""
-        at = max(time.monotonic() + SHORT, self._last + INTERVAL)
+        A pause gives what follows at once the time to go along, as the end of a quick job does.
+        """
+        at = max(time.monotonic() + pause, self._last + interval)
         if at < self._scheduled - 0.001:
             self._scheduled = at
             self._wake(at - time.monotonic())
@@ -63,13 +60,13 @@ class Outbox:
     def started(self, execution: Attempted) -> None:
         """An attempt began."""
         self._started.append((execution, time.time()))
-        self._due_soon()
+        self._due(INTERVAL, SHORT)
 
     def progressed(self, execution: Attempted) -> None:
         """There is new progress to read in the job's context."""
         if execution not in self._progress:
             self._progress[execution] = None
-            self._due(PROGRESS_INTERVAL)
+            self._due(PROGRESS_INTERVAL, SHORT)
 
     def logged(self, execution: Attempted, line: LogLine) -> None:
         """A job logged, printed or warned."""
