@@ -10,6 +10,7 @@ from parrot_async import progress, report
 from parrot_async.events import Event
 from parrot_async.models import TERMINAL, ErrorInfo, JobId, JobNode, JobStatus, Usage, root_of
 from parrot_async.outcome import Outcome
+from parrot_async.progress import JobStatusReport
 from parrot_async.tree import JobTree
 
 R = TypeVar("R")
@@ -153,6 +154,10 @@ class JobHandle(Generic[R_co]):
     def events(self) -> AsyncIterator[Event]:
         """Yield all that happens in the tree, from its beginning until this job has ended."""
         return self._client.events(self.id)
+
+    def status_report(self) -> JobStatusReport:
+        """Return what there is to say about the job now, as one record that JSON can carry."""
+        return progress.status_report(self.tree, self.id, history=self._client.history)
 
     def report(self) -> str:
         """Return the tree below this job with results, errors and cost, as Markdown."""

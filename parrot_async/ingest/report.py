@@ -65,11 +65,6 @@ class IngestReport(BaseModel):
         """Chunks embedded in a second of the whole run."""
         return self.embedded / self.seconds if self.seconds else 0.0
 
-    @property
-    def documents_per_second(self) -> float:
-        """Documents looked at in a second of the whole run."""
-        return self.documents / self.seconds if self.seconds else 0.0
-
     def __str__(self) -> str:
         return "\n".join(self._lines())
 

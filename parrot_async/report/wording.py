@@ -144,8 +144,3 @@ def fenced(text: str) -> str:
 def html_text(text: str) -> str:
     """The text for HTML, in an element or a quoted attribute."""
     return html.escape(plain(text))
-
-
-def html_line(text: str, limit: int = 200) -> str:
-    """The same on one line of at most `limit` characters."""
-    return html.escape(line(text, limit))

@@ -223,3 +223,14 @@ async def test_a_job_without_progress_is_expected_to_take_as_long_as_others_did(
 
     assert expected is not None
     assert timedelta(seconds=0.05) < expected < timedelta(seconds=5)
+
+
+async def test_a_handle_says_all_in_one_record(client: JobClient) -> None:
+    handle = await client.submit(step_by_step.options(title="counts"), 2)
+    await handle
+
+    said = handle.status_report()
+
+    assert (said.job_id, said.title, said.status) == (handle.id, "counts", JobStatus.COMPLETED)
+    assert said.progress_percentage == 100
+    assert said.model_dump_json()
