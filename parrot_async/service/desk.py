@@ -74,7 +74,7 @@ class Desk:
         is_tree, root_id = not groups[0]["parent_id"], groups[0]["ids"][:1]
         if client is not None and is_tree and len(groups) > 1:
             self._watch.subscribe(client, *root_id)
-        (job_id,) = await self._submissions.from_client(groups, functions)
+        job_id = await self._submissions.from_client(groups, functions)
         if client is not None and is_tree and len(groups) == 1:
             # Its first event goes with this answer, and there has been no other yet.
             self._watch.subscribe(client, *root_id)

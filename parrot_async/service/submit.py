@@ -54,7 +54,7 @@ class Submissions:
 
     async def from_client(
         self, groups: Sequence[Mapping[str, Any]], functions: Mapping[str, bytes]
-    ) -> list[JobId]:
+    ) -> JobId:
         """Accept trees that a client has named; returns the id of the first job.
 
         A tree that is known already is left as it is, so that a client may ask twice. A job with
@@ -63,10 +63,10 @@ class Submissions:
         asked = [self._asked(group) for group in groups]
         first = asked[0]
         if self._journal.node(first.ids[0]) is not None:
-            return [first.ids[0]]
+            return first.ids[0]
         key = first.spec.key if first.parent_id is None else None
         if key is not None and (known := await self._job_of_key(key)) is not None:
-            return [known]
+            return known
         accepted = None
         try:
             await self._check_needs(asked)
@@ -75,7 +75,7 @@ class Submissions:
         finally:
             if key is not None:
                 self._keys.pop(key).set_result(accepted)
-        return [accepted]
+        return accepted
 
     async def from_body(
         self,

@@ -1,12 +1,10 @@
 """The vector store on a real PostgreSQL: whole documents or none, searches that are never short."""
 
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from uuid import uuid4
 
 import anyio
@@ -25,15 +23,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def dsn() -> Iterator[str]:
+def dsn(postgres: str) -> str:
     """The embedded server of the tests' own PARROT_HOME."""
-    address = ensure_server()
-    with psycopg.connect(address) as client:
-        (data,) = client.execute("show data_directory").fetchall()[0]
-    yield address
-    stop_server()
-    # As root it lies outside of PARROT_HOME, where pytest would not clear it away.
-    shutil.rmtree(Path(data).parent)
+    return postgres
 
 
 @pytest.fixture
