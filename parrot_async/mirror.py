@@ -5,7 +5,7 @@ import threading
 import weakref
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from typing import ClassVar, Protocol
+from typing import ClassVar, Generic, TypeVar
 
 from parrot_async import events
 from parrot_async.errors import DisconnectedError, JobNotFoundError
@@ -15,21 +15,13 @@ from parrot_async.outcome import Outcome
 from parrot_async.replica import Replica, Terminal
 from parrot_async.tree import JobTree
 
+T = TypeVar("T")
+
 PULSE = 0.2
 """Seconds between two wakings of a loop on which somebody waits."""
 MOST_AT_ONCE = 500
 """Ends that a waiting coroutine is told of before the loop may breathe."""
 ARRIVE_TIMEOUT = 10.0
-
-
-class Waiter(Protocol):
-    """Who waits for ends, on some event loop."""
-
-    def end(self, job_id: JobId) -> None:
-        """Take note of an end, on the line's thread."""
-
-    def lose(self, error: DisconnectedError) -> None:
-        """Give up."""
 
 
 class _Pulse:
@@ -38,80 +30,68 @@ class _Pulse:
     Jupyter's Stop is noticed by a loop only when it wakes, and nothing else may happen for hours.
     """
 
-    _waiting: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int]] = (
+    _of: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, "_Pulse"]] = (
         weakref.WeakKeyDictionary()
     )
 
+    def __init__(self) -> None:
+        self._waiting = 0
+        self._beats = False
+
+    @classmethod
+    def of_this_loop(cls) -> "_Pulse":
+        """Return the one pulse of the running loop, however many wait on it."""
+        return cls._of.setdefault(asyncio.get_running_loop(), cls())
+
     def __enter__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._waiting[self._loop] = self._waiting.get(self._loop, 0) + 1
-        if self._waiting[self._loop] == 1:
+        self._waiting += 1
+        if not self._beats:
             self._beat()
 
     def __exit__(self, *exc: object) -> None:
-        self._waiting[self._loop] -= 1
+        self._waiting -= 1
 
     def _beat(self) -> None:
-        if self._waiting.get(self._loop, 0):
-            self._loop.call_later(PULSE, self._beat)
+        self._beats = self._waiting > 0
+        if self._beats:
+            asyncio.get_running_loop().call_later(PULSE, self._beat)
 
 
-class _Ends:
-    """Collects ends on one thread and hands them out on a loop, which is woken once for many."""
+class _Inbox(Generic[T]):
+    """Takes things on the line's thread and hands them out on a loop, woken once for many."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
-        self._ended: deque[JobId] = deque()
+        self._things: deque[T] = deque()
         self._error: DisconnectedError | None = None
 
-    def end(self, job_id: JobId) -> None:
-        self._ended.append(job_id)
-        if len(self._ended) == 1:
+    def put(self, thing: T) -> None:
+        self._things.append(thing)
+        if len(self._things) == 1:
             self._loop.call_soon_threadsafe(self._wake.set)
 
     def lose(self, error: DisconnectedError) -> None:
+        """Give up, when all that has come was handed out."""
         self._error = error
         self._loop.call_soon_threadsafe(self._wake.set)
 
-    async def next(self) -> list[JobId]:
-        while not self._ended:
+    async def some(self) -> list[T]:
+        """Wait for the next things, at least one."""
+        while not self._things:
             if self._error is not None:
                 raise self._error
             self._wake.clear()
-            if not self._ended:
-                with _Pulse():
+            if not self._things:
+                with _Pulse.of_this_loop():
                     await self._wake.wait()
-        count = min(MOST_AT_ONCE, len(self._ended))
-        return [self._ended.popleft() for _ in range(count)]
+        return [self._things.popleft() for _ in range(min(MOST_AT_ONCE, len(self._things)))]
 
 
-class _Stream:
-    """Hands a tree's events out on a loop."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._wake = asyncio.Event()
-        self._events: deque[tuple[int, Event]] = deque()
-        self._error: DisconnectedError | None = None
-
-    def put(self, seq: int, event: Event) -> None:
-        self._events.append((seq, event))
-        self._loop.call_soon_threadsafe(self._wake.set)
-
-    def lose(self, error: DisconnectedError) -> None:
-        self._error = error
-        self._loop.call_soon_threadsafe(self._wake.set)
-
-    async def next(self) -> tuple[int, Event]:
-        while not self._events:
-            if self._error is not None:
-                raise self._error
-            self._wake.clear()
-            if not self._events:
-                with _Pulse():
-                    await self._wake.wait()
-        return self._events.popleft()
+Waiter = _Inbox[JobId]
+"""Who waits for ends."""
+_Stream = _Inbox[tuple[int, Event]]
+"""Who is told a tree's events, with their numbers."""
 
 
 class Claim:
@@ -148,9 +128,9 @@ class Mirror:
                 waiters = self._waiters(event)
                 streams = list(self._streams.get(root_id, ()))
             for waiter, job_id in waiters:
-                waiter.end(job_id)
+                waiter.put(job_id)
             for stream in streams:
-                stream.put(seq, event)
+                stream.put((seq, event))
             if self._arrivals:
                 self._wake_arrivals(root_id, seq)
 
@@ -177,9 +157,10 @@ class Mirror:
             waiters = [waiter for some in self._waiting.values() for waiter in _listed(some)]
             streams = [stream for some in self._streams.values() for stream in some]
             self._waiting.clear()
-        losers: list[Waiter | _Stream] = [*waiters, *streams]
-        for loser in losers:
-            loser.lose(error)
+        for waiter in waiters:
+            waiter.lose(error)
+        for stream in streams:
+            stream.lose(error)
 
     # On any thread.
 
@@ -248,7 +229,7 @@ class Mirror:
                 count += 1
                 replica = self._replicas.get(root_of(job_id))
                 if replica is not None and replica.has_ended(job_id):
-                    waiter.end(job_id)
+                    waiter.put(job_id)
                 else:
                     before = self._waiting.get(job_id)
                     self._waiting[job_id] = [*_listed(before), waiter] if before else waiter
@@ -271,14 +252,14 @@ class Mirror:
     async def ends(self, ids: Iterable[JobId]) -> AsyncIterator[JobId]:
         """Yield the ids of these jobs as they end, each once."""
         wanted = list(dict.fromkeys(ids))
-        waiter = _Ends()
+        waiter = Waiter()
         left = 0
         try:
             for start in range(0, len(wanted), MOST_AT_ONCE):
                 left += self._register(wanted[start : start + MOST_AT_ONCE], waiter)
                 await asyncio.sleep(0)
             while left:
-                for job_id in await waiter.next():
+                for job_id in await waiter.some():
                     left -= 1
                     yield job_id
                 await asyncio.sleep(0)
@@ -300,11 +281,11 @@ class Mirror:
                 if isinstance(event, Terminal) and job_id in event.ids:
                     return
             while True:
-                seq, event = await stream.next()
-                if seq > last:
-                    yield event
-                if isinstance(event, Terminal) and job_id in event.ids:
-                    return
+                for seq, event in await stream.some():
+                    if seq > last:
+                        yield event
+                    if isinstance(event, Terminal) and job_id in event.ids:
+                        return
         finally:
             self._streams[root_id].discard(stream)
 
