@@ -1,0 +1,185 @@
+"""What a view in the browser and its Python side say to each other: plain JSON, one comm a view.
+
+The saved state of a view is its `snapshot` trait; all else are custom messages, so that clicks
+arrive while a cell runs and a reload gets the present, not ten thousand stale deltas. Times are
+seconds since the epoch, UTC; durations are seconds. Fields with their default are left out.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+Action = Literal["cancel", "pause", "resume", "retry", "retry_failed"]
+
+
+class Row(TypedDict):
+    """One job as a view shows it; a parent comes before its children."""
+
+    id: str
+    parent: NotRequired[str]
+    """Left out of the row that the view is rooted at."""
+    title: str
+    status: str
+    type: NotRequired[str]
+    """JobType where it is not "task"."""
+    progress: NotRequired[float]
+    """Percent, one decimal."""
+    step: NotRequired[str]
+    done: NotRequired[int]
+    total: NotRequired[int]
+    created: NotRequired[float]
+    started: NotRequired[float]
+    ended: NotRequired[float]
+    ends: NotRequired[float]
+    """When it is expected to end; the browser counts down by itself."""
+    retry: NotRequired[float]
+    """When the next attempt begins."""
+    attempt: NotRequired[int]
+    """From the second on."""
+    worker: NotRequired[str]
+    pool: NotRequired[str]
+    queue: NotRequired[str]
+    function: NotRequired[str]
+    tokens: NotRequired[int]
+    """Of the job and all below it, like the cost."""
+    cost: NotRequired[str]
+    """US dollars, a decimal number."""
+    error: NotRequired[str]
+    """First line."""
+    result: NotRequired[str]
+    """Preview, one short line."""
+    counts: NotRequired[dict[str, int]]
+    """Children by status."""
+    stopping: NotRequired[bool]
+    pausing: NotRequired[bool]
+
+
+class Snapshot(TypedDict):
+    """The whole view; `rows` in depth-first order for a tree, the newest first for a panel."""
+
+    view: Literal["tree", "panel"]
+    rev: int
+    at: float
+    """The clock of the service's machine when this was made; the browser's may differ."""
+    rows: list[Row]
+    over: bool
+    """The tree has ended: nothing will change any more, unless somebody runs it again."""
+    can: list[Action]
+    """Actions that this client's service knows; the others have no button."""
+    totals: NotRequired[dict[str, float | str]]
+    """Of a panel: active, queued, finished, cost, seconds."""
+
+
+class Delta(TypedDict):
+    """What has changed since revision `rev - 1`; after a gap the browser says hello again."""
+
+    t: Literal["delta"]
+    rev: int
+    at: float
+    new: NotRequired[list[Row]]
+    """Each after its parent, and after its older siblings (in a panel: at the top)."""
+    set: NotRequired[list[tuple[str, dict[str, object]]]]
+    """Changed fields by id; null: back to the default."""
+    gone: NotRequired[list[str]]
+    """Rows of a panel that left it."""
+    totals: NotRequired[dict[str, float | str]]
+    over: NotRequired[bool]
+
+
+class Beat(TypedDict):
+    """At most every few seconds of silence as long as it is not over: the kernel is alive."""
+
+    t: Literal["beat"]
+    at: float
+    lost: NotRequired[str]
+    """Why the kernel has lost the job service: what is shown may be old."""
+
+
+class Full(TypedDict):
+    """The answer to a hello whose revision is not ours."""
+
+    t: Literal["full"]
+    snapshot: Snapshot
+
+
+class Details(TypedDict):
+    """The answer to `look`, and again when the job has changed, at most once a second."""
+
+    t: Literal["details"]
+    id: str
+    description: NotRequired[str]
+    prompt: NotRequired[str]
+    arguments: NotRequired[str]
+    result: NotRequired[str]
+    nbytes: NotRequired[int]
+    traceback: NotRequired[str]
+    error: NotRequired[str]
+    kind: NotRequired[str]
+    """ErrorInfo's kind."""
+    logs: NotRequired[list[tuple[float, str, str]]]
+    """Time, level and text."""
+    usage: NotRequired[list[tuple[str, int, int, str]]]
+    """API, tokens in and out, and cost of the dearest nodes below it, the dearest first."""
+    attempts: NotRequired[list[tuple[int, str, float, float | None, str]]]
+    """Number, worker, begin, end, error's first line."""
+    timeline: NotRequired[list[tuple[str, str, str, float, float | None]]]
+    """Worker, title, status, begin and end of the longest attempts below it."""
+    depends_on: NotRequired[list[str]]
+
+
+class Done(TypedDict):
+    """The answer to an action."""
+
+    t: Literal["done"]
+    n: int
+    error: NotRequired[str]
+    id: NotRequired[str]
+    """The new job, of a `retry`."""
+
+
+class Hello(TypedDict):
+    """The browser's first word, and after each gap; also when the view comes into sight again."""
+
+    t: Literal["hello"]
+    rev: int
+
+
+class Act(TypedDict):
+    """A button was pressed; `n` counts the presses of one browser."""
+
+    t: Literal["act"]
+    n: int
+    action: Action
+    ids: list[str]
+
+
+class Look(TypedDict):
+    """Somebody opened the details of a job; null: closed them."""
+
+    t: Literal["look"]
+    id: str | None
+
+
+class Seen(TypedDict):
+    """Whether anything of the view is in sight: out of sight, no deltas are sent."""
+
+    t: Literal["seen"]
+    on: bool
+
+
+class Ask(TypedDict):
+    """A panel's filter: statuses, a text in title, id or function, and how many rows at most."""
+
+    t: Literal["ask"]
+    status: list[str]
+    text: str
+    limit: int
+
+
+class Open(TypedDict):
+    """A panel's row was opened: rows of its tree follow, as another view's snapshot; null: shut."""
+
+    t: Literal["open"]
+    id: str | None
+
+
+ToBrowser = Delta | Beat | Full | Details | Done
+ToKernel = Hello | Act | Look | Seen | Ask | Open
