@@ -65,13 +65,16 @@ class Snapshot(TypedDict):
     can: list[Action]
     """Actions that this client's service knows; the others have no button."""
     totals: NotRequired[dict[str, float | str]]
-    """Of a panel: active, queued, finished, cost, seconds."""
+    """Of a panel: active, queued, finished, cost, seconds; and `matching`, the rows that its
+    filter finds, of which it is sent no more than it has asked for."""
 
 
 class Delta(TypedDict):
     """What has changed since revision `rev - 1`; after a gap the browser says hello again."""
 
     t: Literal["delta"]
+    of: NotRequired[str]
+    """As in `Full`."""
     rev: int
     at: float
     new: NotRequired[list[Row]]
@@ -85,7 +88,11 @@ class Delta(TypedDict):
 
 
 class Beat(TypedDict):
-    """At most every few seconds of silence as long as it is not over: the kernel is alive."""
+    """At most every few seconds of silence as long as it is not over: the kernel is alive.
+
+    Also at once, and when it is over too, the answer to a hello whose revision is ours: until it
+    has heard a first word, a browser shows no buttons, since a saved notebook has no kernel.
+    """
 
     t: Literal["beat"]
     at: float
@@ -94,9 +101,12 @@ class Beat(TypedDict):
 
 
 class Full(TypedDict):
-    """The answer to a hello whose revision is not ours."""
+    """The answer to a hello whose revision is not ours, and to `open`."""
 
     t: Literal["full"]
+    of: NotRequired[str]
+    """The root of the tree that is open in a panel, where the rows are that tree's and not the
+    panel's own; such a tree counts its own revisions, from its first `full` on."""
     snapshot: Snapshot
 
 
@@ -139,6 +149,8 @@ class Hello(TypedDict):
     """The browser's first word, and after each gap; also when the view comes into sight again."""
 
     t: Literal["hello"]
+    of: NotRequired[str]
+    """As in `Full`."""
     rev: int
 
 
@@ -175,7 +187,7 @@ class Ask(TypedDict):
 
 
 class Open(TypedDict):
-    """A panel's row was opened: rows of its tree follow, as another view's snapshot; null: shut."""
+    """A panel's row was opened: rows of its tree follow as a `full` with `of`; null: shut."""
 
     t: Literal["open"]
     id: str | None
