@@ -3,6 +3,11 @@
 The saved state of a view is its `snapshot` trait; all else are custom messages, so that clicks
 arrive while a cell runs and a reload gets the present, not ten thousand stale deltas. Times are
 seconds since the epoch, UTC; durations are seconds. Fields with their default are left out.
+
+Below a live view lies its inert twin, static HTML in a `<div class="parrot-static">` in an output
+of its own, for the times without a kernel. The stylesheet hides it while a view is alive in the
+same cell: `:is(.jp-OutputArea, .output):has(.parrot-jobs) .parrot-static { display: none }`, where
+`parrot-jobs` is the class of the view's own outermost element.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -146,7 +151,11 @@ class Done(TypedDict):
 
 
 class Hello(TypedDict):
-    """The browser's first word, and after each gap; also when the view comes into sight again."""
+    """The browser's first word, and after each gap; also when the view comes into sight again.
+
+    And once when a view in sight has heard nothing for six seconds: another window of the same
+    kernel may have said that nothing is in sight.
+    """
 
     t: Literal["hello"]
     of: NotRequired[str]
