@@ -22,6 +22,7 @@ from parrot_async.cluster import Pools
 from parrot_async.connection import Connection
 from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
 from parrot_async.events import Event, Record
+from parrot_async.faults import reach
 from parrot_async.handle import JobHandle, JobHandles
 from parrot_async.jobs import Plan, check_call
 from parrot_async.mirror import Mirror
@@ -236,6 +237,7 @@ class JobClient:
             functions=functions,
             client=self._line.client,
         )
+        reach("acknowledged")
         if accepted == root_id and first:
             # The line's own news of it may be on its way, and the handle is used at once.
             self._mirror.take_in([(root_id, 0, Record(bytes(first)))])

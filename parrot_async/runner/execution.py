@@ -19,6 +19,7 @@ from parrot_async.children import (
 )
 from parrot_async.context import JobContext, _current
 from parrot_async.errors import ResultExpiredError, SerializationError
+from parrot_async.faults import reach
 from parrot_async.models import ErrorInfo, JobId, JobResult, Usage
 from parrot_async.outcome import error_info
 from parrot_async.runner.outbox import Outbox
@@ -180,6 +181,7 @@ class Execution:
                 return False
             self.started = True
         self.runner.outbox.started(self)
+        reach("started")
         return True
 
     def _call(self) -> Any:
@@ -246,14 +248,13 @@ class Execution:
     def _end_returned(self, value: Any) -> None:
         self.runner.ends(self)
         try:
-            data = dump_value(value)
+            data, url = dump_value(value), None
             if len(data) > INLINE:
                 name = f"{self.id}.{self.attempt}.pickle"
                 url = results.write(self.runner.results_url, name, data)
-                result = JobResult(len(data), preview(value), url)
-                self.runner.outbox.completed(self, result, None)
-            else:
-                self.runner.outbox.completed(self, JobResult(len(data), preview(value)), data)
+            reach("result_written")
+            result = JobResult(len(data), preview(value), url)
+            self.runner.outbox.completed(self, result, None if url else data)
         except Exception as exc:  # noqa: BLE001 - whatever the value's own code raises
             self._end_raised(exc)
         else:

@@ -13,6 +13,7 @@ from distributed.worker_state_machine import SecedeEvent
 
 from parrot_async.children import Child, Children
 from parrot_async.context import JobContext
+from parrot_async.faults import reach
 from parrot_async.jobs import check_call
 from parrot_async.models import ErrorInfo, JobId, LogLine, parent_of
 from parrot_async.outcome import Outcome, error_info
@@ -329,6 +330,7 @@ class Runner(WorkerPlugin):
         return Children(children, parent)
 
     def _child_ended(self, outcome: Outcome) -> None:
+        reach("child_done")
         future = self._ends.get(outcome.job_id)
         if future is None:
             parent = parent_of(outcome.job_id)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
+from parrot_async.faults import reach
 from parrot_async.models import ErrorInfo, JobId, Queue
 from parrot_async.service.placement import Placement
 from parrot_async.service.pools import Durations, Member, Pool, missing
@@ -205,6 +206,7 @@ class Dispatch:
                     run.key, run.sent, run.state = key, now, "sent"
                     if run.arguments is not None and len(run.arguments) > BIG:
                         run.arguments = None
+                reach("sent")
 
     # Stopping.
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from parrot_async.errors import StoreError
-from parrot_async.events import Event, Record
+from parrot_async.events import Cancelled, Completed, Event, Failed, Record
+from parrot_async.faults import reach
 from parrot_async.models import JobId
 from parrot_async.store import Commit, JobStore
 
@@ -148,8 +149,10 @@ class Recorder:
             commit.functions += rows.functions
             commit.roots += rows.roots
             commit.keys += rows.keys
+        _reach_commit(group, "accepting", "ending")
         for entry, seq in zip(group, self._store.commit(commit), strict=True):
             entry.seq = seq
+        _reach_commit(group, "accepted", "ended")
 
     def _done(self, written: list[Entry], refused: list[Entry], error: Exception | None) -> None:
         for entry in refused:
@@ -160,3 +163,10 @@ class Recorder:
                 entry.accepted.set_result(None)
         self._publish(written)
         self._next()
+
+
+def _reach_commit(group: list[Entry], of_submission: str, of_end: str) -> None:
+    if any(entry.accepted is not None for entry in group):
+        reach(of_submission)
+    if any(isinstance(entry.event, Completed | Failed | Cancelled) for entry in group):
+        reach(of_end)

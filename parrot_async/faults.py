@@ -1,0 +1,149 @@
+"""Faults on purpose: a process dies, raises or dawdles at a named point of a job's way.
+
+They are armed by `$PARROT_FAULTS` when a process starts, or by `arm`, and told as
+`point:pass:action`, with `;` between two of them. The action happens once in each process, when it
+passes the point for the given time:
+
+    started:3:kill                  kill -9 of the process in which a third attempt starts
+    ending:1:raise=StoreFullError   raise an error of parrot_async, or of Python
+    accepted:2:delay=1.5            sleep for so many seconds
+
+`traps=FOLDER` holds one process at any point for which FOLDER has a file of the point's name. The
+file says at which pass; then it is gone, and another, `.caught`, has the number of the process,
+which goes on when that is removed.
+"""
+
+import builtins
+import os
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from parrot_async import errors
+from parrot_async.errors import OptionsError
+
+VARIABLE: Final = "PARROT_FAULTS"
+
+POINTS: Final = {
+    "accepting": "in the service, before a submission is committed to the store",
+    "accepted": "in the service, after that, before the client is told",
+    "acknowledged": "in the client, when it was told, before `submit` returns",
+    "sent": "in the service, when attempts have been given to a worker",
+    "started": "in the worker, before a job's body runs",
+    "result_written": "in the worker, after the body, before its end is told to the service",
+    "ending": "in the service, before ends of jobs are committed to the store",
+    "ended": "in the service, after that, before clients and parents are told",
+    "child_done": "in the worker of a parent, when it was told of a child's end",
+}
+"""Where a fault may happen, in the order of a job's way."""
+
+CAUGHT: Final = ".caught"
+
+_FAULT: Final = re.compile(r"(\w+):([1-9]\d*):(?:kill|raise=(\w+)|delay=(\d+(?:\.\d+)?))")
+_POLL: Final = 0.002
+
+
+class _Fault(NamedTuple):
+    point: str
+    number: int
+    happen: Callable[[], None]
+
+
+_faults: list[_Fault] = []
+_traps: list[Path] = []
+_passed: Counter[str] = Counter()
+_counting = threading.Lock()
+_armed = False
+
+
+def reach(point: str) -> None:
+    """Say that the process is at this point; costs next to nothing where nothing is armed."""
+    if _armed:
+        _passes(point)
+
+
+def arm(faults: str) -> None:
+    """Have these faults happen from now on, and no others; OptionsError where one is unknown."""
+    global _armed  # noqa: PLW0603 - a plain name is the cheapest thing to look at
+    told = [text.strip() for text in faults.split(";") if text.strip()]
+    traps = [Path(text.removeprefix("traps=")) for text in told if text.startswith("traps=")]
+    found = [_fault(text) for text in told if not text.startswith("traps=")]
+    _faults[:], _traps[:] = found, traps
+    _passed.clear()
+    _armed = bool(told)
+
+
+def _passes(point: str) -> None:
+    number = _count(point)
+    for folder in _traps:
+        _step_on(folder / point)
+    for fault in _faults:
+        if (fault.point, fault.number) == (point, number):
+            fault.happen()
+
+
+def _count(what: str) -> int:
+    with _counting:
+        _passed[what] += 1
+        return _passed[what]
+
+
+def _step_on(trap: Path) -> None:
+    """Be held by a trap that is set; of many processes, one is."""
+    with suppress(FileNotFoundError):
+        wanted = int(trap.read_text() or 1)
+        # One that is set again counts anew.
+        if _count(f"{trap}:{trap.stat().st_mtime_ns}") == wanted:
+            trap.unlink()
+            _hold(trap.with_name(trap.name + CAUGHT))
+
+
+def _hold(caught: Path) -> None:
+    draft = caught.with_suffix(".draft")
+    draft.write_text(str(os.getpid()))
+    draft.replace(caught)
+    while caught.exists():
+        time.sleep(_POLL)
+
+
+def _fault(text: str) -> _Fault:
+    match = _FAULT.fullmatch(text)
+    if match is None or match[1] not in POINTS:
+        raise OptionsError(
+            f"{text!r} is no fault: write `started:1:kill`, `started:1:raise=OSError` or"
+            f" `started:1:delay=1.5`, with one of these points: {', '.join(POINTS)}"
+        )
+    return _Fault(match[1], int(match[2]), _action(match[3], match[4]))
+
+
+def _action(error: str | None, seconds: str | None) -> Callable[[], None]:
+    if error is not None:
+        return partial(_raise, _error_type(error))
+    if seconds is not None:
+        return partial(time.sleep, float(seconds))
+    return _die
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _raise(kind: type[Exception]) -> None:
+    raise kind("a fault on purpose")
+
+
+def _error_type(name: str) -> type[Exception]:
+    found = getattr(errors, name, getattr(builtins, name, None))
+    if isinstance(found, type) and issubclass(found, Exception):
+        return found
+    raise OptionsError(f"{name!r} is no error of parrot_async or of Python")
+
+
+arm(os.environ.get(VARIABLE, ""))
