@@ -17,7 +17,9 @@
     │   └── DisconnectedError   the connection to the job service was lost (also a ConnectionError)
     └── StoreError              the job store refused; nothing accepted is lost
         ├── StoreFullError      no space left
-        └── StoreLockedError    another process holds it
+        ├── StoreLockedError    another process holds it
+        ├── LeaseLostError      another service has taken over trees; `.root_ids`
+        └── KeyTakenError       another job has this job key; `.key`, `.job_id`
 
 What a job's own body raises is raised again as itself where it can be, with the job and the
 remote traceback as notes, so that `except ValueError` means the same here and there.
@@ -109,6 +111,25 @@ class StoreFullError(StoreError):
 
 class StoreLockedError(StoreError):
     """Another process holds the job store for too long."""
+
+
+class LeaseLostError(StoreError):
+    """Another service has taken over trees that this one writes to; nothing was written."""
+
+    def __init__(self, message: str, root_ids: tuple[str, ...] = ()) -> None:
+        """Keep the roots of those trees beside the message."""
+        super().__init__(message)
+        self.root_ids = root_ids
+
+
+class KeyTakenError(StoreError):
+    """Another job has this job key; nothing was written."""
+
+    def __init__(self, message: str, key: str = "", job_id: str = "") -> None:
+        """Keep the key and the job that has it beside the message."""
+        super().__init__(message)
+        self.key = key
+        self.job_id = job_id
 
 
 def error_name(kind: type) -> str:

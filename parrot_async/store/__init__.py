@@ -9,7 +9,15 @@ from typing import Any, Protocol
 from parrot_async.errors import OptionsError
 from parrot_async.models import JobId, JobStatus, Queue
 
-__all__ = ["Commit", "Dropped", "JobStore", "RootRow", "StoredResult", "open_store"]
+__all__ = [
+    "Checkpoint",
+    "Commit",
+    "Dropped",
+    "JobStore",
+    "RootRow",
+    "StoredResult",
+    "open_store",
+]
 
 
 @dataclass(slots=True, frozen=True)
@@ -25,6 +33,8 @@ class RootRow:
     completed_at: float | None = None
     cost: Decimal = Decimal(0)
     error: str | None = None
+    owner: str = ""
+    """Who runs the tree; the store writes it: the owner of the first commit, or who claimed it."""
 
     def plain(self) -> dict[str, str | float | None]:
         """The row in types that any format knows; `from_plain` makes it again."""
@@ -48,8 +58,17 @@ class StoredResult:
 
 
 @dataclass(slots=True, frozen=True)
+class Checkpoint:
+    """What a running job saved for a later attempt: the pickled state, or where a big one is."""
+
+    attempt: int
+    value: bytes | None = None
+    url: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
 class Dropped:
-    """How many results were dropped, and the URLs of big ones, which the caller removes now."""
+    """How many results were dropped, and the URLs of big values, which the caller removes now."""
 
     count: int
     urls: tuple[str, ...] = ()
@@ -72,7 +91,16 @@ class Commit:
     roots: list[RootRow] = field(default_factory=list)
     """Rows that are new or have changed."""
     keys: list[tuple[str, JobId]] = field(default_factory=list)
-    """Job key and the latest job that has it."""
+    """Job key and the job that wants it; KeyTakenError where another job has it."""
+    moved_keys: list[tuple[str, JobId]] = field(default_factory=list)
+    """Job key and the job that has it from now on, whoever had it before."""
+    checkpoints: list[tuple[JobId, int, bytes | None, str | None]] = field(default_factory=list)
+    """Job id, attempt, pickled state, and the URL of a big one; the latest wins, except that an
+    earlier attempt never takes the place of a later one."""
+    cached: list[tuple[str, JobId]] = field(default_factory=list)
+    """Content key and the completed job whose result it stands for; the latest wins."""
+    owner: str = ""
+    """Who writes: the owner of new roots. Trees that another one has claimed are closed to it."""
     sync: bool = True
     """Whether it must outlive a loss of power, which takes a wait for the disk. Without, it
     outlives the death of every process, and is on disk with the next commit that waits."""
@@ -87,7 +115,11 @@ class JobStore(Protocol):
     """
 
     def commit(self, batch: Commit) -> range:
-        """Write all of `batch`, durable on return; the sequence numbers of its events."""
+        """Write all of `batch`, durable on return; the sequence numbers of its events.
+
+        LeaseLostError, with the roots, where another owner has claimed a tree that it writes to;
+        KeyTakenError, with the winner, for a job key that another job has. Nothing was written.
+        """
 
     def events(
         self, root_id: JobId, after: int = 0, limit: int | None = None
@@ -118,10 +150,37 @@ class JobStore(Protocol):
         """One root's row, or None where it is not known."""
 
     def job_of_key(self, key: str) -> JobId | None:
-        """The latest job of this key, or None."""
+        """The job of this key, or None."""
 
-    def unfinished(self) -> list[JobId]:
-        """Roots in a state that is not terminal, the oldest first."""
+    def cached(self, keys: Iterable[str], now: float) -> dict[str, JobId]:
+        """Completed jobs of those of the content keys whose result is still there at `now`."""
+
+    def checkpoints(self, ids: Iterable[JobId]) -> dict[JobId, Checkpoint]:
+        """The latest checkpoints of those of the jobs that saved one."""
+
+    def finished_before(self, at: float, limit: int) -> list[JobId]:
+        """Roots that ended before `at`, those that ended first come first."""
+
+    def lease(self, owner: str, until: float) -> None:
+        """Say that `owner` lives at least until then; its trees are not interrupted meanwhile.
+
+        Renewed well before its end, a lease survives clocks that differ, or jump, by less than
+        what is left of it. By a bigger jump it may seem over, and its trees may be claimed: no
+        harm comes to them, because their owner is then refused.
+        """
+
+    def drop_lease(self, owner: str) -> None:
+        """End a lease at once: the owner will not write again."""
+
+    def interrupted(self, now: float) -> list[RootRow]:
+        """Unfinished roots whose owner has no lease at `now`, the oldest first."""
+
+    def claim(self, root_ids: Iterable[JobId], owner: str, now: float) -> list[JobId]:
+        """Make `owner` the owner of those that are still interrupted, and return them.
+
+        From then on a commit of the former owner to these trees is refused. Of several owners
+        that claim at once, each with a lease of its own, one gets a tree.
+        """
 
     def queues(self) -> list[Queue]:
         """The queues that were saved, by name."""
@@ -130,7 +189,10 @@ class JobStore(Protocol):
         """Keep a queue, in place of the one of the same name."""
 
     def expire(self, now: float) -> Dropped:
-        """Drop values whose time is over at `now`; that they existed is remembered."""
+        """Drop results whose time is over at `now`, and checkpoints of trees that have ended.
+
+        That a result existed is remembered. Only results are counted.
+        """
 
     def delete(self, root_ids: Iterable[JobId]) -> Dropped:
         """Forget whole trees, one transaction each; functions and queues stay."""
@@ -142,17 +204,18 @@ class JobStore(Protocol):
         """Let go of the disk; a second time does nothing."""
 
 
-def open_store(url: str) -> JobStore:
+def open_store(url: str, read_only: bool = False) -> JobStore:
     """Open the store at `sqlite:///path`, made if it is not there; StoreError where it cannot be.
 
     As everywhere, `sqlite:///jobs.db` is relative and `sqlite:////var/lib/jobs.db` absolute.
+    With `read_only` nothing is made or changed, and every method that writes raises StoreError.
     """
     scheme, _, path = url.partition(":///")
     if scheme == "sqlite" and path:
         # Later stores need optional libraries, so each is imported where it is asked for.
         from parrot_async.store.sqlite import SQLiteStore
 
-        return SQLiteStore(Path(path).expanduser())
+        return SQLiteStore(Path(path).expanduser(), read_only=read_only)
     # The URL itself is not repeated: that of a server holds a password.
     name = url.partition(":")[0]
     if name in {"postgres", "postgresql"}:

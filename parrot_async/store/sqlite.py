@@ -1,47 +1,59 @@
 """The job store in one SQLite file: durable when a commit returns, open to many processes."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from parrot_async.errors import StoreError
 from parrot_async.models import JobId, JobStatus, Queue
-from parrot_async.store import Commit, Dropped, RootRow, StoredResult
+from parrot_async.store import Checkpoint, Commit, Dropped, RootRow, StoredResult
+from parrot_async.store.rows import (
+    Rows,
+    queues_of,
+    refuse_key,
+    refuse_lost,
+    root_row,
+    stored_result,
+    tables,
+)
 from parrot_async.store.sqlite_file import Parameters, SQLiteFile, insert, statements
 
 PATIENCE = 5.0
 """Seconds to wait for another process that writes."""
 PORTION = 1000
 """Rows that are read at once, so that big ones do not fill the memory."""
+REST_OF_TREE = tuple(
+    f"delete_{table}"
+    for table in ("arguments", "checkpoints", "keys", "cached", "lost", "events", "root")
+)
+"""Statements that forget a tree, beside that of its results, which are counted."""
 
 
 class SQLiteStore:
     """A JobStore in a file; one connection writes, one reads, and neither waits for the other."""
 
-    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
+    def __init__(self, path: Path, patience: float = PATIENCE, read_only: bool = False) -> None:
         """Open the file, or make it; StoreError says what to do where neither can be."""
         self._sql = statements("sqlite_queries")
         with ExitStack() as opened:
-            self._writer = opened.enter_context(closing(SQLiteFile(path, patience)))
-            self._reader = SQLiteFile(path, patience)
+            self._writer = opened.enter_context(closing(SQLiteFile(path, patience, read_only)))
+            self._reader = SQLiteFile(path, patience, read_only)
             opened.pop_all()
 
     def commit(self, batch: Commit) -> range:
         """Write all of `batch`, durable on return; the sequence numbers of its events."""
-        self._writer.wait_for_disk(batch.sync)
-        with self._writer.transaction() as connection:
+        with self._writer.transaction(batch.sync) as connection:
+            self._check_owner(connection, batch)
             last = 0
             if batch.events:
                 insert(connection, self._sql["append_event"], batch.events)
                 (last,) = connection.execute(self._sql["last_event"]).fetchone()
-            for name, rows in _rows(batch):
+            for name, rows in tables(batch):
                 insert(connection, self._sql[name], rows)
+            self._check_keys(connection, batch.keys)
         return range(last - len(batch.events) + 1, last + 1) if last else range(0)
 
     def events(
@@ -83,31 +95,62 @@ class SQLiteStore:
     ) -> list[RootRow]:
         """The newest roots first, those that fit every filter given."""
         filters = {"status": status, "queue": queue, "function": function, "since": since}
-        return [_root(row) for row in self._read("roots", {**filters, "limit": limit})]
+        return [root_row(row) for row in self._read("roots", {**filters, "limit": limit})]
 
     def root(self, root_id: JobId) -> RootRow | None:
         """One root's row, or None where it is not known."""
         rows = self._read("root", (root_id,))
-        return _root(rows[0]) if rows else None
+        return root_row(rows[0]) if rows else None
 
     def job_of_key(self, key: str) -> JobId | None:
-        """The latest job of this key, or None."""
+        """The job of this key, or None."""
         rows: list[tuple[JobId]] = self._read("job_of_key", (key,))
         return rows[0][0] if rows else None
 
-    def unfinished(self) -> list[JobId]:
-        """Roots in a state that is not terminal, the oldest first."""
-        return [root_id for (root_id,) in self._read("unfinished")]
+    def cached(self, keys: Iterable[str], now: float) -> dict[str, JobId]:
+        """Completed jobs of those of the content keys whose result is still there at `now`."""
+        return dict(self._read("cached", (json.dumps(list(keys)), now)))
+
+    def checkpoints(self, ids: Iterable[JobId]) -> dict[JobId, Checkpoint]:
+        """The latest checkpoints of those of the jobs that saved one."""
+        rows = self._of_jobs("checkpoints", ids)
+        return {
+            job_id: Checkpoint(attempt, None if value is None else bytes.fromhex(value), url)
+            for job_id, attempt, value, url in rows
+        }
+
+    def finished_before(self, at: float, limit: int) -> list[JobId]:
+        """Roots that ended before `at`, those that ended first come first."""
+        return [root_id for (root_id,) in self._read("finished_before", (at, limit))]
+
+    def lease(self, owner: str, until: float) -> None:
+        """Say that `owner` lives at least until then; its trees are not interrupted meanwhile."""
+        with self._writer.transaction(sync=False) as connection:
+            connection.execute(self._sql["put_lease"], (owner, until))
+
+    def drop_lease(self, owner: str) -> None:
+        """End a lease at once: the owner will not write again."""
+        with self._writer.transaction(sync=False) as connection:
+            connection.execute(self._sql["drop_lease"], (owner,))
+
+    def interrupted(self, now: float) -> list[RootRow]:
+        """Unfinished roots whose owner has no lease at `now`, the oldest first."""
+        return [root_row(row) for row in self._read("interrupted", (now,))]
+
+    def claim(self, root_ids: Iterable[JobId], owner: str, now: float) -> list[JobId]:
+        """Make `owner` the owner of those that are still interrupted, and return them."""
+        wanted = set(root_ids)
+        with self._writer.transaction() as connection:
+            rows = connection.execute(self._sql["interrupted"], (now,)).fetchall()
+            found = [row[0] for row in rows if row[0] in wanted]
+            claim = {"ids": json.dumps(found), "owner": owner}
+            for name in ("remember_loss", "forget_loss", "put_owner"):
+                connection.execute(self._sql[name], claim)
+        return found
 
     def queues(self) -> list[Queue]:
         """The queues that were saved, by name."""
-        try:
-            return [Queue.model_validate_json(body) for (body,) in self._read("queues")]
-        except ValidationError as exc:
-            raise StoreError(
-                "a queue in the job store was saved by another version of parrot_async:"
-                f" use that version, or save the queue again ({exc})"
-            ) from exc
+        return queues_of(body for (body,) in self._read("queues"))
 
     def save_queue(self, queue: Queue) -> None:
         """Keep a queue, in place of the one of the same name."""
@@ -115,10 +158,12 @@ class SQLiteStore:
             connection.execute(self._sql["put_queue"], (queue.name, queue.model_dump_json()))
 
     def expire(self, now: float) -> Dropped:
-        """Drop values whose time is over at `now`; that they existed is remembered."""
-        with self._writer.transaction() as connection:
+        """Drop results whose time is over at `now`, and checkpoints of trees that have ended."""
+        with self._writer.transaction(sync=False) as connection:
             urls = connection.execute(self._sql["expiring_urls"], (now,)).fetchall()
+            urls += connection.execute(self._sql["checkpoint_urls"]).fetchall()
             count = connection.execute(self._sql["expire"], (now,)).rowcount
+            connection.execute(self._sql["drop_checkpoints"])
         return Dropped(count, tuple(url for (url,) in urls))
 
     def delete(self, root_ids: Iterable[JobId]) -> Dropped:
@@ -141,12 +186,24 @@ class SQLiteStore:
     def _delete(self, root_id: JobId) -> Dropped:
         # A transaction a tree, so that the service gets its turn while much is deleted.
         tree = {"root": root_id}
-        with self._writer.transaction() as connection:
+        with self._writer.transaction(sync=False) as connection:
             urls = connection.execute(self._sql["urls_of_root"], tree).fetchall()
             count = connection.execute(self._sql["delete_results"], tree).rowcount
-            for name in ("delete_arguments", "delete_keys", "delete_events", "delete_root"):
+            for name in REST_OF_TREE:
                 connection.execute(self._sql[name], tree)
         return Dropped(count, tuple(url for (url,) in urls))
+
+    def _check_owner(self, connection: sqlite3.Connection, batch: Commit) -> None:
+        """Fence off an owner whose trees were claimed: one look at what is nearly always empty."""
+        lost = {root_id for (root_id,) in connection.execute(self._sql["lost"], (batch.owner,))}
+        if lost:
+            refuse_lost(lost, batch)
+
+    def _check_keys(self, connection: sqlite3.Connection, keys: Rows) -> None:
+        if keys:
+            taken = connection.execute(self._sql["taken_key"], (json.dumps(keys),)).fetchone()
+            if taken is not None:
+                refuse_key(*taken)
 
     def _of_jobs(self, name: str, ids: Iterable[JobId]) -> Iterator[list[Any]]:
         wanted = list(ids)
@@ -164,41 +221,13 @@ class SQLiteStore:
         return self._reader.rows(self._sql[name], parameters)
 
 
-def _rows(batch: Commit) -> Iterable[tuple[str, list[Any]]]:
-    """Each statement of a commit with its rows; the events are apart, for their numbers."""
-    return (
-        ("put_arguments", batch.arguments),
-        ("put_result", batch.results),
-        ("put_function", batch.functions),
-        ("put_root", [_columns(row) for row in batch.roots]),
-        ("put_key", batch.keys),
-    )
-
-
-def _columns(row: RootRow) -> tuple[str | float | None, ...]:
-    head = (row.id, row.title, row.function, row.queue, row.status)
-    return (*head, row.created_at, row.completed_at, str(row.cost), row.error)
-
-
-def _root(row: tuple[Any, ...]) -> RootRow:
-    root_id, title, function, queue, status, created_at, completed_at, cost, error = row
-    return RootRow(
-        root_id,
-        title,
-        function,
-        queue,
-        JobStatus(status),
-        created_at,
-        completed_at,
-        Decimal(cost),
-        error,
-    )
-
-
 def _stored(
     now: float, value: str | None, url: str | None, expires: str | None, expired: int
 ) -> StoredResult:
-    expires_at = None if expires is None else float(expires)
-    if expired or (expires_at is not None and expires_at <= now):
-        return StoredResult(None, None, expires_at, expired=True)
-    return StoredResult(None if value is None else bytes.fromhex(value), url, expires_at)
+    return stored_result(
+        now,
+        None if value is None else bytes.fromhex(value),
+        url,
+        None if expires is None else float(expires),
+        bool(expired),
+    )

@@ -18,7 +18,7 @@ from parrot_async.errors import StoreError, StoreFullError, StoreLockedError
 
 Parameters = Sequence[object] | Mapping[str, object]
 APPLICATION_ID = 0x70727274
-MIGRATIONS = ("sqlite_v1",)
+MIGRATIONS = ("sqlite_v1", "sqlite_v2")
 """Files of statements; the n-th brings a store from version n-1 to n and never changes again."""
 
 ADVICE: dict[int, tuple[type[StoreError], str]] = {
@@ -77,16 +77,18 @@ def _widened(sql: str, size: int) -> str:
 class SQLiteFile:
     """One connection and its lock: threads take turns, and SQLite's errors come out as ours."""
 
-    def __init__(self, path: Path, patience: float) -> None:
+    def __init__(self, path: Path, patience: float, read_only: bool = False) -> None:
         """Open the file, or make it; wait at most `patience` seconds for another process."""
         self._path = path
+        self._read_only = read_only
         self._lock = threading.Lock()
         self._waits_for_disk = True
         with self._explained():
-            _make(path)
+            if not read_only:
+                _make(path)
             self._connection = sqlite3.connect(
                 # An URI, because only so a file that vanished is not made again by SQLite.
-                f"{path.absolute().as_uri()}?mode=rw",
+                f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}",
                 uri=True,
                 timeout=patience,
                 isolation_level=None,
@@ -100,20 +102,14 @@ class SQLiteFile:
             self._connection.close()
             raise
 
-    def wait_for_disk(self, wait: bool) -> None:
-        """Say whether the transactions to come wait until the disk has them."""
-        if wait != self._waits_for_disk:
-            with self._lock, self._explained():
-                level = "FULL" if wait else "NORMAL"
-                self._connection.execute(f"PRAGMA synchronous = {level}")
-            self._waits_for_disk = wait
-
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing; durable when the block was left."""
-        with self._lock, self._explained(), _transaction(self._connection):
-            yield self._connection
-            self._check_place()
+    def transaction(self, sync: bool = True) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing; with `sync` the disk has it when the block was left."""
+        with self._lock, self._explained():
+            self._wait_for_disk(sync)
+            with _transaction(self._connection):
+                yield self._connection
+                self._check_place()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """All rows of one statement."""
@@ -130,8 +126,16 @@ class SQLiteFile:
         with self._lock, self._explained():
             self._connection.close()
 
+    def _wait_for_disk(self, wait: bool) -> None:
+        if wait != self._waits_for_disk:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if wait else 'NORMAL'}")
+            self._waits_for_disk = wait
+
     def _set_up(self, patience: float) -> None:
         connection = self._connection
+        if self._read_only:
+            self._check_version()
+            return
         # In WAL mode only FULL syncs every commit: what was acknowledged survives a power cut.
         connection.execute("PRAGMA synchronous = FULL")
         if self._version() < len(MIGRATIONS):
@@ -154,6 +158,15 @@ class SQLiteFile:
                 f" (schema {version}, here {len(MIGRATIONS)}): upgrade parrot_async"
             )
         return int(version)
+
+    def _check_version(self) -> None:
+        """Refuse to read what lacks something; who only reads does not change it."""
+        if (version := self._version()) < len(MIGRATIONS):
+            raise StoreError(
+                f"the job store {self._path} was written by an older parrot_async"
+                f" (schema {version}, here {len(MIGRATIONS)}):"
+                " `parrot-async up` brings it up to date"
+            )
 
     def _prepare(self, deadline: float) -> None:
         """Set what lasts in the file and cannot be set within a transaction."""

@@ -1,6 +1,8 @@
 """What every job store does, whatever it stands on."""
 
+import pickle
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -8,8 +10,9 @@ from threading import Thread
 
 import pytest
 
+from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
 from parrot_async.models import TERMINAL, JobStatus, Queue
-from parrot_async.store import Commit, JobStore, RootRow, StoredResult, open_store
+from parrot_async.store import Checkpoint, Commit, JobStore, RootRow, StoredResult, open_store
 
 STORES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite:///{folder}/jobs.db",
@@ -62,7 +65,8 @@ def test_what_is_not_there_is_none_or_left_out(store: JobStore) -> None:
     assert store.root("tree") is None
     assert store.roots() == []
     assert store.job_of_key("nightly") is None
-    assert store.unfinished() == []
+    assert store.interrupted(now=0.0) == []
+    assert store.finished_before(9e9, limit=10) == []
     assert store.queues() == []
 
 
@@ -262,12 +266,253 @@ def test_a_function_is_kept_as_it_came_first(store: JobStore) -> None:
     assert store.function("hash") == b"first"
 
 
-def test_a_key_names_its_latest_job(store: JobStore) -> None:
+def test_a_key_that_another_job_has_is_refused_with_the_whole_commit(store: JobStore) -> None:
     store.commit(Commit(keys=[("nightly", "monday")]))
 
-    store.commit(Commit(keys=[("nightly", "tuesday")]))
+    with pytest.raises(KeyTakenError, match="monday") as caught:
+        store.commit(Commit(events=[("tuesday", b"1")], keys=[("nightly", "tuesday")]))
+
+    assert (caught.value.key, caught.value.job_id) == ("nightly", "monday")
+    assert store.job_of_key("nightly") == "monday"
+    assert store.events("tuesday") == []
+
+
+def test_of_two_jobs_in_one_commit_one_gets_the_key(store: JobStore) -> None:
+    with pytest.raises(KeyTakenError):
+        store.commit(Commit(keys=[("nightly", "monday"), ("nightly", "tuesday")]))
+
+    assert store.job_of_key("nightly") is None
+
+
+def test_a_key_is_given_once_however_many_want_it_at_once(store: JobStore, url: str) -> None:
+    winners: list[str] = []
+
+    def want(job_id: str) -> None:
+        with closing(open_store(url)) as mine:
+            try:
+                mine.commit(Commit(events=[(job_id, b"1")], keys=[("nightly", job_id)]))
+            except KeyTakenError as error:
+                winners.append(error.job_id)
+            else:
+                winners.append(job_id)
+
+    threads = [Thread(target=want, args=(f"job{n}",)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(winners) == 6
+    assert set(winners) == {store.job_of_key("nightly")}
+
+
+def test_a_key_can_be_moved_to_another_job(store: JobStore) -> None:
+    store.commit(Commit(keys=[("nightly", "monday")]))
+
+    store.commit(Commit(moved_keys=[("nightly", "tuesday")]))
 
     assert store.job_of_key("nightly") == "tuesday"
+
+
+def test_a_refused_key_and_a_lost_lease_travel_between_processes() -> None:
+    taken = pickle.loads(pickle.dumps(KeyTakenError("it is", "nightly", "monday")))  # noqa: S301
+    lost = pickle.loads(pickle.dumps(LeaseLostError("they are", ("tree",))))  # noqa: S301
+
+    assert (str(taken), taken.key, taken.job_id) == ("it is", "nightly", "monday")
+    assert (str(lost), lost.root_ids) == ("they are", ("tree",))
+
+
+def test_a_new_root_has_the_owner_of_its_commit_whatever_is_written_later(store: JobStore) -> None:
+    store.commit(Commit(roots=[ROOT], owner="a"))
+
+    store.commit(Commit(roots=[replace(ROOT, status=JobStatus.PAUSED)], owner="b"))
+
+    assert [(row.status, row.owner) for row in store.roots()] == [(JobStatus.PAUSED, "a")]
+
+
+def test_trees_without_a_living_owner_are_interrupted_oldest_first(store: JobStore) -> None:
+    store.lease("alive", 110.0)
+    store.lease("dead", 100.0)
+    for owner in ("alive", "dead", "unknown"):
+        rows = [
+            replace(ROOT, id=owner, created_at=float(len(owner))),
+            replace(ROOT, id=f"{owner} ended", status=JobStatus.COMPLETED),
+        ]
+        store.commit(Commit(roots=rows, owner=owner))
+    store.commit(Commit(roots=[replace(ROOT, id="of nobody", created_at=1.0)]))
+
+    interrupted = store.interrupted(now=100.0)
+
+    assert [row.id for row in interrupted] == ["of nobody", "dead", "unknown"]
+    assert interrupted[1].owner == "dead"
+
+
+def test_a_lease_is_renewed_and_dropped(store: JobStore) -> None:
+    store.commit(Commit(roots=[ROOT], owner="a"))
+    store.lease("a", 100.0)
+    store.lease("a", 200.0)
+    renewed = store.interrupted(now=150.0)
+
+    store.drop_lease("a")
+
+    assert renewed == []
+    assert [row.id for row in store.interrupted(now=150.0)] == ["tree"]
+
+
+def test_a_clock_that_jumps_by_less_than_what_is_left_of_a_lease_loses_nothing(
+    store: JobStore,
+) -> None:
+    now = 1_700_000_000.0
+    store.commit(Commit(roots=[ROOT], owner="a"))
+    store.lease("a", now + 10)
+
+    ahead, behind = store.claim(["tree"], "b", now + 9.9), store.claim(["tree"], "b", now - 3600)
+
+    assert (ahead, behind) == ([], [])
+    assert list(store.commit(Commit(events=[("tree", b"1")], owner="a"))) != []
+
+
+def test_only_what_is_interrupted_can_be_claimed_and_only_once(store: JobStore) -> None:
+    rows = [replace(ROOT, id=name) for name in ("mine", "other")]
+    store.commit(Commit(roots=[*rows, replace(ROOT, id="ended", status=JobStatus.FAILED)]))
+    store.commit(Commit(roots=[replace(ROOT, id="busy")], owner="alive"))
+    store.lease("alive", 200.0)
+    store.lease("b", 200.0)
+
+    first = store.claim(["mine", "ended", "busy", "unknown"], "b", now=100.0)
+    second = store.claim(["mine"], "c", now=100.0)
+
+    assert (first, second) == (["mine"], [])
+    assert {row.id: row.owner for row in store.roots()} == {
+        "mine": "b",
+        "other": "",
+        "ended": "",
+        "busy": "alive",
+    }
+
+
+def test_of_many_that_claim_at_once_each_tree_gets_one(store: JobStore, url: str) -> None:
+    ids = [f"tree{n}" for n in range(20)]
+    store.commit(Commit(roots=[replace(ROOT, id=name) for name in ids], owner="dead"))
+    claimed: dict[str, list[str]] = {}
+
+    def claim(owner: str) -> None:
+        with closing(open_store(url)) as mine:
+            mine.lease(owner, 200.0)
+            claimed[owner] = [root for name in ids for root in mine.claim([name], owner, 100.0)]
+
+    threads = [Thread(target=claim, args=(f"o{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    owners = {row.id: row.owner for row in store.roots()}
+    assert sorted(name for some in claimed.values() for name in some) == sorted(ids)
+    assert all(owners[name] == owner for owner, some in claimed.items() for name in some)
+
+
+def test_who_slept_through_its_lease_writes_nothing_into_a_claimed_tree(store: JobStore) -> None:
+    store.commit(Commit(roots=[ROOT, replace(ROOT, id="kept")], owner="sleeper"))
+    store.lease("sleeper", 100.0)
+    store.lease("b", 300.0)
+    store.claim(["tree"], "b", now=200.0)
+    store.lease("sleeper", 300.0)
+
+    late = Commit(events=[("kept", b"1"), ("tree", b"1")], results=[("tree", b"r", None, None)])
+    late.owner = "sleeper"
+    with pytest.raises(LeaseLostError, match="taken over tree") as caught:
+        store.commit(late)
+    with pytest.raises(LeaseLostError):
+        store.commit(Commit(roots=[ROOT], owner="sleeper"))
+    store.commit(Commit(events=[("kept", b"2")], owner="sleeper"))
+    store.commit(Commit(events=[("tree", b"3")], owner="b"))
+
+    assert caught.value.root_ids == ("tree",)
+    assert [body for _, body in store.events("kept")] == [b"2"]
+    assert [body for _, body in store.events("tree")] == [b"3"]
+    assert store.results(["tree"]) == {}
+
+
+def test_a_tree_that_its_former_owner_claims_back_is_open_to_it_again(store: JobStore) -> None:
+    store.commit(Commit(roots=[ROOT], owner="a"))
+    store.claim(["tree"], "b", now=100.0)
+
+    back = store.claim(["tree"], "a", now=100.0)
+
+    assert back == ["tree"]
+    assert len(store.commit(Commit(events=[("tree", b"1")], owner="a"))) == 1
+    with pytest.raises(LeaseLostError):
+        store.commit(Commit(events=[("tree", b"2")], owner="b"))
+
+
+def test_the_latest_checkpoint_is_kept_and_attempts_never_go_back(store: JobStore) -> None:
+    first = ("tree", 2, b"first", None)
+    store.commit(Commit(checkpoints=[first, ("tree", 2, b"second", None)]))
+    store.commit(Commit(checkpoints=[("tree", 1, b"late", None), ("tree.0", 1, None, "file:///0")]))
+
+    checkpoints = store.checkpoints(["tree", "tree.0", "none"])
+
+    assert checkpoints == {
+        "tree": Checkpoint(2, b"second"),
+        "tree.0": Checkpoint(1, None, "file:///0"),
+    }
+
+
+def test_a_later_attempt_takes_the_place_of_the_checkpoint_before(store: JobStore) -> None:
+    store.commit(Commit(checkpoints=[("tree", 1, None, "file:///1")]))
+
+    store.commit(Commit(checkpoints=[("tree", 2, b"", None)]))
+
+    assert store.checkpoints(["tree"]) == {"tree": Checkpoint(2, b"")}
+
+
+def test_checkpoints_go_when_their_tree_has_ended(store: JobStore) -> None:
+    ended = replace(ROOT, id="ended", status=JobStatus.COMPLETED)
+    ids = ["tree", "tree.0", "ended", "ended.0.1"]
+    store.commit(
+        Commit(
+            roots=[ROOT, ended],
+            checkpoints=[(job_id, 1, None, f"file:///{job_id}") for job_id in ids],
+        )
+    )
+
+    dropped = store.expire(now=0.0)
+
+    assert (dropped.count, set(dropped.urls)) == (0, {"file:///ended", "file:///ended.0.1"})
+    assert set(store.checkpoints(ids)) == {"tree", "tree.0"}
+
+
+def test_a_content_key_stands_for_its_latest_job_as_long_as_the_result_is_there(
+    store: JobStore,
+) -> None:
+    results = [
+        ("old", b"1", None, None),
+        ("new", b"2", 200.0, None),
+        ("big", None, None, "file:///big"),
+        ("none", None, None, None),
+    ]
+    keys = ["value", "big", "none", "missing"]
+    cached = [("value", "old"), ("big", "big"), ("none", "none"), ("missing", "missing")]
+    store.commit(Commit(results=results, cached=cached))
+    store.commit(Commit(cached=[("value", "new")]))
+
+    before, after = store.cached([*keys, "unknown"], now=199.0), store.cached(keys, now=200.0)
+    store.expire(now=300.0)
+
+    assert before == {"value": "new", "big": "big"}
+    assert after == {"big": "big"}
+    assert store.cached(["value"], now=100.0) == {}
+
+
+def test_what_finished_before_a_time_comes_in_the_order_of_its_end(store: JobStore) -> None:
+    ended = replace(ROOT, status=JobStatus.COMPLETED)
+    times = {"late": 300.0, "second": 200.0, "first": 100.0}
+    rows = [replace(ended, id=name, completed_at=at) for name, at in times.items()]
+    store.commit(Commit(roots=[ROOT, *rows]))
+
+    assert store.finished_before(300.0, limit=10) == ["first", "second"]
+    assert store.finished_before(300.0, limit=1) == ["first"]
 
 
 def test_a_root_is_kept_as_it_was_written_last(store: JobStore) -> None:
@@ -312,24 +557,26 @@ def test_roots_are_filtered_by_every_filter_given(store: JobStore) -> None:
     assert [row.id for row in store.roots(queue="fast")] == ["queue"]
 
 
-def test_unfinished_are_those_in_no_terminal_state_oldest_first(store: JobStore) -> None:
+def test_interrupted_are_those_in_no_terminal_state_oldest_first(store: JobStore) -> None:
     rows = [
         replace(ROOT, id=status.value, status=status, created_at=-float(age))
         for age, status in enumerate(JobStatus)
     ]
     store.commit(Commit(roots=rows))
 
-    unfinished = store.unfinished()
+    interrupted = store.interrupted(now=0.0)
 
-    assert unfinished == [status for status in reversed(JobStatus) if status not in TERMINAL]
+    assert [row.id for row in interrupted] == [
+        status for status in reversed(JobStatus) if status not in TERMINAL
+    ]
 
 
-def test_a_root_that_ends_is_no_longer_unfinished(store: JobStore) -> None:
+def test_a_root_that_ends_is_no_longer_interrupted(store: JobStore) -> None:
     store.commit(Commit(roots=[ROOT]))
 
     store.commit(Commit(roots=[replace(ROOT, status=JobStatus.CANCELLED)]))
 
-    assert store.unfinished() == []
+    assert store.interrupted(now=0.0) == []
 
 
 def test_a_queue_is_kept_in_place_of_the_one_of_its_name(store: JobStore) -> None:
@@ -351,15 +598,24 @@ def test_deleting_a_tree_forgets_all_of_it_and_nothing_else(store: JobStore) -> 
             functions=[("hash", b"f")],
             roots=[ROOT, replace(ROOT, id="tree2")],
             keys=[("child", "tree.0"), ("other", "tree2")],
+            checkpoints=[(job_id, 1, None, f"file:///state/{job_id}") for job_id in ids],
+            cached=[("content", "tree.0"), ("other", "tree2")],
         )
     )
+    store.claim(["tree"], "b", now=100.0)
 
     dropped = store.delete(["tree", "unknown"])
 
     kept = {"tre", "tree2", "tree2.0", "Tree.0"}
     assert dropped.count == 3
-    assert set(dropped.urls) == {"file:///tree", "file:///tree.0", "file:///tree.0.7"}
-    assert set(store.arguments(ids)) == set(store.results(ids)) == kept
+    gone = [name for name in ids if name not in kept]
+    assert set(dropped.urls) == {
+        f"file:///{part}{name}" for name in gone for part in ("", "state/")
+    }
+    assert (
+        set(store.arguments(ids)) == set(store.results(ids)) == set(store.checkpoints(ids)) == kept
+    )
+    assert store.cached(["content", "other"], now=0.0) == {"other": "tree2"}
     assert store.events("tree") == []
     assert [body for _, body in store.events("tree2")] == [b"2"]
     assert [row.id for row in store.roots()] == ["tree2"]
@@ -399,3 +655,24 @@ def test_closing_twice_does_nothing(url: str) -> None:
     store.close()
 
     store.close()
+
+
+def test_a_store_opened_for_reading_reads_and_refuses_to_write(store: JobStore, url: str) -> None:
+    store.commit(Commit(events=[("tree", b"1")], roots=[ROOT]))
+
+    with closing(open_store(url, read_only=True)) as reader:
+        with pytest.raises(StoreError, match="read-only"):
+            reader.commit(Commit(events=[("tree", b"2")]))
+        with pytest.raises(StoreError, match="read-only"):
+            reader.lease("me", 100.0)
+
+        assert reader.root("tree") == ROOT
+        assert [body for _, body in reader.events("tree")] == [b"1"]
+
+
+def test_a_store_that_is_not_there_is_not_made_for_reading(url: str) -> None:
+    with pytest.raises(StoreError):
+        open_store(url, read_only=True)
+
+    open_store(url).close()
+    open_store(url, read_only=True).close()

@@ -18,6 +18,7 @@ from parrot_async.errors import OptionsError, StoreError, StoreFullError, StoreL
 from parrot_async.models import Queue
 from parrot_async.store import Commit, open_store
 from parrot_async.store.sqlite import SQLiteStore
+from parrot_async.store.sqlite_file import statements
 
 WRITER = """
 import itertools, sys
@@ -258,8 +259,46 @@ def test_a_store_of_a_newer_version_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
 
-    with pytest.raises(StoreError, match=r"schema 99, here 1.*upgrade parrot_async"):
-        SQLiteStore(path)
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match=r"schema 99, here 2.*upgrade parrot_async"):
+            SQLiteStore(path, read_only=read_only)
+
+
+def first_version(path: Path) -> None:
+    """A store as parrot_async 0.1 made it, with a tree that a crash interrupted."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        for statement in statements("sqlite_v1").values():
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO events (root_id, body) VALUES ('tree', X'31')")
+        connection.execute(
+            "INSERT INTO roots (id, title, function, queue, status, created_at, cost)"
+            " VALUES ('tree', 'Old', 'm:f', 'default', 'running', 1.5, '0')"
+        )
+        connection.commit()
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_it_has(path: Path) -> None:
+    first_version(path)
+
+    SQLiteStore(path).close()
+
+    with closing(SQLiteStore(path, read_only=True)) as store:
+        assert [row.id for row in store.interrupted(now=0.0)] == ["tree"]
+        assert store.events("tree") == [(1, b"1")]
+
+
+def test_a_store_of_the_first_version_is_not_changed_by_who_only_reads(path: Path) -> None:
+    first_version(path)
+    content = path.read_bytes()
+
+    with pytest.raises(StoreError, match=r"older parrot_async \(schema 1, here 2\)"):
+        SQLiteStore(path, read_only=True)
+
+    assert path.read_bytes() == content
 
 
 def test_an_empty_file_left_by_a_crash_becomes_a_store(tmp_path: Path) -> None:
