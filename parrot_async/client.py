@@ -28,6 +28,7 @@ from parrot_async.jobs import Plan, check_call
 from parrot_async.mirror import Mirror
 from parrot_async.models import JobId, JobStatus, Queue, root_of
 from parrot_async.outcome import Outcome
+from parrot_async.source import Source
 from parrot_async.store import RootRow
 from parrot_async.submission import groups_of_calls, groups_of_plan, map_root, new_id
 from parrot_async.tree import JobTree
@@ -96,15 +97,18 @@ class JobClient:
     async def open(self) -> Self:
         """Start or join the cluster and connect; ClusterError where that cannot be done."""
         if self._connection is None:
-            address, security = self._address, self._security
-            if address is None:
-                local = await local_cluster.ensure(self._name, self._pools)
-                address, security = local.address, local.security()
-            connection = Connection(address, security, self._mirror.take_in, self._mirror.lose)
+            connection = await self._connect()
             hello = await connection.open()
             self.history = dict(hello["history"])
             self._connection = connection
         return self
+
+    async def _connect(self) -> Connection:
+        address, security = self._address, self._security
+        if address is None:
+            local = await local_cluster.ensure(self._name, self._pools)
+            address, security = local.address, local.security()
+        return Connection(address, security, self._mirror.take_in, self._mirror.lose)
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Open the client: `client = await JobClient()`."""
@@ -335,6 +339,11 @@ class JobClient:
     def _let_go(self, root_id: JobId) -> None:
         if self._connection is not None:
             self._connection.forget(root_id, self._mirror.drop)
+
+    @property
+    def source(self) -> Source:
+        """What live views need of this client."""
+        return Source(self._mirror, self._line, self.claim, self.history)
 
     def tree(self, root_id: JobId) -> JobTree:
         """Return a live tree that this client submitted or attached to."""

@@ -62,7 +62,7 @@ class Connection:
         self._in_order = asyncio.Lock()
         self._unwanted: dict[JobId, Callable[[JobId], bool]] = {}
         self._forgetting: asyncio.Task[None] | None = None
-        self._closed = False
+        self.closed = False
 
     async def open(self) -> dict[str, Any]:
         """Connect; ClusterError, with what to do, where that cannot work. Returns its hello."""
@@ -92,19 +92,23 @@ class Connection:
         """
         return int(await self._here(self._attach(job_id)))
 
+    def attach_soon(self, job_id: JobId) -> None:
+        """Do the same from any thread, without waiting for it."""
+        asyncio.run_coroutine_threadsafe(self._attach(job_id), self._loop)
+
     def forget(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
         """Have the service send us no more of a tree, if that is still unwanted then.
 
         From any thread, and from a finalizer.
         """
-        if not self._closed:
+        if not self.closed:
             self._loop.call_soon_threadsafe(self._forget_soon, root_id, unwanted)
 
     async def close(self) -> None:
         """Hang up; the jobs go on."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         if self._thread.is_alive():
             await self._here(self._close())
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -165,7 +169,7 @@ class Connection:
                 message = await comm.read()
                 self._take_in(message["records"])
         except (CommClosedError, OSError) as exc:
-            if not self._closed:
+            if not self.closed:
                 await self._find_again(exc)
         finally:
             await comm.close()
@@ -211,7 +215,7 @@ class Connection:
         self._unwanted[root_id] = unwanted
 
     def _forget_now(self) -> None:
-        if not self._closed:
+        if not self.closed:
             self._forgetting = self._loop.create_task(self._forget_all())
 
     async def _forget_all(self) -> None:

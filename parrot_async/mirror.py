@@ -5,56 +5,22 @@ import threading
 import weakref
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from parrot_async import events
 from parrot_async.errors import DisconnectedError, JobNotFoundError
 from parrot_async.events import Event, Record
 from parrot_async.models import JobId, root_of
 from parrot_async.outcome import Outcome
-from parrot_async.replica import Replica, Terminal
+from parrot_async.pulse import Pulse
+from parrot_async.replica import Changes, Replica, Terminal
 from parrot_async.tree import JobTree
 
 T = TypeVar("T")
 
-PULSE = 0.2
-"""Seconds between two wakings of a loop on which somebody waits."""
 MOST_AT_ONCE = 500
 """Ends that a waiting coroutine is told of before the loop may breathe."""
 ARRIVE_TIMEOUT = 10.0
-
-
-class _Pulse:
-    """Wakes an event loop now and then, while somebody on it waits for us.
-
-    Jupyter's Stop is noticed by a loop only when it wakes, and nothing else may happen for hours.
-    """
-
-    _of: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, "_Pulse"]] = (
-        weakref.WeakKeyDictionary()
-    )
-
-    def __init__(self) -> None:
-        self._waiting = 0
-        self._beats = False
-
-    @classmethod
-    def of_this_loop(cls) -> "_Pulse":
-        """Return the one pulse of the running loop, however many wait on it."""
-        return cls._of.setdefault(asyncio.get_running_loop(), cls())
-
-    def __enter__(self) -> None:
-        self._waiting += 1
-        if not self._beats:
-            self._beat()
-
-    def __exit__(self, *exc: object) -> None:
-        self._waiting -= 1
-
-    def _beat(self) -> None:
-        self._beats = self._waiting > 0
-        if self._beats:
-            asyncio.get_running_loop().call_later(PULSE, self._beat)
 
 
 class _Inbox(Generic[T]):
@@ -83,7 +49,7 @@ class _Inbox(Generic[T]):
                 raise self._error
             self._wake.clear()
             if not self._things:
-                with _Pulse.of_this_loop():
+                with Pulse.of_this_loop():
                     await self._wake.wait()
         return [self._things.popleft() for _ in range(min(MOST_AT_ONCE, len(self._things)))]
 
@@ -213,6 +179,16 @@ class Mirror:
         if tree is None or tree.root_id is None:
             raise JobNotFoundError(f"job {root_id} is not watched here: `await client.attach(...)`")
         return tree
+
+    @property
+    def error(self) -> DisconnectedError | None:
+        """Why nothing more will come."""
+        return self._error
+
+    def changes(self, root_id: JobId, wake: Callable[[], None]) -> Changes:
+        """Collect from now on which jobs of a tree that somebody has claimed change."""
+        with self._lock:
+            return self._replicas[root_id].changes(wake)
 
     def outcome(self, job_id: JobId) -> Outcome:
         """Return how an ended job ended, with its value if that came along."""

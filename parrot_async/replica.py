@@ -1,5 +1,9 @@
 """A client's copy of one tree: ends and values at once, nodes when somebody looks."""
 
+import threading
+from collections.abc import Callable, Iterable
+from weakref import ref
+
 from parrot_async import events
 from parrot_async.events import Event, Record
 from parrot_async.models import ErrorInfo, JobId
@@ -7,6 +11,36 @@ from parrot_async.outcome import Outcome
 from parrot_async.tree import JobTree
 
 Terminal = events.Completed | events.Failed | events.Cancelled
+
+
+class Changes:
+    """The jobs of one tree that have changed since a view asked last; from any thread."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called at the first change after each time that they were asked for."""
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._ids: dict[JobId, None] = {}
+        self._asleep = True
+
+    def add(self, ids: Iterable[JobId]) -> None:
+        """Note what an event was about."""
+        with self._lock:
+            self._ids.update(dict.fromkeys(ids))
+            asleep, self._asleep = self._asleep, False
+        if asleep:
+            self._wake()
+
+    def take(self) -> list[JobId]:
+        """Return what has changed, in the order in which it did first."""
+        with self._lock:
+            ids, self._ids, self._asleep = self._ids, {}, True
+        return list(ids)
+
+    def leave(self) -> None:
+        """Leave what has changed for later, and be woken at the next change."""
+        with self._lock:
+            self._asleep = True
 
 
 class Replica:
@@ -17,7 +51,7 @@ class Replica:
     until the tree is asked for; from then on they are folded as they come.
     """
 
-    __slots__ = ("_blobs", "_ends", "_looked_at", "_tree", "_unfolded", "latest")
+    __slots__ = ("_blobs", "_changes", "_ends", "_looked_at", "_tree", "_unfolded", "latest")
 
     def __init__(self) -> None:
         self._tree = JobTree()
@@ -25,6 +59,7 @@ class Replica:
         self._looked_at = False
         self._ends: dict[JobId, ErrorInfo | str | None] = {}
         self._blobs: dict[JobId, bytes] = {}
+        self._changes: tuple[ref[Changes], ...] = ()
         self.latest = 0
         """Number of the latest event."""
 
@@ -32,7 +67,11 @@ class Replica:
         """Take an event in."""
         self.latest = max(seq, self.latest)
         if self._looked_at:
-            self._tree.apply(event)
+            ids = self._tree.apply(event)
+            for held in self._changes:
+                changes = held()
+                if changes is not None:
+                    changes.add(ids)
         else:
             self._unfolded.append(record.body)
         if isinstance(event, events.Completed):
@@ -51,6 +90,13 @@ class Replica:
         for body in unfolded:
             self._tree.apply(events.load(body))
         return self._tree
+
+    def changes(self, wake: Callable[[], None]) -> Changes:
+        """Collect the jobs that change from now on, for as long as what is returned is held."""
+        self.tree()
+        changes = Changes(wake)
+        self._changes = (*(held for held in self._changes if held() is not None), ref(changes))
+        return changes
 
     def has_ended(self, job_id: JobId) -> bool:
         """Whether a job is in a terminal state."""
