@@ -11,7 +11,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from parrot_async.models import ErrorInfo, Frozen, JobId, JobResult, JobSpec, LogLine, Usage
+from parrot_async.models import (
+    ErrorInfo,
+    Frozen,
+    Holder,
+    JobId,
+    JobResult,
+    JobSpec,
+    LogLine,
+    Usage,
+)
 
 Ids = tuple[JobId, ...]
 Numbers = tuple[int, ...]
@@ -33,6 +42,12 @@ class Submitted(Frozen):
     depends_on: Ids = ()
     fingerprints: tuple[str, ...] = ()
     """Hash of function and arguments, by which a parent that runs again finds its children."""
+    known_as: Ids = ()
+    """What the arguments call the jobs in `depends_on`, one each; empty: by their ids."""
+    origins: Ids = ()
+    """The jobs that these run again, one each or none at all."""
+    reuse: bool = False
+    """Whether results of what completed below the origins are taken instead of a new run."""
     planning: bool = False
 
 
@@ -88,8 +103,38 @@ class Waiting(Frozen):
     at: float
 
 
+class PauseRequested(Frozen):
+    """Somebody wants these jobs to hold: what does not run is PAUSED, a body gets told."""
+
+    kind: Literal["pause_requested"] = "pause_requested"
+    ids: Ids
+    at: float
+    by: Holder = "person"
+
+
+class Paused(Frozen):
+    """Bodies that were told to hold do so at a checkpoint, and gave their slot back: PAUSED."""
+
+    kind: Literal["paused"] = "paused"
+    ids: Ids
+    attempts: Numbers
+    at: float
+
+
+class Resumed(Frozen):
+    """Who paused these jobs lets them go on; they are where they were, unless another holds them.
+
+    A body that held is told, and a `Continued` follows.
+    """
+
+    kind: Literal["resumed"] = "resumed"
+    ids: Ids
+    at: float
+    by: Holder = "person"
+
+
 class Continued(Frozen):
-    """Bodies that waited go on: RUNNING."""
+    """Bodies that waited, or held, go on: RUNNING."""
 
     kind: Literal["continued"] = "continued"
     ids: Ids
@@ -159,6 +204,9 @@ Event = Annotated[
     | Logged
     | Spent
     | Waiting
+    | PauseRequested
+    | Paused
+    | Resumed
     | Continued
     | Completed
     | AttemptFailed

@@ -15,7 +15,7 @@ LOG_LINES = 200
 
 
 class JobStatus(StrEnum):
-    """The eight states of a job; the last three are terminal, except `paused`."""
+    """The eight states of a job; the last three are terminal."""
 
     PLANNING = "planning"
     QUEUED = "queued"
@@ -66,6 +66,9 @@ class FailurePolicy(StrEnum):
     """Let the others finish, then complete with what there is."""
 
 
+Holder = Literal["person", "queue"]
+"""Who paused a job: somebody it, or what it is part of; or somebody its queue."""
+
 ErrorKind = Literal[
     "exception",
     "timeout",
@@ -104,6 +107,8 @@ class JobResult:
     nbytes: int = 0
     preview: str = ""
     url: str | None = None
+    source: JobId = ""
+    """The earlier job whose result it is, where this one did not run."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -163,6 +168,8 @@ class JobSpec(Frozen):
     """`module:qualname` for people; empty for a plan, which has no body."""
     function_id: str | None = None
     """SHA-256 of the pickled function, under which the store and the workers keep it."""
+    code: str = ""
+    """Hash of the function's own code, where its pickle only says where to import it from."""
     is_async: bool = False
     job_type: JobType = JobType.TASK
     description: str = ""
@@ -185,6 +192,8 @@ class JobSpec(Frozen):
     key: str | None = None
     result_ttl: float | None = None
     """Seconds that the result is kept after the end; None: for ever."""
+    cache: str = ""
+    """Hash of the function with all that travels in it, where results are shared by content."""
     wait_for_workers: bool = False
     """Wait for a worker that is not there yet, instead of failing as unschedulable."""
 
@@ -243,8 +252,14 @@ class JobNode:
     title: str = ""
     depth: int = 0
     status: JobStatus = JobStatus.QUEUED
+    stage: JobStatus = JobStatus.QUEUED
+    """The same without regard to a pause; PAUSED: its body holds at a checkpoint."""
     arguments: str = ""
     depends_on: tuple[JobId, ...] = ()
+    known_as: tuple[JobId, ...] = ()
+    """What the arguments call the jobs in `depends_on`, one each; empty: by their ids."""
+    origin: JobId | None = None
+    """The job that this one runs again."""
 
     children: Sequence[JobId] = ()
     child_counts: dict[JobStatus, int] | None = None
@@ -273,6 +288,12 @@ class JobNode:
     turned_at: float = 0.0
     """When it last began or ceased to wait for children, so that an older such event is known."""
     cancel_requested: bool = False
+    held_by: frozenset[Holder] = frozenset()
+    """Who paused it, until they resume it."""
+    held_at: float = 0.0
+    """When that last changed, so that an older such event is known."""
+    rested: float = 0.0
+    """Seconds for which the latest attempt, or the plan, was paused until now."""
 
     own_progress: float = 0.0
     current_step: str = ""
@@ -294,6 +315,11 @@ class JobNode:
         if self.spec.expected is not None and len(self.children) < self.spec.expected:
             weight *= self.spec.expected / len(self.children)
         return min(max(self.child_progress / weight, 0.0), 100.0)
+
+    @property
+    def pause_requested(self) -> bool:
+        """Whether somebody paused it, and it runs until its next checkpoint all the same."""
+        return bool(self.held_by) and self.status is not JobStatus.PAUSED
 
     @property
     def attempts(self) -> list[Attempt]:

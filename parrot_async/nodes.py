@@ -2,7 +2,13 @@
 
 from functools import lru_cache
 
-from parrot_async.models import ErrorInfo, JobNode, JobResult, utc
+from parrot_async.models import ErrorInfo, Holder, JobNode, JobResult, JobStatus, utc
+
+NOBODY: frozenset[Holder] = frozenset()
+# Python 3.11 finds a member of an enum in 100 ns, a name in 10.
+RUNNING, WAITING, PAUSED = JobStatus.RUNNING, JobStatus.WAITING_FOR_CHILDREN, JobStatus.PAUSED
+HOLDING = frozenset({JobStatus.QUEUED, WAITING, PAUSED})
+"""Stages in which no code of the job itself runs."""
 
 
 def blank_node() -> JobNode:
@@ -13,8 +19,8 @@ def blank_node() -> JobNode:
     with the constructor's, so that no field is forgotten.
     """
     node: JobNode = object.__new__(JobNode)
-    node.children = ()
-    node.child_counts = node.past = node.result = node.error = None
+    node.children = node.known_as = ()
+    node.child_counts = node.past = node.result = node.error = node.origin = None
     node.begun_at = node.ended_at = node.attempt_error = None
     node.started_at = node.completed_at = node.retry_at = None
     node.usage = node.own_usage = node.logs = None
@@ -23,7 +29,19 @@ def blank_node() -> JobNode:
     node.attempt = node.steps_completed = node.total_steps = 0
     node.worker = node.current_step = ""
     node.cancel_requested = False
+    node.held_by = NOBODY
+    node.held_at = node.rested = 0.0
     return node
+
+
+def shown_status(node: JobNode) -> JobStatus:
+    """The state of a job that is paused, or whose body holds: PAUSED when nothing of it runs."""
+    stage = RUNNING if node.stage is PAUSED else node.stage
+    if not node.held_by or node.stage not in HOLDING:
+        return stage
+    counts = node.child_counts
+    runs = counts is not None and (counts.get(RUNNING) or counts.get(WAITING))
+    return stage if runs else PAUSED
 
 
 @lru_cache(maxsize=256)
@@ -55,6 +73,15 @@ def is_newer(node: JobNode, at: float) -> bool:
     if node.begun_at is None or is_over(node):
         return False
     return node.begun_at > utc(at)
+
+
+def hold(node: JobNode, by: Holder, at: float, wanted: bool) -> None:
+    """Count one in, or out, who wants the job to hold."""
+    began = node.begun_at or node.started_at
+    if node.held_by and began is not None:
+        node.rested += max(at - max(node.held_at, began.timestamp()), 0.0)
+    node.held_by = node.held_by | {by} if wanted else node.held_by - {by}
+    node.held_at = at
 
 
 def forget_progress(node: JobNode) -> None:

@@ -77,8 +77,9 @@ def remaining(
 ) -> float | None:
     """Seconds until the end, by the job's own rate, else by its function's history.
 
-    The rate is that of the running attempt; None where neither says anything: without history
-    before 1 %, while paused or being planned, and after the end.
+    The rate is that of the running attempt, without the time for which it was paused; None where
+    neither says anything: without history before 1 %, while paused or being planned, and after
+    the end.
     """
     if node.status not in ACTIVE | {JobStatus.QUEUED} or node.status is JobStatus.PAUSED:
         return None
@@ -88,7 +89,7 @@ def remaining(
     if node.status in UNSTARTED or begun is None:
         pause = 0.0 if node.retry_at is None else (node.retry_at - now).total_seconds()
         return None if mean is None else mean + max(pause, 0.0)
-    ran = max((now - begun).total_seconds(), 0.0)
+    ran = max((now - begun).total_seconds() - node.rested, 0.0)
     done = node.progress_percentage
     if done >= _TRUSTED:
         return ran * (FULL - done) / done

@@ -16,7 +16,7 @@ from parrot_async.models import JobId, JobNode, JobStatus
 from parrot_async.progress import elapsed, remaining
 from parrot_async.report import facts
 from parrot_async.report.outline import Outline, Rest, outline
-from parrot_async.report.wording import ICONS, clock, percent, spent, status_word
+from parrot_async.report.wording import ICONS, clock, percent, spent, state_words
 from parrot_async.tree import ACTIVE, UNSTARTED, JobTree
 
 REFRESHES = 8
@@ -91,7 +91,7 @@ def _name(node: JobNode, level: int) -> Text:
     cell = Text("  " * level)
     cell.append(f"{ICONS[node.status]} ", style)
     cell.append(facts.title(node))
-    cell.append(f"  {status_word(node.status)}", style)
+    cell.append(f"  {state_words(node)}", style)
     said = facts.error(node.error) if node.error else facts.step(node)
     if said:
         cell.append(f"  {said}", "red" if node.error else "dim")
@@ -218,6 +218,8 @@ class Milestones:
 def _milestone(node: JobNode) -> str:
     """The last milestone that a job has passed; empty before it starts."""
     if node.status.terminal:
+        return node.status.value
+    if node.status is JobStatus.PAUSED:
         return node.status.value
     if node.status in UNSTARTED:
         return ""

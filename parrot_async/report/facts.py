@@ -14,6 +14,7 @@ from parrot_async.report.wording import (
     money,
     percent,
     spent,
+    state_words,
     status_word,
 )
 
@@ -32,7 +33,7 @@ def title(node: JobNode) -> str:
 def overview(node: JobNode, now: datetime) -> Facts:
     """How a job and all below it stand."""
     return _said(
-        ("Status", f"{status_word(node.status)}, {percent(node)}"),
+        ("Status", f"{state_words(node)}, {percent(node)}"),
         ("Duration", duration(elapsed(node, now)) or "not started"),
         ("Remaining", about(remaining(node, now))),
         ("Cost", cost(node)),
@@ -43,7 +44,7 @@ def overview(node: JobNode, now: datetime) -> Facts:
 
 def summary(node: JobNode, now: datetime) -> str:
     """State, percent as long as it runs, duration, usage and children of a job, on one line."""
-    parts = [status_word(node.status)]
+    parts = [state_words(node)]
     if not node.status.terminal:
         parts.append(percent(node))
     parts += [duration(elapsed(node, now)), spent(node.usage)]

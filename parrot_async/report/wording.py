@@ -52,6 +52,11 @@ def status_word(status: JobStatus) -> str:
     return status.value.replace("_", " ")
 
 
+def state_words(node: JobNode) -> str:
+    """A job's state in words, and that it is about to hold: "running, pausing"."""
+    return status_word(node.status) + (", pausing" if node.pause_requested else "")
+
+
 def counts_words(counts: Mapping[JobStatus, int]) -> str:
     """How many jobs are in which state: "3 completed, 1 failed"; empty without any."""
     parts = [

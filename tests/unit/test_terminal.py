@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from parrot_async.events import Event, Spent
+from parrot_async.events import Event, Paused, PauseRequested, Spent
 from parrot_async.models import ErrorInfo, Usage
 from parrot_async.terminal import MANY, Milestones, TerminalTree, render
 from parrot_async.tree import JobTree, fold
@@ -158,6 +158,27 @@ def test_outside_a_terminal_milestones_are_printed_once_and_no_jump_skips_them()
     assert printed.count("task: completed") == 1
     assert printed.count("plan: completed") == 1
     assert ESCAPE not in printed
+
+
+def test_outside_a_terminal_a_pause_is_told() -> None:
+    steps: list[Event] = [
+        started("r.0"),
+        PauseRequested(ids=("r.0",), at=2),
+        Paused(ids=("r.0",), attempts=(1,), at=3),
+    ]
+
+    printed = log_of(*steps)
+
+    assert "task: paused, 0 %" in printed
+
+
+def test_a_line_says_that_a_job_is_about_to_hold() -> None:
+    tree = family(2, started("r.0"), PauseRequested(ids=("r.0", "r.1"), at=2))
+
+    lines = drawn(tree)
+
+    assert lines[1].startswith("  ▶ task  running, pausing")
+    assert lines[2].startswith("  ◫ task  paused")
 
 
 def test_outside_a_terminal_failures_are_told_up_to_a_bound() -> None:

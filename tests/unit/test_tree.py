@@ -18,8 +18,11 @@ from parrot_async.events import (
     Event,
     Failed,
     Logged,
+    Paused,
+    PauseRequested,
     Progressed,
     Requeued,
+    Resumed,
     Spent,
     Started,
     Waiting,
@@ -27,6 +30,7 @@ from parrot_async.events import (
 from parrot_async.models import (
     LOG_LINES,
     Attempt,
+    Holder,
     JobNode,
     JobResult,
     JobSpec,
@@ -35,6 +39,7 @@ from parrot_async.models import (
     Usage,
 )
 from parrot_async.nodes import blank_node
+from parrot_async.progress import remaining
 from parrot_async.tree import JobTree, fold
 from tests.unit.stories import (
     BROKEN,
@@ -55,6 +60,7 @@ from tests.unit.stories import (
 )
 
 QUEUED, RUNNING = JobStatus.QUEUED, JobStatus.RUNNING
+WAITING, PAUSED = JobStatus.WAITING_FOR_CHILDREN, JobStatus.PAUSED
 
 
 def test_every_event_of_the_union_has_a_handler() -> None:
@@ -71,6 +77,7 @@ def test_a_node_made_by_hand_equals_one_of_the_constructor() -> None:
     made = blank_node()
     made.id, made.spec, made.parent_id, made.title, made.depth = "r", TASK, None, "", 0
     made.status, made.arguments, made.depends_on, made.created_at = QUEUED, "", (), None
+    made.stage = QUEUED
 
     assert [getattr(made, field.name) for field in fields(JobNode)] == [
         getattr(validated, field.name) for field in fields(JobNode)
@@ -171,6 +178,128 @@ def test_a_repeat_of_an_older_wait_does_not_stop_a_body_that_went_on() -> None:
     assert tree.root.status is RUNNING
 
 
+def pause(*ids: str, at: float = 2, by: Holder = "person") -> PauseRequested:
+    """Somebody pauses them."""
+    return PauseRequested(ids=ids, at=at, by=by)
+
+
+def resume(*ids: str, at: float = 3, by: Holder = "person") -> Resumed:
+    """They let them go on."""
+    return Resumed(ids=ids, at=at, by=by)
+
+
+def holds(*ids: str, attempt: int = 1, at: float = 2.5) -> Paused:
+    """Their bodies hold at a checkpoint."""
+    return Paused(ids=ids, attempts=(attempt,) * len(ids), at=at)
+
+
+def test_a_queued_job_is_paused_at_once_and_queued_again_when_it_is_resumed() -> None:
+    tree = family(1, pause("r.0"))
+    meanwhile = (tree["r.0"].status, tree["r.0"].pause_requested)
+
+    tree.apply(resume("r.0"))
+
+    assert meanwhile == (PAUSED, False)
+    assert tree["r.0"].status is QUEUED
+    assert (tree.root.child_counts or {})[PAUSED] == 0
+
+
+def test_a_body_is_paused_when_it_holds() -> None:
+    tree = family(1, started("r.0"), pause("r.0"))
+    asked = (tree["r.0"].status, tree["r.0"].pause_requested)
+    tree.apply(holds("r.0"))
+    held = (tree["r.0"].status, tree["r.0"].pause_requested)
+
+    tree.apply(resume("r.0"))
+
+    assert (asked, held) == ((RUNNING, True), (PAUSED, False))
+    assert (tree["r.0"].status, tree["r.0"].pause_requested) == (RUNNING, False)
+
+
+def test_a_body_that_was_resumed_before_it_held_runs() -> None:
+    tree = family(1, started("r.0"), pause("r.0"), resume("r.0", at=2.1), holds("r.0"))
+
+    tree.apply(Continued(ids=("r.0",), attempts=(1,), at=4))
+
+    assert tree["r.0"].status is RUNNING
+
+
+def test_a_plan_is_paused_when_nothing_below_it_runs() -> None:
+    tree = family(2, started("r.0"), pause("r", "r.0", "r.1"))
+    asked = (tree.root.status, tree.root.pause_requested)
+    tree.apply(holds("r.0"))
+    held = tree.root.status
+
+    tree.apply(resume("r.0"))
+
+    assert asked == (WAITING, True)
+    assert held is PAUSED
+    assert tree.root.status is WAITING
+    assert tree["r.1"].status is PAUSED
+
+
+def test_the_last_that_runs_pauses_all_plans_above_it() -> None:
+    tree = fold(
+        [
+            submitted("r", spec=PLAN),
+            submitted("r.0", spec=PLAN),
+            submitted("r.0.0"),
+            waiting("r", "r.0"),
+            started("r.0.0"),
+            pause("r", "r.0", "r.0.0"),
+        ]
+    )
+    asked = [node.status for node in tree.walk()]
+
+    tree.apply(completed("r.0.0"))
+
+    assert asked == [WAITING, WAITING, RUNNING]
+    assert [node.status for node in tree.walk()] == [PAUSED, PAUSED, JobStatus.COMPLETED]
+
+
+def test_a_parent_that_is_not_paused_waits_for_those_that_are() -> None:
+    tree = family(2, pause("r.0", "r.1"))
+
+    assert (tree.root.status, tree.root.pause_requested) == (WAITING, False)
+    assert tree.root.child_counts == {QUEUED: 0, PAUSED: 2}
+
+
+def test_a_lost_attempt_leaves_a_paused_job_paused() -> None:
+    tree = family(1, started("r.0"), pause("r.0"), holds("r.0"), attempt_failed("r.0", error=LOST))
+
+    tree.apply(requeued("r.0"))
+
+    assert tree["r.0"].status is PAUSED
+
+
+def test_a_job_that_two_have_paused_waits_for_both() -> None:
+    tree = family(1, pause("r.0"), pause("r.0", at=2.5, by="queue"), resume("r.0"))
+    between = tree["r.0"].status
+
+    tree.apply(resume("r.0", at=4, by="queue"))
+
+    assert between is PAUSED
+    assert tree["r.0"].status is QUEUED
+
+
+def test_a_repeat_of_an_older_pause_does_not_hold_what_was_resumed() -> None:
+    tree = family(1, pause("r.0"), resume("r.0"))
+
+    tree.apply(pause("r.0"))
+
+    assert tree["r.0"].status is QUEUED
+
+
+def test_the_time_of_a_pause_does_not_count_for_what_remains() -> None:
+    tree = family(1, started("r.0", at=1), progressed("r.0", percent=50), pause("r.0", at=5))
+    for event in (holds("r.0", at=6), resume("r.0", at=105)):
+        tree.apply(event)
+
+    seconds = remaining(tree["r.0"], datetime.fromtimestamp(105, UTC))
+
+    assert seconds == pytest.approx(4)
+
+
 @pytest.mark.parametrize(
     ("percent", "kept"), [(-5, 0), (0, 0), (41.5, 41.5), (250, 100), (math.nan, 0), (math.inf, 100)]
 )
@@ -250,6 +379,7 @@ def test_a_wish_to_cancel_is_noted_until_the_end() -> None:
     [
         progressed("r.0", percent=99, step="old"),
         waiting("r.0", attempt=1, at=8),
+        Paused(ids=("r.0",), attempts=(1,), at=8),
         Continued(ids=("r.0",), attempts=(1,), at=8),
         completed("r.0", attempt=1),
         attempt_failed("r.0", attempt=1),
@@ -289,6 +419,9 @@ def test_a_result_that_comes_after_its_attempt_was_given_up_is_ignored() -> None
         started("r.0", attempt=2),
         progressed("r.0", percent=5),
         waiting("r.0", attempt=1, at=20),
+        PauseRequested(ids=("r.0",), at=20),
+        Paused(ids=("r.0",), attempts=(1,), at=20),
+        Resumed(ids=("r.0",), at=20),
         requeued("r.0", at=20),
         completed("r.0", at=20, preview="other"),
         failed("r.0", at=20),
@@ -330,6 +463,7 @@ ATTEMPT = st.sampled_from([1, 1, 1, 1, 2, 0, 3])
 NUMBERS = st.lists(ATTEMPT, min_size=4, max_size=4).map(tuple)
 TIMES = st.lists(st.floats(0, 100), min_size=4, max_size=4).map(tuple)
 MOMENT = st.floats(0, 100)
+HOLDER = st.sampled_from(["person", "queue"])
 ERRORS = st.just((BROKEN, LOST, BROKEN, LOST))
 RESULTS = st.just((JobResult(1, "1"),) * 4)
 SUBMISSIONS = [
@@ -357,6 +491,9 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(Waiting, ids=COLUMN, attempts=NUMBERS, at=MOMENT),
     st.builds(Continued, ids=COLUMN, attempts=NUMBERS, at=MOMENT),
+    st.builds(PauseRequested, ids=COLUMN, at=MOMENT, by=HOLDER),
+    st.builds(Paused, ids=COLUMN, attempts=NUMBERS, at=MOMENT),
+    st.builds(Resumed, ids=COLUMN, at=MOMENT, by=HOLDER),
     st.builds(Completed, ids=COLUMN, attempts=NUMBERS, at=TIMES, results=RESULTS),
     st.builds(lambda ids, n: attempt_failed(*ids, attempt=n), COLUMN, ATTEMPT),
     st.builds(Requeued, ids=COLUMN, at=MOMENT, retry_at=TIMES),
@@ -423,8 +560,17 @@ def test_what_is_rolled_up_equals_a_recomputation(events: list[Event]) -> None:
             count = sum(child.status is status for child in children)
             assert (node.child_counts or {}).get(status, 0) == count
         assert node.child_weight == pytest.approx(sum(child.spec.weight for child in children))
+        assert node.status is recomputed_status(node, [child.status for child in children])
         assert node.progress_percentage == pytest.approx(recomputed_progress(tree, node), abs=1e-6)
         assert (node.usage or Usage()) == recomputed_usage(tree, node)
+
+
+def recomputed_status(node: JobNode, children: list[JobStatus]) -> JobStatus:
+    """PAUSED where it was paused and nothing of it runs."""
+    here = RUNNING if node.stage is PAUSED else node.stage
+    if not node.held_by or node.stage in {RUNNING, JobStatus.PLANNING} or node.stage.terminal:
+        return here
+    return here if {RUNNING, WAITING} & set(children) else PAUSED
 
 
 def recomputed_progress(tree: JobTree, node: JobNode) -> float:
@@ -472,6 +618,12 @@ STORY: list[Event] = [
     started("r.1.0", at=3),
     completed("r.1.0", at=4),
     Continued(ids=("r.1",), attempts=(1,), at=5),
+    PauseRequested(ids=("r", "r.0", "r.2"), at=4.5),
+    PauseRequested(ids=("r.2",), at=4.6, by="queue"),
+    Paused(ids=("r.0",), attempts=(1,), at=4.7),
+    Resumed(ids=("r", "r.0", "r.2"), at=4.8),
+    Resumed(ids=("r.2",), at=4.9, by="queue"),
+    Continued(ids=("r.0",), attempts=(1,), at=5),
     attempt_failed("r.0", at=5),
     requeued("r.0", at=6),
     started("r.0", attempt=2, at=7),
