@@ -5,6 +5,9 @@
     ├── SerializationError      a function, an argument or a result that cannot travel
     ├── JobNotFoundError        no such job here (also a LookupError)
     ├── ResultExpiredError      the job completed, its result's time to live is over
+    ├── StillRunningError       the job has not ended, and what was asked needs its end
+    ├── InterruptedJobError     whose service ended before it: `await client.recover()`
+    ├── FunctionChangedError    an interrupted job's function is another now, or is gone
     ├── JobError                a job ended without a result; `.job_id`, `.info`
     │   ├── JobFailedError      its body raised what cannot be raised again here
     │   ├── JobTimeoutError     it ran past its timeout (also a TimeoutError)
@@ -49,6 +52,18 @@ class JobNotFoundError(ParrotError, LookupError):
 
 class ResultExpiredError(ParrotError):
     """The job completed, but its result was kept only for its `result_ttl`."""
+
+
+class StillRunningError(ParrotError):
+    """The job has not ended: wait for it, or cancel it first."""
+
+
+class InterruptedJobError(ParrotError):
+    """The job's service ended before the job did; `await client.recover()` goes on with it."""
+
+
+class FunctionChangedError(ParrotError):
+    """An interrupted job's function is not what was submitted, or is not there any more."""
 
 
 class JobError(ParrotError):

@@ -37,6 +37,7 @@ class Options(TypedDict, total=False):
     weight: float
     key: str
     result_ttl: Duration | None
+    cache: bool
     title: str
     description: str
     prompt: str

@@ -8,9 +8,16 @@ from itertools import pairwise
 from typing import Any, TypedDict
 
 from parrot_async.errors import OptionsError
-from parrot_async.jobs import Plan, Step, depends_on, spec_of
+from parrot_async.jobs import Job, Plan, Step, depends_on, spec_of
 from parrot_async.models import FailurePolicy, JobId, JobSpec, JobType
-from parrot_async.values import Call, dump_call, dump_function, summary
+from parrot_async.values import (
+    Call,
+    dump_call,
+    dump_function,
+    hash_of_all,
+    hash_of_code,
+    summary,
+)
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -56,7 +63,7 @@ def groups_of_calls(
 ) -> list[Group]:
     """Return groups of calls of one function; calls that need other jobs get one of their own."""
     function_id = function_id or dump_function(fn)[0]
-    spec = spec_of(fn).model_copy(update={"function_id": function_id})
+    spec = _spec(fn, function_id)
     if spec.key is not None and len(calls) > 1:
         raise OptionsError(f"the key {spec.key!r} can name one job only, not {len(calls)} of a map")
     always = depends_on(fn)
@@ -73,6 +80,17 @@ def groups_of_calls(
         home["arguments"].append(data)
         home["summaries"].append(summary(call))
     return groups
+
+
+def _spec(fn: Callable[..., Any], function_id: str) -> JobSpec:
+    """Return what a function's jobs have in common, with the hashes that know it again."""
+    cached = isinstance(fn, Job) and fn.given.get("cache")
+    update = {
+        "function_id": function_id,
+        "code": hash_of_code(fn),
+        "cache": hash_of_all(fn) if cached else "",
+    }
+    return spec_of(fn).model_copy(update=update)
 
 
 def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, bytes]]:

@@ -5,10 +5,12 @@ import pickle
 import reprlib
 import sys
 import sysconfig
+from collections import ChainMap
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
+from types import CodeType, MethodType
 from typing import Any
 
 import cloudpickle
@@ -117,6 +119,61 @@ def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
 def code_of(function_id: str) -> str:
     """Return the part of a function's id that is the same from wherever it was sent."""
     return function_id[:48]
+
+
+def hash_of_code(fn: Callable[..., Any]) -> str:
+    """Return a hash of a function's own code and plain defaults, which tells an edit of it.
+
+    Not of what it calls, and not of comments. Empty for what has no code of its own.
+    """
+    while (inner := _wrapped(fn)) is not None:
+        fn = inner
+    code = getattr(fn, "__code__", None)
+    if not isinstance(code, CodeType):
+        return ""
+    defaults = [*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]  # type: ignore[attr-defined]
+    plain = [value for value in defaults if type(value) in _PLAIN]
+    return sha256(f"{_text_of(code)}{plain!r}".encode()).hexdigest()[:16]
+
+
+def hash_of_all(fn: Callable[..., Any]) -> str:
+    """Return a hash of a function with all that its pickle carries, wherever its code was typed.
+
+    That of a notebook's function is the same in the next kernel.
+    """
+    buffer = io.BytesIO()
+    _PlacelessPickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(
+        getattr(fn, "__job_body__", fn)
+    )
+    return sha256(buffer.getvalue()).hexdigest()
+
+
+class _PlacelessPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Leaves out the files and lines of code; what it writes is never read."""
+
+    dispatch_table = ChainMap(
+        {CodeType: lambda code: (str, (_text_of(code),))}, cloudpickle.Pickler.dispatch_table
+    )
+
+
+def _wrapped(fn: Any) -> Any:
+    """Return the function inside a method, a partial or a decorated one, None where none is."""
+    if isinstance(fn, MethodType):
+        return fn.__func__
+    return fn.func if isinstance(fn, partial) else getattr(fn, "__wrapped__", None)
+
+
+@lru_cache(maxsize=1024)
+def _text_of(code: CodeType) -> str:
+    """Return what code does as text, equal in every process of one version of Python."""
+    constants = [
+        _text_of(one)
+        if isinstance(one, CodeType)
+        else repr(sorted(map(repr, one)) if isinstance(one, frozenset) else one)
+        for one in code.co_consts
+    ]
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
+    return repr((code.co_code.hex(), constants, names))
 
 
 def load_function(data: bytes) -> Callable[..., Any]:
