@@ -4,6 +4,7 @@
     ├── OptionsError            an option, a queue or a plan that makes no sense (also a ValueError)
     ├── SerializationError      a function, an argument or a result that cannot travel
     ├── JobNotFoundError        no such job here (also a LookupError)
+    ├── NotEndedError           the job has no result yet
     ├── ResultExpiredError      the job completed, its result's time to live is over
     ├── StillRunningError       the job has not ended, and what was asked needs its end
     ├── InterruptedJobError     whose service ended before it: `await client.recover()`
@@ -48,6 +49,10 @@ class SerializationError(ParrotError, TypeError):
 
 class JobNotFoundError(ParrotError, LookupError):
     """No job of this id is known to the cluster or its store."""
+
+
+class NotEndedError(ParrotError):
+    """The job has not ended, so there is no result yet."""
 
 
 class ResultExpiredError(ParrotError):

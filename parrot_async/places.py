@@ -10,3 +10,8 @@ def data_home() -> Path:
         return Path(given).expanduser().absolute()
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(data).expanduser() / "parrot_async"
+
+
+def local_store(name: str | None = None) -> str:
+    """Return the URL of the job store of a local cluster that was given no other."""
+    return f"sqlite:///{data_home() / (name or 'default') / 'jobs.db'}"

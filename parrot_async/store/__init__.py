@@ -1,5 +1,7 @@
 """The job store's port: what is written in one durable commit, and what can be read back."""
 
+import os
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -16,6 +18,7 @@ __all__ = [
     "JobStore",
     "RootRow",
     "StoredResult",
+    "is_own",
     "open_store",
 ]
 
@@ -221,3 +224,15 @@ def open_store(url: str, read_only: bool = False) -> JobStore:
     if name in {"postgres", "postgresql"}:
         raise OptionsError("postgresql is not supported yet as a job store: use sqlite:///path")
     raise OptionsError(f"{name!r} is no kind of job store: use sqlite:///path")
+
+
+def is_own(url: str) -> bool:
+    """Whether nobody but this user can write to a store; of a server, that is its owner's word."""
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite":
+        return True
+    file = Path(path).expanduser()
+    if not file.exists():
+        return True
+    status = file.stat()
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -86,6 +86,8 @@ class SQLiteFile:
         with self._explained():
             if not read_only:
                 _make(path)
+            elif not path.exists():
+                raise StoreError(f"there is no job store at {path}: no job was run here yet")
             self._connection = sqlite3.connect(
                 # An URI, because only so a file that vanished is not made again by SQLite.
                 f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}",
