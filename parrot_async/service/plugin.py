@@ -53,6 +53,8 @@ class JobService(SchedulerPlugin):
     """Owns the tree: install it with `JobClient`, or with `dask scheduler --preload`."""
 
     name = SERVICE
+    placement = Placement
+    """How batches reach workers."""
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ class JobService(SchedulerPlugin):
         self._find_home()
         store = await asyncio.to_thread(open_store, self.store_url)
         queues = await asyncio.to_thread(_queues, store)
-        self._placement = Placement(scheduler)
+        self._placement = self.placement(scheduler)
         self.watch = Watch()
         self._journal = Journal(store, self.watch, self._ended)
         self._dispatch = Dispatch(self._placement, queues, self._load)
