@@ -70,9 +70,7 @@ class Output:
 
     def install(self) -> None:
         """Put ourselves between the jobs and the process's streams, loggers and warnings."""
-        self._streams = sys.stdout, sys.stderr
-        self._tees = [_Tee(sys.stdout, "OUT", self._keep), _Tee(sys.stderr, "ERR", self._keep)]
-        sys.stdout, sys.stderr = (cast("TextIO", tee) for tee in self._tees)
+        self.renew()
         root = logging.getLogger()
         root.addHandler(self._handler)
         self._level = root.level
@@ -80,9 +78,20 @@ class Output:
         self._showwarning = warnings.showwarning
         warnings.showwarning = cast("Any", self._warned)
 
+    def renew(self) -> None:
+        """Do so again where somebody has put other streams in place, as pytest does."""
+        if not self._has_streams():
+            self._streams = sys.stdout, sys.stderr
+            self._tees = [_Tee(sys.stdout, "OUT", self._keep), _Tee(sys.stderr, "ERR", self._keep)]
+            sys.stdout, sys.stderr = (cast("TextIO", tee) for tee in self._tees)
+
+    def _has_streams(self) -> bool:
+        return any(stream in self._tees for stream in (sys.stdout, sys.stderr))
+
     def remove(self) -> None:
         """Leave the process as it was."""
-        sys.stdout, sys.stderr = self._streams
+        if self._has_streams():
+            sys.stdout, sys.stderr = self._streams
         logging.getLogger().removeHandler(self._handler)
         logging.getLogger().setLevel(self._level)
         warnings.showwarning = self._showwarning

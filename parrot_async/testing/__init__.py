@@ -1,0 +1,17 @@
+"""For the tests of your own jobs: a client without a cluster, a body alone, faults on purpose."""
+
+from parrot_async.children import JobStopped
+from parrot_async.faults import POINTS
+from parrot_async.testing.client import EagerClient
+from parrot_async.testing.faulty import faults
+from parrot_async.testing.recording import ChildCall, Recording, recording_job
+
+__all__ = [
+    "POINTS",
+    "ChildCall",
+    "EagerClient",
+    "JobStopped",
+    "Recording",
+    "faults",
+    "recording_job",
+]

@@ -1,0 +1,89 @@
+"""A client's line to a service in the same process: the one of a cluster, without the network."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from parrot_async.connection import Connection
+from parrot_async.errors import DisconnectedError
+from parrot_async.events import Record
+from parrot_async.models import JobId
+from parrot_async.testing.host import Host
+
+ADDRESS = "eager://this-process"
+
+
+class Line(Connection):
+    """Asks the service's handlers themselves, and is told of events through a queue."""
+
+    def __init__(
+        self,
+        host: Host,
+        on_records: Callable[[list[tuple[JobId, int, Record]]], None],
+        on_lost: Callable[[DisconnectedError], None],
+    ) -> None:
+        """Go to this host when it opens."""
+        super().__init__(ADDRESS, None, on_records, on_lost)
+        self._host = host
+
+    async def _open(self) -> dict[str, Any]:
+        self._rpc: Any = _Questions(self._host)
+        hello = await self._hello()
+        await self._watch()
+        return hello
+
+    async def _watch(self, patience: float = 0.0) -> None:  # noqa: ARG002 - nothing is far
+        comm = _Comm()
+        watch = self._host.handler("parrot_watch")
+        self._serving = self._host.post(watch(comm=comm.other_end, client=self.client))
+        await comm.read()
+        self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]
+
+    async def _close(self) -> None:
+        await super()._close()
+        self._serving.cancel()
+
+
+class _Questions:
+    """Calls the service's handlers by their names, as Dask's `rpc` does, on the service's loop."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        async def ask(**message: Any) -> Any:
+            return await self._host.here(self._host.handler(name)(**message))
+
+        return ask
+
+    async def close_rpc(self) -> None:
+        """There is nothing to close."""
+
+
+class _Comm:
+    """The client's end of a stream; the service has the other one, on another loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._messages: asyncio.Queue[Any] = asyncio.Queue()
+        self.other_end = _OtherEnd(self)
+
+    def put(self, message: Any) -> None:
+        """Take a message, on the service's thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._messages.put_nowait, message)
+
+    async def read(self) -> Any:
+        """Wait for the next message."""
+        return await self._messages.get()
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class _OtherEnd:
+    def __init__(self, comm: _Comm) -> None:
+        self._comm = comm
+
+    async def write(self, message: Any) -> None:
+        self._comm.put(message)

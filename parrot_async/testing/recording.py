@@ -1,0 +1,81 @@
+"""A job's body alone, without any client: what it reports is written down."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from parrot_async.children import Children
+from parrot_async.context import JobContext, LocalHost, _current
+from parrot_async.models import Usage
+from parrot_async.values import Call
+
+
+class ChildCall(NamedTuple):
+    """A child that the body asked for."""
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+class Recording(LocalHost):
+    """What a body said of itself, in order; a value that was said twice in a row is there once."""
+
+    def __init__(self, instead: Mapping[Callable[..., Any], Callable[..., Any]]) -> None:
+        """`instead` has the functions that run in the place of children's own."""
+        super().__init__()
+        self.percents: list[float] = []
+        self.steps: list[str] = []
+        self.usage = Usage()
+        self.children: list[ChildCall] = []
+        self._instead = {_body(fn): other for fn, other in instead.items()}
+
+    def stop(self) -> None:
+        """Tell the body to stop: its next `track`, `step`, `progress` or `checkpoint` raises."""
+        if not self.stopped.done():
+            self.stopped.set_result(None)
+
+    def progressed(self, context: JobContext) -> None:
+        """Note the progress."""
+        _note(self.percents, context.percent)
+        _note(self.steps, context.current_step)
+
+    def spent(self, context: JobContext, usage: Usage) -> None:  # noqa: ARG002 - there is one
+        """Add the usage up."""
+        self.usage += usage
+
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
+        """Note the children, and run them here."""
+        self.children += [ChildCall(fn, *call) for call in calls]
+        return super().submit(self._instead.get(_body(fn), fn), calls)
+
+
+@contextmanager
+def recording_job(
+    instead: Mapping[Callable[..., Any], Callable[..., Any]] | None = None, *, attempt: int = 1
+) -> Iterator[Recording]:
+    """Make plain calls of jobs in this block report to the recording that it gives.
+
+    `with recording_job() as recorded: embed(texts)`, or `await embed(texts)`, and then look at
+    `recorded.percents`, `.steps`, `.usage` and `.children`. Children run here, at once;
+    `instead={load: fake_load}` has another function run in the place of one's own. `attempt` is
+    what the body finds in `current_job().attempt`.
+    """
+    recording = Recording(instead or {})
+    token = _current.set(JobContext(recording, "recorded", attempt))
+    try:
+        yield recording
+    finally:
+        _current.reset(token)
+
+
+def _body(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function itself, whatever options it goes with."""
+    body: Callable[..., Any] = getattr(fn, "fn", fn)
+    return body
+
+
+def _note(said: list[Any], value: Any) -> None:
+    if not said or said[-1] != value:
+        said.append(value)

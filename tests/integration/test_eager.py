@@ -1,0 +1,253 @@
+"""The eager client beside a real cluster: the same programs, the same results, the same trees."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from parrot_async import JobClient, JobHandle, JobNode, JobStatus, JobTree, Plan, current_job, job
+from parrot_async.testing import EagerClient
+
+Program = Callable[[JobClient, Path], Awaitable[JobHandle[Any]]]
+
+
+@pytest.fixture
+async def eager() -> AsyncIterator[EagerClient]:
+    async with EagerClient() as client:
+        yield client
+
+
+@job
+def add(one: int, other: int) -> int:
+    return one + other
+
+
+@job
+def divide(by: int) -> float:
+    return 12 / by
+
+
+@job
+async def count(to: int) -> int:
+    async for number in current_job().track(range(to), "counting"):
+        current_job().spend(input_tokens=number, cost="0.5", api="abacus")
+    return to
+
+
+@job
+def talk() -> str:
+    print("said")
+    current_job().step("talking")
+    current_job().progress(50)
+    return "x" * 100_000
+
+
+@job
+def family(size: int) -> int:
+    here = current_job()
+    first = here.run(add, 1, 1).result()
+    rest = here.map(add, range(size), range(size)).result()
+    return first + sum(rest.results().result())
+
+
+@job
+async def dynasty(depth: int) -> int:
+    if not depth:
+        return 1
+    parts = await current_job().map(dynasty, [depth - 1] * 2)
+    return sum([await part async for part in parts.as_completed()])
+
+
+@job(retries=3, retry_delay="1h", retry_on=OSError)
+def flaky(seen: Path, wanted: int) -> int:
+    with seen.open("a") as file:
+        file.write("x")
+    if len(seen.read_text()) < wanted:
+        raise OSError("not yet")
+    return wanted
+
+
+@job(timeout=0.2)
+async def sleepy() -> None:
+    await anyio.sleep(60)
+
+
+@job(grace=1)
+def stubborn(begun: Path) -> None:
+    begun.touch()
+    for _ in current_job().track(range(10_000), "waiting"):
+        time.sleep(0.01)
+
+
+async def one(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return await client.submit(add, 1, 2)
+
+
+async def steps_and_costs(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return await client.submit(count.options(title="to five", weight=2), 5)
+
+
+async def big_and_loud(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return await client.submit(talk)
+
+
+async def sync_children(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return await client.submit(family, 5)
+
+
+async def nested_children(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return await client.submit(dynasty, 3)
+
+
+async def mapped(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return (await client.map(add, range(7), range(7))).root
+
+
+async def an_error(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return await client.submit(divide, 0)
+
+
+async def tried_again(client: JobClient, folder: Path) -> JobHandle[Any]:
+    options = flaky.options(retry_delay=0.01) if type(client) is JobClient else flaky
+    return await client.submit(options, folder / "seen", 3)
+
+
+async def timed_out(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return await client.submit(sleepy)
+
+
+async def needed(client: JobClient, folder: Path) -> JobHandle[Any]:
+    first = await client.submit(add, 1, 2)
+    return await client.submit(add, first, 3)  # type: ignore[arg-type]
+
+
+async def needed_in_vain(client: JobClient, folder: Path) -> JobHandle[Any]:
+    first = await client.submit(divide, 0)
+    return await client.submit(add, first, 3)  # type: ignore[arg-type]
+
+
+async def in_order(client: JobClient, folder: Path) -> JobHandle[Any]:
+    first = add.bind(1, 2)
+    steps = [first, Plan("inner", [add.bind(first, 1), add.bind(3, 4)])]
+    return await client.submit(Plan("outer", steps, sequential=True))
+
+
+async def failing_plan(client: JobClient, folder: Path) -> JobHandle[Any]:
+    steps = [add.bind(1, 2), divide.bind(0), add.bind(5, 6)]
+    return await client.submit(Plan("fails", steps, sequential=True))
+
+
+async def collecting_plan(client: JobClient, folder: Path) -> JobHandle[Any]:
+    steps = [divide.bind(0), add.bind(5, 6)]
+    return await client.submit(Plan("collects", steps, on_failure="collect"))
+
+
+async def cancelled(client: JobClient, folder: Path) -> JobHandle[Any]:
+    begun = folder / "begun"
+    handle = await client.submit(stubborn, begun)
+    while not begun.exists():  # noqa: ASYNC110 - a file tells nobody
+        await anyio.sleep(0.01)
+    await handle.cancel()
+    return handle
+
+
+async def cancelled_before_it_began(client: JobClient, folder: Path) -> JobHandle[Any]:
+    first = await client.submit(sleepy.options(timeout=2))
+    handle = await client.submit(add.options(depends_on=[first]), 1, 2)
+    await handle.cancel()
+    await first.cancel()
+    return handle
+
+
+PROGRAMS: list[Program] = [
+    one,
+    steps_and_costs,
+    big_and_loud,
+    sync_children,
+    nested_children,
+    mapped,
+    an_error,
+    tried_again,
+    timed_out,
+    needed,
+    needed_in_vain,
+    in_order,
+    failing_plan,
+    collecting_plan,
+    cancelled,
+    cancelled_before_it_began,
+]
+
+
+async def ending(handle: JobHandle[Any]) -> tuple[Any, ...]:
+    """The result, or what was raised."""
+    try:
+        return "returned", await handle
+    except Exception as exc:
+        return "raised", type(exc), str(exc).replace(handle.id, "ID")
+
+
+def shape(tree: JobTree, node: JobNode) -> tuple[Any, ...]:
+    """All of a tree that two runs of one program have in common."""
+    error = node.error
+    return (
+        node.title,
+        node.spec.function,
+        node.job_type,
+        node.status,
+        node.arguments.replace(node.root_id, "ID"),
+        node.progress_percentage,
+        node.total_steps,
+        node.usage,
+        None if error is None else (error.kind, error.type_name),
+        None if node.result is None else (node.result.nbytes, node.result.url is None),
+        [attempt.error and attempt.error.kind for attempt in node.attempts],
+        [line.text for line in node.logs or ()],
+        [shape(tree, child) for child in tree.children(node.id)],
+    )
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_a_program_ends_as_it_does_on_a_cluster(
+    program: Program, eager: EagerClient, client: JobClient, tmp_path: Path
+) -> None:
+    endings = []
+    for some in (eager, client):
+        folder = tmp_path / type(some).__name__
+        folder.mkdir()
+        handle = await program(some, folder)
+        with anyio.fail_after(20):
+            end = await ending(handle)
+        found = shape(handle.tree, handle.node)
+        # Paths of the two folders are in the arguments, and as long as each other in no way.
+        endings.append((str(end), str(found).replace(str(folder), "FOLDER")))
+
+    here, there = endings
+
+    assert here == there
+
+
+async def test_events_are_those_of_a_cluster(eager: EagerClient, client: JobClient) -> None:
+    kinds = []
+    for some in (eager, client):
+        handle = await some.submit(count, 3)
+        await handle
+        kinds.append([type(event).__name__ async for event in handle.events()])
+
+    assert kinds[0][0] == kinds[1][0] == "Submitted"
+    assert set(kinds[0]) == set(kinds[1])
+    assert Decimal("1.5") == handle.cost
+
+
+async def test_lists_of_jobs_are_those_of_a_cluster(eager: EagerClient, client: JobClient) -> None:
+    rows = []
+    for some in (eager, client):
+        await some.run(add, 1, 2)
+        rows.append((await some.jobs("completed", limit=1))[0])
+
+    assert rows[0].title == rows[1].title == "add"
+    assert rows[0].status is rows[1].status is JobStatus.COMPLETED
