@@ -22,20 +22,19 @@ from parrot_async.runner.jobs_loop import end_loop, loop_in_thread
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
+from parrot_async.runner.words import EarlyWords
 from parrot_async.submission import groups_of_calls
 from parrot_async.values import Call, dump_function, ignore_path, load_function
 from parrot_async.wire import CONTROL, EVENTS, HELLO, RETURNED, RUNNER, Batch, pack
 
-SEND_INTERVAL = 0.0005
-"""Seconds between two messages to the scheduler, where Dask's own is 2 ms."""
+SEND_INTERVAL = 0.0
+"""Seconds between two messages to the scheduler; any pause becomes a millisecond of the timer."""
 DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
 FORCE_EARLY = 0.3
 """Seconds before the end of the grace period, at which the service has the worker killed."""
 FORCE_AGAIN = 1.0
 """Seconds between two attempts to stop code by an exception."""
-STOPS_KEPT = 1000
-"""Words to stop that may come before the batch that they are about."""
 
 BLOCKED = ErrorInfo("lost", "another job blocked the event loop that it ran on")
 
@@ -76,7 +75,7 @@ class Runner(WorkerPlugin):
         self._batches: dict[Execution, _Countdown] = {}
         self._ends: dict[JobId, Future[Outcome]] = {}
         self._early: dict[JobId, Outcome] = {}
-        self._stops: dict[tuple[JobId, int], ErrorInfo] = {}
+        self._early_words = EarlyWords()
         self.outbox = Outbox(self._wake, worker.address)
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
@@ -115,8 +114,7 @@ class Runner(WorkerPlugin):
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
-            if self._stops and (reason := self._stops.pop((execution.id, execution.attempt), None)):
-                execution.stop(reason)
+            self._early_words.tell(execution)
         missing = await self._fetch_all(set(batch.functions))
         for execution in executions:
             if execution.function_id in missing and not execution.over:
@@ -240,6 +238,8 @@ class Runner(WorkerPlugin):
         stop: Sequence[tuple[JobId, int, str, str]] = (),
         abandon: Sequence[tuple[JobId, int]] = (),
         recall: Sequence[tuple[JobId, int]] = (),
+        pause: Sequence[tuple[JobId, int]] = (),
+        resume: Sequence[tuple[JobId, int]] = (),
         outcomes: Sequence[tuple[Any, ...]] = (),
     ) -> None:
         for job_id, attempt, kind, message in stop:
@@ -248,6 +248,10 @@ class Runner(WorkerPlugin):
             self._abandon(job_id, attempt)
         if recall:
             self._give_back({(job_id, attempt) for job_id, attempt in recall})
+        if pause:
+            self._pause({(job_id, attempt) for job_id, attempt in pause})
+        for job_id, attempt in resume:
+            self._resume(job_id, attempt)
         for job_id, data, url, error in outcomes:
             info = None if error is None else ErrorInfo(*error)
             self._child_ended(Outcome(job_id, None if data is None else bytes(data), url, info))
@@ -255,12 +259,24 @@ class Runner(WorkerPlugin):
     def _stop(self, job_id: JobId, attempt: int, reason: ErrorInfo) -> None:
         execution = self._executions.get((job_id, attempt))
         if execution is None:  # it has just ended, or its batch is still to come
-            self._stops[job_id, attempt] = reason
-            while len(self._stops) > STOPS_KEPT:
-                del self._stops[next(iter(self._stops))]
+            self._early_words.stop((job_id, attempt), reason)
         elif not execution.stop(reason):
             at = max(execution.grace - FORCE_EARLY, execution.grace / 2)
             self._loop.call_later(at, self._force, execution)
+
+    def _pause(self, attempts: set[tuple[JobId, int]]) -> None:
+        """Give back what has not started; what runs holds at its next checkpoint."""
+        for name in attempts:
+            if (execution := self._executions.get(name)) is not None:
+                execution.pause()
+            else:
+                self._early_words.pause(name)
+        self._give_back(attempts)
+
+    def _resume(self, job_id: JobId, attempt: int) -> None:
+        self._early_words.resume((job_id, attempt))
+        if (execution := self._executions.get((job_id, attempt))) is not None:
+            execution.resume()
 
     def _force(self, execution: Execution) -> None:
         if not execution.over:

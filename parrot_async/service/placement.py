@@ -20,9 +20,9 @@ from parrot_async.wire import CONTROL, Batch
 OWNER = "parrot-service"
 """The name under which the service wants its keys, as a Dask client would."""
 PREFIX = "parrot-batch"
-SEND_INTERVAL = 0.0005
-"""Seconds between two messages to a worker; Dask's own 5 ms would be most of a small job's time."""
-RELEASE_AFTER = 0.005
+SEND_INTERVAL = 0.0
+"""Seconds between two messages to a worker; any pause becomes a millisecond of the loop's timer."""
+RELEASE_AFTER = 0.1
 """Seconds until tasks that are over are forgotten, many at a time."""
 
 logger = logging.getLogger(__name__)
