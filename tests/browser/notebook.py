@@ -1,0 +1,135 @@
+"""A notebook that is open in JupyterLab or Notebook 7, driven as a person would."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from playwright.async_api import Locator, Page
+
+from tests.browser.jupyter import Server
+
+LONGEST = 60
+"""Seconds that anything may take; on a busy machine Jupyter alone takes ten to open."""
+
+_READY = """
+async () => {
+  if (!window.jupyterapp) return false;
+  await window.jupyterapp.restored;
+  const panel = window.jupyterapp.shell.currentWidget;
+  if (!panel?.sessionContext) return false;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.revealed;
+  return panel.sessionContext.session?.kernel?.status === "idle";
+}
+"""
+_RUN = """
+(index) => {
+  window.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
+  (window.parrotRuns ??= {})[index] = window.jupyterapp.commands.execute("notebook:run-cell");
+}
+"""
+_OUTPUTS = """
+(index) => window.jupyterapp.shell.currentWidget.content.model.cells.get(index).outputs.toJSON()
+"""
+
+
+class Notebook:
+    """Cells are counted from 0; all of them are code."""
+
+    def __init__(self, page: Page, server: Server, name: str) -> None:
+        """Take a page in which nothing is open yet."""
+        self.page = page
+        self.server = server
+        self.path = server.folder / name
+
+    async def open(self) -> None:
+        """Go there, and wait until its kernel is idle."""
+        await self.page.goto(self.server.url(self.path.name))
+        await self.ready()
+
+    async def reload(self) -> None:
+        """Save, and load the page anew."""
+        await self.save()
+        await self.page.reload()
+        await self.ready(idle=False)
+
+    async def ready(self, *, idle: bool = True) -> None:
+        """Wait until cells can be run."""
+        ready = _READY if idle else _READY.replace('=== "idle"', "!== undefined")
+        with anyio.fail_after(LONGEST):
+            while not await self.page.evaluate(ready):
+                await anyio.sleep(0.1)
+
+    async def start(self, index: int) -> None:
+        """Begin to run a cell."""
+        await self.page.evaluate(_RUN, index)
+
+    async def ended(self, index: int) -> None:
+        """Wait until a cell that was started has ended."""
+        with anyio.fail_after(LONGEST):
+            await self.page.evaluate("(index) => window.parrotRuns[index]", index)
+
+    async def run(self, *indices: int) -> None:
+        """Run cells, each to its end; raises what they raise."""
+        for index in indices:
+            await self.start(index)
+            await self.ended(index)
+            for output in await self.outputs(index):
+                assert output["output_type"] != "error", output["traceback"]
+
+    async def outputs(self, index: int) -> list[dict[str, Any]]:
+        """Return a cell's outputs, as the file has them."""
+        found: list[dict[str, Any]] = await self.page.evaluate(_OUTPUTS, index)
+        return found
+
+    async def text(self, index: int) -> str:
+        """Return what a cell printed."""
+        return "".join("".join(one.get("text", "")) for one in await self.outputs(index))
+
+    def shown(self, index: int) -> Locator:
+        """Return where a cell's outputs are on the page."""
+        cell = self.page.locator(".jp-Notebook-cell.jp-CodeCell").nth(index)
+        return cell.locator(".jp-OutputArea-output")
+
+    def view(self, index: int) -> Locator:
+        """Return the live view among a cell's outputs."""
+        return self.shown(index).locator(".parrot-jobs")
+
+    async def save(self) -> None:
+        """Write the file."""
+        await self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    async def restart(self) -> None:
+        """Start a new kernel in the place of the old one."""
+        await self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()"
+        )
+        await self.ready()
+
+    async def theme(self, name: str) -> None:
+        """Choose a theme, such as "JupyterLab Dark"."""
+        await self.page.evaluate(
+            "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
+        )
+
+    async def shut_down(self) -> None:
+        """End the kernel."""
+        await self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget?.sessionContext?.shutdown()"
+        )
+
+
+@asynccontextmanager
+async def opened(
+    page: Page, server: Server, name: str, cells: Sequence[str]
+) -> AsyncIterator[Notebook]:
+    """Write a notebook and open it; its kernel ends with the block."""
+    server.write(name, cells)
+    notebook = Notebook(page, server, name)
+    await notebook.open()
+    try:
+        yield notebook
+    finally:
+        await notebook.shut_down()
