@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,15 @@ from parrot_async.ingest.chunks import load_tokenizer
 from parrot_async.ingest.errors import ModelError
 from parrot_async.ingest.model_files import DEFAULT_MODEL, ModelFiles, find_model
 
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
 Backend = Literal["auto", "openvino", "torch", "torch-fp32"]
 Role = Literal["document", "query"]
 Vectors = NDArray[np.float32]
 
-# Texts in a batch. On one OpenVINO thread more only pads more (16: a sixth slower, 32: a third);
-# 16 was best for torch on a CPU; that for a GPU is not measured.
+# Texts in a batch, which are of like length. On one OpenVINO thread more only pads more; 16 was
+# best for torch on a CPU; that for a GPU is not measured.
 _BATCH = 4
 _BATCH_OF_TORCH = 16
 _BATCH_ON_GPU = 256
@@ -46,8 +49,17 @@ class Embedder(Protocol):
         not finite.
         """
 
+    def embed_in_parts(
+        self, texts: Sequence[str], size: int, role: Role = "document"
+    ) -> Iterator[tuple[list[int], Vectors]]:
+        """The same, `size` texts at a time: yields their indices, and their vectors."""
 
-class _Sorted:
+
+Text = TypeVar("Text")
+"""What a backend makes of a text before it embeds it."""
+
+
+class _Sorted(Generic[Text]):
     """What the backends share: prompts, batches of like length, and unit vectors in fp32."""
 
     backend: str
@@ -61,24 +73,39 @@ class _Sorted:
 
     def embed(self, texts: Sequence[str], role: Role = "document") -> Vectors:
         out = np.zeros((len(texts), self.dimension), np.float32)
-        ready = [self._prepared(text, role) for text in texts]
+        for indices, vectors in self.embed_in_parts(texts, len(texts), role):
+            out[indices] = vectors
+        return out
+
+    def embed_in_parts(
+        self, texts: Sequence[str], size: int, role: Role = "document"
+    ) -> Iterator[tuple[list[int], Vectors]]:
+        ready = self._read([self._prepared(text, role) for text in texts])
+        order = sorted(range(len(texts)), key=lambda index: -self._length(ready[index]))
+        for start in range(0, len(order), max(size, 1)):
+            part = order[start : start + size]
+            yield part, self._vectors([ready[index] for index in part])
+
+    def _vectors(self, ready: list[Text]) -> Vectors:
+        """The vectors of texts that are in the order of their lengths."""
+        starts = range(0, len(ready), self.batch)
         with self._one_at_a_time:
-            for indices in _like_lengths(ready, self.batch):
-                out[indices] = self._forward([ready[index] for index in indices])
-        return _unit(out, self.backend)
+            parts = [self._forward(ready[start : start + self.batch]) for start in starts]
+        return _unit(np.concatenate(parts), self.backend)
 
     def _prepared(self, text: str, role: Role) -> str:
         prompt = self._files.query_prompt if role == "query" else self._files.document_prompt
         text = prompt + text
         return text.lower() if self._files.lowercase else text
 
-    def _forward(self, texts: list[str]) -> Vectors:
+    def _read(self, texts: list[str]) -> list[Text]:
         raise NotImplementedError
 
+    def _length(self, text: Text) -> int:
+        raise NotImplementedError
 
-def _like_lengths(texts: list[str], batch: int) -> Iterator[list[int]]:
-    order = sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)
-    return (order[start : start + batch] for start in range(0, len(order), batch))
+    def _forward(self, texts: list[Text]) -> Vectors:
+        raise NotImplementedError
 
 
 def _unit(vectors: Vectors, backend: str) -> Vectors:
@@ -91,7 +118,7 @@ def _unit(vectors: Vectors, backend: str) -> Vectors:
     return unit
 
 
-class OpenVINOEmbedder(_Sorted):
+class OpenVINOEmbedder(_Sorted["Encoding"]):
     """OpenVINO on one CPU thread, in bf16 where the CPU has it; without torch once exported."""
 
     def __init__(self, files: ModelFiles) -> None:
@@ -113,14 +140,20 @@ class OpenVINOEmbedder(_Sorted):
         self.dimension = self._model.output(0).get_partial_shape()[1].get_length()
         self.backend = "openvino-bf16" if bf16 else "openvino-fp32"
 
-    def _forward(self, texts: list[str]) -> Vectors:
-        encodings = load_tokenizer(self._files.tokenizer_file).encode_batch_fast(texts)
-        inputs = _padded(encodings, self._files.max_tokens)
+    def _read(self, texts: list[str]) -> "list[Encoding]":
+        read: list[Encoding] = load_tokenizer(self._files.tokenizer_file).encode_batch_fast(texts)
+        return read
+
+    def _length(self, text: "Encoding") -> int:
+        return len(text.ids)
+
+    def _forward(self, texts: "list[Encoding]") -> Vectors:
+        inputs = _padded(texts, self._files.max_tokens)
         result: Vectors = self._model({name: inputs[name] for name in self._inputs})[0]
         return result
 
 
-def _padded(encodings: Sequence[Any], limit: int) -> dict[str, NDArray[np.int64]]:
+def _padded(encodings: "Sequence[Encoding]", limit: int) -> dict[str, NDArray[np.int64]]:
     """Model inputs of shape (n, longest); past `limit` tokens a text loses all but its end mark."""
     rows = [
         encoding.ids
@@ -137,7 +170,7 @@ def _padded(encodings: Sequence[Any], limit: int) -> dict[str, NDArray[np.int64]
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
 
 
-class TorchEmbedder(_Sorted):
+class TorchEmbedder(_Sorted[str]):
     """sentence-transformers: fp16 on a GPU, bf16 on a CPU that has it, else and if told so fp32."""
 
     def __init__(self, files: ModelFiles, device: str, exact: bool = False) -> None:
@@ -161,6 +194,12 @@ class TorchEmbedder(_Sorted):
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         names = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
         self.backend = f"torch-{names[dtype]} on {device}"
+
+    def _read(self, texts: list[str]) -> list[str]:
+        return texts
+
+    def _length(self, text: str) -> int:
+        return len(text)
 
     def _forward(self, texts: list[str]) -> Vectors:
         found = self._model.encode(

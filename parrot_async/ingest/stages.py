@@ -178,15 +178,17 @@ def embed_chunks(model: Model, hashes: Hashes, sources: Sequence[Loaded]) -> Emb
         for chunk in source.chunks()
         if chunk.hash in wanted
     }
-    ordered = sorted(texts, key=lambda key: len(texts[key]))
-    embedder = load_embedder(model.name, model.backend)
-    size = max(SMALLEST_PART, -(-len(ordered) // STEPS))
-    starts = range(0, len(ordered), size)
-    parts = [
-        embedder.embed([texts[key] for key in ordered[start : start + size]])
-        for start in current_job().track(starts, "embedding")
-    ]
-    return Embedded(tuple(ordered), np.concatenate(parts), embedder.backend)
+    keys, embedder = list(texts), load_embedder(model.name, model.backend)
+    size = max(SMALLEST_PART, -(-len(keys) // STEPS))
+    done = embedder.embed_in_parts([texts[key] for key in keys], size)
+    order: list[int] = []
+    vectors: list[Vectors] = []
+    for indices, part in current_job().track(done, "embedding", total=-(-len(keys) // size)):
+        order += indices
+        vectors.append(part)
+    return Embedded(
+        tuple(keys[index] for index in order), np.concatenate(vectors), embedder.backend
+    )
 
 
 @job(queue="ingest", io=1, timeout="15m", retries=3, retry_on=(ServerError, VectorStoreError))
