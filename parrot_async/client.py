@@ -19,7 +19,7 @@ from distributed.security import Security
 from parrot_async import cluster as local_cluster
 from parrot_async import events
 from parrot_async.cluster import Pools
-from parrot_async.connection import Connection
+from parrot_async.connection import PAGE, Connection
 from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
 from parrot_async.events import Event, Record
 from parrot_async.faults import reach
@@ -303,8 +303,8 @@ class JobClient:
         """Return a handle of any job that the service knows; JobNotFoundError for another."""
         handle = JobHandle[Any](self, job_id)
         if not self._mirror.knows(job_id):
-            last = await self._line.attach(job_id)
-            if not last or not await self._mirror.reaches(job_id, last):
+            await self._line.attach(job_id)
+            if not self._mirror.knows(job_id):
                 raise JobNotFoundError(f"no job {job_id} is known at {self.address}")
         return handle
 
@@ -382,14 +382,26 @@ class JobClient:
         """Stop jobs and all below them; those that have ended stay as they are."""
         await self._line.call("parrot_cancel", ids=list(ids))
 
-    def events(self, job_id: JobId) -> AsyncIterator[Event]:
-        """Yield all that happened and happens in a tree, until the job has ended."""
+    async def pause(self, ids: Sequence[JobId]) -> None:
+        """Hold jobs and all below them; those that have ended stay as they are."""
+        await self._line.call("parrot_pause", ids=list(ids))
 
-        async def past() -> list[tuple[int, Event]]:
-            stored = await self._line.call("parrot_events", root_id=root_of(job_id))
+    async def resume(self, ids: Sequence[JobId]) -> None:
+        """Let jobs and all below them go on."""
+        await self._line.call("parrot_resume", ids=list(ids))
+
+    def events(self, job_id: JobId, since: int = 0) -> AsyncIterator[Event]:
+        """Yield all that happened and happens in a tree, until the job has ended."""
+        root_id = root_of(job_id)
+
+        async def past(after: int) -> list[tuple[int, Event]]:
+            stored = await self._line.call(
+                "parrot_events", root_id=root_id, after=after, limit=PAGE
+            )
             return [(seq, events.load(bytes(body))) for seq, body in stored]
 
-        return self._mirror.events(job_id, past)
+        claim = self._mirror.claim(root_id, self._let_go)
+        return self._mirror.events(job_id, past, since, claim)
 
 
 def _ids(handles: JobHandle[Any] | Iterable[JobHandle[Any]]) -> Iterable[JobId]:

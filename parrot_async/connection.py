@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from parrot_async.events import Record
 from parrot_async.models import JobId, root_of
 from parrot_async.service.plugin import JobService
 from parrot_async.submission import new_id
-from parrot_async.wire import PAST_BEGINS, SERVICE, VERSION, unpack
+from parrot_async.wire import SERVICE, VERSION, unpack
 
 T = TypeVar("T")
 
@@ -29,6 +29,13 @@ RECONNECT = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Seconds between attempts to find the service again; after the last one it is given up."""
 FORGET_AFTER = 0.1
 """Seconds in which trees that nobody wants any more gather, to be given up together."""
+PAGE = 1000
+"""Events of a tree's past that are asked for at once."""
+
+News = list[tuple[JobId, int, Record]]
+"""Records with their trees and numbers."""
+Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
+"""Asks the service something."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +51,7 @@ class Connection:
         self,
         address: str,
         security: Security | None,
-        on_records: Callable[[list[tuple[JobId, int, Record]]], None],
+        on_records: Callable[[News], None],
         on_lost: Callable[[DisconnectedError], None],
     ) -> None:
         """Remember where the service is; `open` goes there."""
@@ -59,6 +66,10 @@ class Connection:
         )
         self._watching: asyncio.Task[None] | None = None
         self._roots: dict[JobId, int] = {}
+        """Trees that we watch, and the number of the latest event of each."""
+        self._early: dict[JobId, News] = {}
+        """What comes of trees whose past is still being fetched."""
+        self._lost: DisconnectedError | None = None
         self._in_order = asyncio.Lock()
         self._unwanted: dict[JobId, Callable[[JobId], bool]] = {}
         self._forgetting: asyncio.Task[None] | None = None
@@ -86,11 +97,11 @@ class Connection:
         self._roots.setdefault(root_id, 0)
 
     async def attach(self, job_id: JobId) -> int:
-        """Have the service send us a tree from its beginning.
+        """Take in a tree from its beginning, and have the service send us all that comes of it.
 
         Returns the number of its latest event until now, 0 where the service knows none.
         """
-        return int(await self._here(self._attach(job_id)))
+        return await self._here(self._attach(job_id))
 
     def attach_soon(self, job_id: JobId) -> None:
         """Do the same from any thread, without waiting for it."""
@@ -129,7 +140,7 @@ class Connection:
                 f"the job service at {self.address} speaks version {hello['version']} of the "
                 f"protocol, this client {VERSION}: use the same parrot_async on both sides"
             )
-        await self._watch()
+        self._watching = asyncio.create_task(self._stay(await self._stream(CONNECT_TIMEOUT)))
         return hello
 
     async def _hello(self) -> dict[str, Any]:
@@ -157,57 +168,102 @@ class Connection:
                 "`dask scheduler --preload parrot_async.service.preload`"
             ) from exc
 
-    async def _watch(self, patience: float = CONNECT_TIMEOUT) -> None:
-        comm = await connect(self.address, timeout=patience, **self._args)
+    async def _stream(self, patience: float) -> Comm:
+        """Open the stream on which the service tells us what happens."""
+        comm: Comm = await connect(self.address, timeout=patience, **self._args)
         await comm.write({"op": "parrot_watch", "client": self.client, "reply": False})
         await comm.read()
-        self._watching = asyncio.create_task(self._read(comm))
+        return comm
+
+    async def _stay(self, comm: Comm | None) -> None:
+        """Take in what the service sends; where the line is cut, find it again until it is gone."""
+        while comm is not None:
+            try:
+                await self._read(comm)
+            except (CommClosedError, OSError) as exc:
+                comm = await self._find_again(exc)
 
     async def _read(self, comm: Comm) -> None:
         try:
             while True:
-                message = await comm.read()
-                self._take_in(message["records"])
-        except (CommClosedError, OSError) as exc:
-            if not self.closed:
-                await self._find_again(exc)
+                self._take_in((await comm.read())["records"])
         finally:
             await comm.close()
 
     def _take_in(self, messages: Sequence[Any]) -> None:
-        """Hand records on, each once, however often a lost line had them sent."""
-        records = []
-        for root_id, seq, packed in messages:
-            record = unpack(packed)
-            if record.body == PAST_BEGINS:
-                self._roots.setdefault(root_id, 0)
-            elif root_id in self._roots and seq > self._roots[root_id]:
-                self._roots[root_id] = seq
-                records.append((root_id, seq, record))
-        if records:
-            self._on_records(records)
+        """Hand on what came, or keep it until it is its turn."""
+        self._hand_on([(root_id, seq, unpack(packed)) for root_id, seq, packed in messages])
 
-    async def _find_again(self, cause: Exception) -> None:
+    def _hand_on(self, news: News) -> None:
+        """Hand records on, each once and in order, however often a lost line had them sent."""
+        fresh: News = []
+        for root_id, seq, record in news:
+            if root_id in self._early:
+                self._early[root_id].append((root_id, seq, record))
+            elif seq > self._roots.get(root_id, seq):
+                self._roots[root_id] = seq
+                fresh.append((root_id, seq, record))
+        if fresh:
+            self._on_records(fresh)
+
+    async def _find_again(self, cause: Exception) -> Comm | None:
         for pause in RECONNECT:
             await asyncio.sleep(pause)
             try:
-                await self._watch(RECONNECT_TIMEOUT)
-                for root_id in list(self._roots):
-                    await self._call("parrot_attach", {"client": self.client, "job_id": root_id})
-                return
-            except (OSError, CommClosedError, DisconnectedError) as exc:
+                comm = await self._stream(RECONNECT_TIMEOUT)
+                try:
+                    await self._catch_up_all()
+                except BaseException:
+                    comm.abort()
+                    raise
+                return comm
+            except (OSError, CommClosedError) as exc:
                 cause = exc
-        lost = DisconnectedError(
+        self._lost = DisconnectedError(
             f"the job service at {self.address} is gone: {cause}. What it accepted is in its "
             "store; `attach(job_id)` finds it when the service is back"
         )
-        self._on_lost(lost)
+        self._on_lost(self._lost)
+        return None
 
-    async def _attach(self, job_id: JobId) -> Any:
+    async def _catch_up_all(self) -> None:
+        """Take in what came of our trees while the line was cut."""
         async with self._in_order:
-            # What is still on its way of an earlier watch is not the beginning that we ask for.
-            self._roots.pop(root_of(job_id), None)
-            return await self._call("parrot_attach", {"client": self.client, "job_id": job_id})
+            for root_id in list(self._roots):
+                await self._catch_up(root_id, self._ask)
+
+    async def _attach(self, job_id: JobId) -> int:
+        root_id = root_of(job_id)
+        async with self._in_order:
+            # One that we have forgotten is taken in from its beginning; nothing comes twice.
+            self._roots.setdefault(root_id, 0)
+            latest = await self._catch_up(root_id, self._call)
+            if not latest:
+                del self._roots[root_id]
+            return latest
+
+    async def _catch_up(self, root_id: JobId, ask: Ask) -> int:
+        """Have a tree's events sent from now on, and fetch those that we have not yet.
+
+        They are fetched in pages and not sent on the stream, so that neither side ever holds more
+        than a page of a past, however slow the other one is. What comes meanwhile waits its turn.
+        """
+        self._early[root_id] = []
+        await ask("parrot_attach", {"client": self.client, "job_id": root_id})
+        while await self._turn_page(root_id, ask):
+            pass
+        self._hand_on(self._early.pop(root_id))
+        return self._roots[root_id]
+
+    async def _turn_page(self, root_id: JobId, ask: Ask) -> bool:
+        """Take in some of a tree's past; False where that was the last of it."""
+        asked = {"root_id": root_id, "after": self._roots[root_id], "limit": PAGE}
+        past = await ask("parrot_events", asked)
+        news = [(root_id, seq, Record(bytes(body))) for seq, body in past]
+        if news:
+            self._roots[root_id] = news[-1][1]
+            self._on_records(news)
+        return len(news) == PAGE
 
     def _forget_soon(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
         if not self._unwanted:
@@ -224,11 +280,23 @@ class Connection:
             gone = [root_id for root_id, unwanted in asked.items() if unwanted(root_id)]
             for root_id in gone:
                 self._roots.pop(root_id, None)
+                self._early.pop(root_id, None)
             if gone:
                 with suppress(DisconnectedError):
                     await self._call("parrot_detach", {"client": self.client, "root_ids": gone})
 
     async def _call(self, op: str, message: dict[str, Any]) -> Any:
+        """Ask the service, again where the line is cut: what is asked twice is done once."""
+        for pause in RECONNECT:
+            try:
+                return await self._ask(op, message)
+            except DisconnectedError:
+                if self._lost is not None:
+                    raise
+            await asyncio.sleep(pause)
+        return await self._ask(op, message)
+
+    async def _ask(self, op: str, message: dict[str, Any]) -> Any:
         try:
             return await getattr(self._rpc, op)(**message)
         except (CommClosedError, OSError) as exc:

@@ -41,8 +41,14 @@ class Door(Protocol):
     async def cancel(self, ids: Sequence[JobId]) -> None:
         """Stop jobs and all below them."""
 
-    def events(self, job_id: JobId) -> AsyncIterator[Event]:
-        """Yield what happens in a tree from its beginning, until the job has ended."""
+    async def pause(self, ids: Sequence[JobId]) -> None:
+        """Hold jobs and all below them."""
+
+    async def resume(self, ids: Sequence[JobId]) -> None:
+        """Let jobs and all below them go on."""
+
+    def events(self, job_id: JobId, since: int = 0) -> AsyncIterator[Event]:
+        """Yield what happens in a tree but the first events, until the job has ended."""
 
 
 class JobHandle(Generic[R_co]):
@@ -151,9 +157,26 @@ class JobHandle(Generic[R_co]):
         """Stop the job and all below it; returns when the service has been told."""
         await self._client.cancel([self.id])
 
-    def events(self) -> AsyncIterator[Event]:
-        """Yield all that happens in the tree, from its beginning until this job has ended."""
-        return self._client.events(self.id)
+    async def pause(self) -> None:
+        """Hold the job and all below it; returns when the service has been told.
+
+        What does not run is held at once, and so is what waits for children. A body that runs
+        holds at its next checkpoint, and until then `node.pause_requested` is set. What has ended
+        stays as it is.
+        """
+        await self._client.pause([self.id])
+
+    async def resume(self) -> None:
+        """Let the job, and all below it, go on."""
+        await self._client.resume([self.id])
+
+    def events(self, since: int = 0) -> AsyncIterator[Event]:
+        """Yield all that happens in the tree, from its beginning until this job has ended.
+
+        Who has seen the first hundred events, here or in another process, asks for the others
+        with `since=100`.
+        """
+        return self._client.events(self.id, since)
 
     def status_report(self) -> JobStatusReport:
         """Return what there is to say about the job now, as one record that JSON can carry."""
@@ -206,6 +229,14 @@ class JobHandles(Sequence[JobHandle[R]]):
     async def cancel(self) -> None:
         """Stop all of them."""
         await self.root.cancel()
+
+    async def pause(self) -> None:
+        """Hold all of them."""
+        await self.root.pause()
+
+    async def resume(self) -> None:
+        """Let all of them go on."""
+        await self.root.resume()
 
     def _repr_html_(self) -> str:
         return self.root._repr_html_()

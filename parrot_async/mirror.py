@@ -20,7 +20,6 @@ T = TypeVar("T")
 
 MOST_AT_ONCE = 500
 """Ends that a waiting coroutine is told of before the loop may breathe."""
-ARRIVE_TIMEOUT = 10.0
 
 
 class _Inbox(Generic[T]):
@@ -58,6 +57,8 @@ Waiter = _Inbox[JobId]
 """Who waits for ends."""
 _Stream = _Inbox[tuple[int, Event]]
 """Who is told a tree's events, with their numbers."""
+Past = Callable[[int], Awaitable[list[tuple[int, Event]]]]
+"""Gives a page of a tree's events after a number; an empty one after the last."""
 
 
 class Claim:
@@ -77,7 +78,6 @@ class Mirror:
         self._replicas: dict[JobId, Replica] = {}
         self._waiting: dict[JobId, Waiter | list[Waiter]] = {}
         self._streams: defaultdict[JobId, set[_Stream]] = defaultdict(set)
-        self._arrivals: list[tuple[JobId, int, asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._error: DisconnectedError | None = None
 
     # On the line's thread.
@@ -90,15 +90,13 @@ class Mirror:
                 replica = self._replicas.get(root_id)
                 if replica is None:
                     continue
-                replica.take(seq, event, record)
+                replica.take(event, record)
                 waiters = self._waiters(event)
                 streams = list(self._streams.get(root_id, ()))
             for waiter, job_id in waiters:
                 waiter.put(job_id)
             for stream in streams:
                 stream.put((seq, event))
-            if self._arrivals:
-                self._wake_arrivals(root_id, seq)
 
     def _waiters(self, event: Event) -> list[tuple[Waiter, JobId]]:
         if not isinstance(event, Terminal) or not self._waiting:
@@ -110,11 +108,6 @@ class Mirror:
             if waiter is not None:
                 found += [(one, job_id) for one in _listed(waiter)]
         return found
-
-    def _wake_arrivals(self, root_id: JobId, latest: int) -> None:
-        for awaited, seq, loop, seen in list(self._arrivals):
-            if awaited == root_id and latest >= seq:
-                loop.call_soon_threadsafe(seen.set)
 
     def lose(self, error: DisconnectedError) -> None:
         """Tell everybody who waits that the service is gone."""
@@ -156,20 +149,6 @@ class Mirror:
         with self._lock:
             replica = self._replicas.get(root_of(job_id))
             return replica is not None and job_id in replica.tree()
-
-    async def reaches(self, job_id: JobId, seq: int) -> bool:
-        """Wait until a tree's past has come up to this event; False if the job is not in it."""
-        seen = asyncio.Event()
-        arrival = (root_of(job_id), seq, asyncio.get_running_loop(), seen)
-        self._arrivals.append(arrival)
-        try:
-            if self._replicas[root_of(job_id)].latest < seq:
-                await asyncio.wait_for(seen.wait(), ARRIVE_TIMEOUT)
-        except TimeoutError:
-            return False
-        finally:
-            self._arrivals.remove(arrival)
-        return self.knows(job_id)
 
     def tree(self, root_id: JobId) -> JobTree:
         """Return the live tree; JobNotFoundError where this client has none of it."""
@@ -244,26 +223,38 @@ class Mirror:
                 self._unregister(wanted, waiter)
 
     async def events(
-        self, job_id: JobId, past: Callable[[], Awaitable[list[tuple[int, Event]]]]
+        self,
+        job_id: JobId,
+        past: Past,
+        since: int,
+        claim: Claim,  # noqa: ARG002 - held for as long as the next event may be asked for
     ) -> AsyncIterator[Event]:
-        """Yield a tree's past events, and then those to come, until the job has ended."""
-        root_id, last = root_of(job_id), 0
+        """Yield a tree's events but the first `since`, until the job has ended."""
+        root_id, count = root_of(job_id), 0
         stream = _Stream()
         self._streams[root_id].add(stream)
         try:
-            for seq, event in await past():
-                last = seq
-                yield event
+            async for event in _all_of(past, stream):
+                count += 1
+                if count > since:
+                    yield event
                 if isinstance(event, Terminal) and job_id in event.ids:
                     return
-            while True:
-                for seq, event in await stream.some():
-                    if seq > last:
-                        yield event
-                    if isinstance(event, Terminal) and job_id in event.ids:
-                        return
         finally:
             self._streams[root_id].discard(stream)
+
+
+async def _all_of(past: Past, stream: _Stream) -> AsyncIterator[Event]:
+    """Yield what there was, page by page, and then what comes."""
+    last = 0
+    while page := await past(last):
+        for _, event in page:
+            yield event
+        last = page[-1][0]
+    while True:
+        for seq, event in await stream.some():
+            if seq > last:
+                yield event
 
 
 def _listed(waiters: "Waiter | list[Waiter] | None") -> list[Waiter]:

@@ -51,7 +51,7 @@ class Replica:
     until the tree is asked for; from then on they are folded as they come.
     """
 
-    __slots__ = ("_blobs", "_changes", "_ends", "_looked_at", "_tree", "_unfolded", "latest")
+    __slots__ = ("_blobs", "_changes", "_ends", "_looked_at", "_tree", "_unfolded")
 
     def __init__(self) -> None:
         self._tree = JobTree()
@@ -60,12 +60,9 @@ class Replica:
         self._ends: dict[JobId, ErrorInfo | str | None] = {}
         self._blobs: dict[JobId, bytes] = {}
         self._changes: tuple[ref[Changes], ...] = ()
-        self.latest = 0
-        """Number of the latest event."""
 
-    def take(self, seq: int, event: Event, record: Record) -> None:
+    def take(self, event: Event, record: Record) -> None:
         """Take an event in."""
-        self.latest = max(seq, self.latest)
         if self._looked_at:
             ids = self._tree.apply(event)
             for held in self._changes:

@@ -9,7 +9,7 @@ SERVICE = "parrot"
 """Name of the scheduler plugin and of its place in `scheduler.extensions`."""
 RUNNER = "parrot-runner"
 """Name of the worker plugin."""
-VERSION = 1
+VERSION = 2
 """Of this protocol: client, service and runners must agree."""
 
 HELLO = "parrot-hello"
@@ -18,9 +18,6 @@ RETURNED = "parrot-returned"
 """Stream operations, worker to service."""
 CONTROL = "parrot-control"
 """Stream operation, service to worker."""
-
-PAST_BEGINS = b""
-"""Instead of an event: what comes now of this tree begins with its past."""
 
 Packed = tuple[bytes, tuple[bytes | None, ...]]
 """A `Record` as Dask's comm carries it."""

@@ -1,5 +1,6 @@
 """What clients and runners may ask the service, one method a question."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from parrot_async import events
 from parrot_async.models import JobId, JobStatus, Queue, root_of
 from parrot_async.service.dispatch import Dispatch
 from parrot_async.service.executor import Executor
+from parrot_async.service.functions import Functions
 from parrot_async.service.journal import Journal
 from parrot_async.service.needs import ends
 from parrot_async.service.placement import Placement
@@ -37,7 +39,8 @@ class Desk:
         self._placement = placement
         self._watch = watch
         self._queues = queues
-        self._functions: dict[str, bytes] = {}
+        self._functions = Functions()
+        self._under_way: dict[JobId, asyncio.Future[tuple[JobId, bytes]]] = {}
         self._submissions = Submissions(journal, executor, queues, self._functions)
 
     def handlers(self) -> dict[str, Callable[..., Any]]:
@@ -47,6 +50,8 @@ class Desk:
             "parrot_submit": self.submit,
             "parrot_children": self.children,
             "parrot_cancel": self.cancel,
+            "parrot_pause": self.pause,
+            "parrot_resume": self.resume,
             "parrot_function": self.function,
             "parrot_attach": self.attach,
             "parrot_events": self.events,
@@ -69,8 +74,22 @@ class Desk:
     ) -> tuple[JobId, bytes]:
         """Accept trees; durable when it returns. The client watches them from the start.
 
-        Returns the root's id, and its first event for a client that has not seen it yet.
+        Returns the root's id, and its first event for a client that has not seen it yet. A client
+        whose line was cut asks again, perhaps before we have done what it asked for first.
         """
+        first_id = groups[0]["ids"][0]
+        if first_id not in self._under_way:
+            accepting = asyncio.ensure_future(self._submit(groups, functions, client))
+            self._under_way[first_id] = accepting
+            accepting.add_done_callback(lambda _: self._under_way.pop(first_id))
+        return await asyncio.shield(self._under_way[first_id])
+
+    async def _submit(
+        self,
+        groups: Sequence[Mapping[str, Any]],
+        functions: Mapping[str, bytes],
+        client: str | None,
+    ) -> tuple[JobId, bytes]:
         is_tree, root_id = not groups[0]["parent_id"], groups[0]["ids"][:1]
         if client is not None and is_tree and len(groups) > 1:
             self._watch.subscribe(client, *root_id)
@@ -106,6 +125,14 @@ class Desk:
         """Stop jobs and all below them."""
         return [self._executor.cancel(job_id) for job_id in ids]
 
+    async def pause(self, ids: Sequence[JobId]) -> list[bool]:
+        """Hold jobs and all below them."""
+        return [self._executor.pausing.pause_tree(job_id) for job_id in ids]
+
+    async def resume(self, ids: Sequence[JobId]) -> list[bool]:
+        """Let jobs and all below them go on."""
+        return [self._executor.pausing.resume_tree(job_id) for job_id in ids]
+
     async def function(self, function_id: str) -> bytes:
         """Give a function to a worker."""
         found = self._functions.get(function_id)
@@ -113,24 +140,18 @@ class Desk:
             found = await self._journal.recorder.read(lambda store: store.function(function_id))
         if found is None:
             raise LookupError(f"function {function_id} is not known")
-        self._functions[function_id] = found
+        self._functions.add({function_id: found})
         return found
 
-    async def attach(self, client: str, job_id: JobId) -> int:
-        """Send a client a tree's past and then all that comes.
+    async def attach(self, client: str, job_id: JobId) -> None:
+        """Send a client all that comes of a tree; for its past it asks, page by page."""
+        self._watch.subscribe(client, root_of(job_id))
 
-        Returns the number of the past's last event, 0 for an unknown job.
-        """
-        root_id = root_of(job_id)
-        past = await self.events(root_id)
-        while past and past[-1][0] < self._journal.published(root_id):
-            past += await self.events(root_id, past[-1][0])
-        self._watch.replay(client, root_id, past)
-        return past[-1][0] if past else 0
-
-    async def events(self, root_id: JobId, after: int = 0) -> list[tuple[int, bytes]]:
+    async def events(
+        self, root_id: JobId, after: int = 0, limit: int | None = None
+    ) -> list[tuple[int, bytes]]:
         """Return a tree's past, after an event's number."""
-        return await self._journal.recorder.read(lambda store: store.events(root_id, after))
+        return await self._journal.recorder.read(lambda store: store.events(root_id, after, limit))
 
     async def detach(self, client: str, root_ids: Sequence[JobId]) -> None:
         """Send a client nothing more of these trees."""

@@ -10,7 +10,7 @@ from distributed.comm.core import Comm, CommClosedError
 
 from parrot_async.events import Record
 from parrot_async.models import JobId
-from parrot_async.wire import PAST_BEGINS, Packed, pack
+from parrot_async.wire import Packed, pack
 
 SOFT_INTERVAL = 0.1
 """Seconds between two messages that say nothing but progress."""
@@ -18,6 +18,8 @@ HEARTBEAT = 5.0
 """Seconds of silence after which a message is sent all the same, so that both sides know."""
 MOST_RECORDS = 64
 """Records in one message: a client must not choke on it while its kernel wants to breathe."""
+MOST_BYTES = 32 * 1024 * 1024
+"""Bytes that may wait for a client that takes in less than there is to tell it."""
 
 _SOFT = (b'{"kind":"progressed"', b'{"kind":"logged"', b'{"kind":"spent"', b'{"kind":"started"')
 
@@ -34,15 +36,28 @@ class Watcher:
         self.comm = comm
         self.roots: set[JobId] = set()
         self._messages: deque[Message] = deque()
+        self._bytes = 0
         self._hard = asyncio.Event()
         self._any = asyncio.Event()
 
     def put(self, root_id: JobId, seq: int, record: Record) -> None:
-        """Queue a record."""
-        self._messages.append((root_id, seq, pack(record)))
+        """Queue a record; a client that is too far behind is hung up on, and fetches what it lacks.
+
+        One that was stopped, or whose notebook computes for an hour, must not fill our memory.
+        """
+        message = (root_id, seq, pack(record))
+        self._messages.append(message)
+        self._bytes += _size(message)
+        if self._bytes > MOST_BYTES:
+            self._hang_up()
         self._any.set()
         if not record.body.startswith(_SOFT):
             self._hard.set()
+
+    def _hang_up(self) -> None:
+        self._messages.clear()
+        self._bytes = 0
+        self.comm.abort()
 
     async def send_all(self) -> None:
         """Send what comes, until the client is gone."""
@@ -51,15 +66,34 @@ class Watcher:
             await _within(self._any, HEARTBEAT)
             await _within(self._hard, last + SOFT_INTERVAL - time.monotonic())
             while True:
-                count = min(MOST_RECORDS, len(self._messages))
-                records = [self._messages.popleft() for _ in range(count)]
-                if not self._messages:
-                    self._any.clear()
-                    self._hard.clear()
-                await self.comm.write({"records": records})
+                await self.comm.write({"records": self._some()})
+                await _drained(self.comm)
                 last = time.monotonic()
                 if not self._messages:
                     break
+
+    def _some(self) -> list[Message]:
+        """Take the next records out of the queue."""
+        count = min(MOST_RECORDS, len(self._messages))
+        some = [self._messages.popleft() for _ in range(count)]
+        self._bytes -= sum(map(_size, some))
+        if not self._messages:
+            self._any.clear()
+            self._hard.clear()
+        return some
+
+
+def _size(message: Message) -> int:
+    """Bytes that a message takes, about."""
+    body, blobs = message[2]
+    return 200 + len(body) + sum(len(blob) for blob in blobs if blob is not None)
+
+
+async def _drained(comm: Comm) -> None:
+    """Wait until a client has room for more: Dask's comm takes in all that it is given."""
+    stream = getattr(comm, "stream", None)
+    if stream is not None and stream.writing():
+        await stream.write(b"")
 
 
 async def _within(event: asyncio.Event, seconds: float) -> None:
@@ -111,15 +145,6 @@ class Watch:
         watcher.roots.add(root_id)
         self._by_root[root_id].add(watcher)
         return True
-
-    def replay(self, client: str, root_id: JobId, past: Iterable[tuple[int, bytes]]) -> None:
-        """Send a tree's past, and then its events from now on."""
-        watcher = self._clients.get(client)
-        if watcher is not None:
-            watcher.put(root_id, 0, Record(PAST_BEGINS))
-            for seq, body in past:
-                watcher.put(root_id, seq, Record(body))
-            self.subscribe(client, root_id)
 
     def unsubscribe(self, client: str, root_ids: Iterable[JobId]) -> None:
         """Send nothing more of these trees."""
