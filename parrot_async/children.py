@@ -26,17 +26,23 @@ class Slot(Protocol):
     def stopped(self) -> "Future[None]":
         """Gets done when the job is told to stop."""
 
-    def give_back(self) -> None:
-        """Let another job have the slot; calls may nest."""
+    @property
+    def held(self) -> "Future[None] | None":
+        """While the job is paused: gets done when it is resumed."""
+
+    def give_back(self, *, rests: bool = False) -> None:
+        """Let another job have the slot; `rests` says that it is for a pause. Calls may nest."""
 
     def take_again(self) -> "Future[None] | None":
         """Queue for a slot again; None where it need not wait."""
 
 
-def wait_without_slot(slot: Slot, future: "Future[Any]") -> None:
-    """Block a sync job until the future is done, while others have its slot."""
-    slot.give_back()
+def wait_without_slot(slot: Slot, future: "Future[Any]", *, rests: bool = False) -> None:
+    """Block a sync job until the future is done and nobody holds it; others have its slot."""
+    slot.give_back(rests=rests)
     _block(slot, future)
+    while (held := slot.held) is not None:
+        _block(slot, held)
     if (place := slot.take_again()) is not None:
         _block(slot, place)
 
@@ -47,11 +53,15 @@ def _block(slot: Slot, future: "Future[Any]") -> None:
         raise JobStopped
 
 
-async def wait_without_slot_async(slot: Slot, future: "Future[Any]") -> None:
-    """Suspend an async job until the future is done, while others have its slot."""
-    slot.give_back()
+async def wait_without_slot_async(
+    slot: Slot, future: "Future[Any]", *, rests: bool = False
+) -> None:
+    """Suspend an async job until the future is done and nobody holds it; others have its slot."""
+    slot.give_back(rests=rests)
     try:
         await asyncio.wait([asyncio.wrap_future(future)])
+        while (held := slot.held) is not None:
+            await asyncio.wait([asyncio.wrap_future(held)])
     finally:
         place = slot.take_again()
     if place is not None:

@@ -8,6 +8,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Generator,
     Iterable,
     Iterator,
     Sequence,
@@ -18,7 +19,16 @@ from decimal import Decimal
 from threading import Thread
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from parrot_async.children import Child, Children, JobStopped, Pending, Slot, chained
+from parrot_async.children import (
+    Child,
+    Children,
+    JobStopped,
+    Pending,
+    Slot,
+    chained,
+    wait_without_slot,
+    wait_without_slot_async,
+)
 from parrot_async.models import JobId, Usage, parent_of
 from parrot_async.outcome import Outcome
 from parrot_async.values import Call
@@ -67,10 +77,24 @@ class JobContext:
         """Whether the job was told to stop."""
         return self.host.stopped.done()
 
-    def checkpoint(self) -> None:
-        """Stop here if the job was told to stop."""
+    def checkpoint(self) -> "Checkpoint":
+        """Stop here if the job was told to stop, and hold here while it is paused.
+
+        In an async job it holds where it can await: write `await current_job().checkpoint()`.
+        """
+        self._stop_or_hold()
+        return Checkpoint(self)
+
+    def _stop_or_hold(self) -> None:
         if self.host.stopped.done():
             raise JobStopped
+        if (held := self.host.held) is not None and not _has_loop():
+            wait_without_slot(self.host, held, rests=True)
+
+    async def hold(self) -> None:
+        """Hold an async job while it is paused."""
+        if (held := self.host.held) is not None:
+            await wait_without_slot_async(self.host, held, rests=True)
 
     def step(self, text: str) -> None:
         """Say what the job is doing now."""
@@ -83,14 +107,14 @@ class JobContext:
         self.changed()
 
     def changed(self) -> None:
-        """Have the progress sent; the job stops here if it was told to."""
-        self.checkpoint()
+        """Have the progress sent; a checkpoint."""
+        self._stop_or_hold()
         self.host.progressed(self)
 
     def track(
         self, items: "Iterable[T] | AsyncIterable[T]", step: str = "", total: int | None = None
     ) -> "Tracked[T]":
-        """Yield the items and count them as steps; cancel bites between two of them.
+        """Yield the items and count them as steps; cancel and pause bite between two of them.
 
         Iterate with `for` or with `async for`. `total` is the number of items where `len(items)`
         does not tell. A track inside a track moves the outer one by parts of a step.
@@ -155,8 +179,29 @@ class JobContext:
         return Pending(self._submit(fn, calls), self.host)
 
     def _submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
-        self.checkpoint()
+        self._stop_or_hold()
         return self.host.submit(fn, calls)
+
+
+class Checkpoint:
+    """Where a job may hold: a sync one has done so already, an async one does as it awaits this."""
+
+    def __init__(self, context: JobContext) -> None:
+        """Keep whose it is."""
+        self._context = context
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Hold here while the job is paused."""
+        return self._context.hold().__await__()
+
+
+def _has_loop() -> bool:
+    """Whether an event loop runs in this thread, so that nothing may block it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _first(children: Children[Any]) -> "Future[Child[Any]]":
@@ -217,15 +262,18 @@ class Tracked(Generic[T]):
     async def __aiter__(self) -> AsyncIterator[T]:
         """Yield the items of an ordinary or an asynchronous iterable."""
         with self:
+            await self._context.hold()
             if isinstance(self._items, AsyncIterable):
                 async for item in self._items:
                     yield item
                     self._advance()
+                    await self._context.hold()
                 return
             yielded = time.monotonic()
             for item in self._items:
                 yield item
                 self._advance()
+                await self._context.hold()
                 if time.monotonic() - yielded > YIELD_EVERY:
                     await asyncio.sleep(0)
                     yielded = time.monotonic()
@@ -234,11 +282,14 @@ class Tracked(Generic[T]):
 class LocalHost:
     """The surroundings of a function that is called plainly: children run here, at once."""
 
+    held = None
+    """Nobody can pause it."""
+
     def __init__(self) -> None:
         """Nobody can stop it."""
         self.stopped: Future[None] = Future()
 
-    def give_back(self) -> None:
+    def give_back(self, *, rests: bool = False) -> None:
         """There is no slot to give back."""
 
     def take_again(self) -> None:

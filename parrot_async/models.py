@@ -208,6 +208,8 @@ class Queue(Frozen):
     timeout: float | None = None
     limit: int | None = Field(default=None, ge=1)
     """How many of its jobs may run at once; a job that waits for children does not count."""
+    paused: bool = False
+    """Whether its jobs are held; `client.pause` and `client.resume` change it."""
 
 
 QUEUES: tuple[Queue, ...] = (

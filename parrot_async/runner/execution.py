@@ -19,6 +19,7 @@ from parrot_async.children import (
 )
 from parrot_async.context import JobContext, _current
 from parrot_async.errors import ResultExpiredError, SerializationError
+from parrot_async.events import Continued, Paused, Waiting
 from parrot_async.faults import reach
 from parrot_async.models import ErrorInfo, JobId, JobResult, Usage
 from parrot_async.outcome import error_info
@@ -87,6 +88,7 @@ class Execution:
         self._place: Future[None] | None = None
         self._asked: list[Future[Any]] = []
         self._stopped: Future[None] | None = None
+        self.held: Future[None] | None = None
         self._lock = threading.Lock()
 
     # The host of the job's context.
@@ -100,11 +102,11 @@ class Execution:
                     self._stopped = Future()
         return self._stopped
 
-    def give_back(self) -> None:
-        """Let others have the slot while this job waits."""
+    def give_back(self, *, rests: bool = False) -> None:
+        """Let others have the slot while this job waits, or rests as it is paused."""
         self._waits += 1
         if self._waits == 1:
-            self.runner.outbox.waits(self, True)
+            self.runner.outbox.turned(self, Paused if rests else Waiting)
             if self.parts_with_place():
                 self.runner.slots.leave()
 
@@ -116,7 +118,7 @@ class Execution:
                 return None
             self._place = self.runner.slots.come_back()
             self.holds = self._place is None
-        self.runner.outbox.waits(self, False)
+        self.runner.outbox.turned(self, Continued)
         return self._place
 
     def parts_with_place(self) -> bool:
@@ -216,6 +218,7 @@ class Execution:
         _current.set(self.context)
         try:
             self._check_reason()
+            await self.context.hold()
             value = await (started if started is not None else await self._coroutine())
             while (children := self._open_children()) is not None:
                 await wait_without_slot_async(self, children)
@@ -305,6 +308,16 @@ class Execution:
             self.stopped.set_result(None)
         self._cancel_task()
         return False
+
+    def pause(self) -> None:
+        """Have the job hold at its next checkpoint."""
+        self.held = self.held or Future()
+
+    def resume(self) -> None:
+        """Let the job go on."""
+        held, self.held = self.held, None
+        if held is not None:
+            held.set_result(None)
 
     def _cancel_task(self) -> None:
         if self.task is not None:

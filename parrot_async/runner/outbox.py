@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from parrot_async import events
@@ -19,6 +19,9 @@ LINES_INTERVAL = 5.0
 MOST_LINES = 1000
 PROGRESS_INTERVAL = 0.1
 """Seconds between two sendings of progress alone."""
+
+
+Turn = events.Waiting | events.Paused | events.Continued
 
 
 class Attempted(Protocol):
@@ -39,8 +42,8 @@ class Outbox:
         self._started: deque[tuple[Attempted, float]] = deque()
         self._middle: deque[tuple[Attempted, LogLine | Usage]] = deque()
         self._lines: dict[Attempted, deque[LogLine]] = {}
-        self._waits: dict[Attempted, bool] = {}
-        self._said: set[Attempted] = set()
+        self._turned: dict[Attempted, type[Turn]] = {}
+        self._said: dict[Attempted, type[Turn]] = {}
         self._progress: dict[Attempted, None] = {}
         self._completed: deque[tuple[Attempted, float, JobResult, bytes | None]] = deque()
         self._failed: deque[tuple[Attempted, float, ErrorInfo, bytes | None]] = deque()
@@ -78,9 +81,9 @@ class Outbox:
         self._middle.append((execution, usage))
         self._due(PROGRESS_INTERVAL)
 
-    def waits(self, execution: Attempted, waiting: bool) -> None:
+    def turned(self, execution: Attempted, kind: "type[Turn]") -> None:
         """A job gave its slot back, or wants it again; only the latest is told."""
-        self._waits[execution] = waiting
+        self._turned[execution] = kind
         self._due(INTERVAL)
 
     def completed(self, execution: Attempted, result: JobResult, data: bytes | None) -> None:
@@ -101,7 +104,7 @@ class Outbox:
         records = [*self._starts(), *self._progresses()]
         if self._middle or self._lines:
             records += self._happenings({entry[0] for some in ends for entry in some})
-        return [*records, *self._waitings(), *self._returns(ends[0]), *self._raises(ends[1])]
+        return [*records, *self._turns(), *self._returns(ends[0]), *self._raises(ends[1])]
 
     @staticmethod
     def _take(entries: "deque[Any]") -> list[Any]:
@@ -166,28 +169,26 @@ class Outbox:
             said.append(event)
         return said
 
-    def _waitings(self) -> list[Record]:
-        taken = [self._waits.popitem() for _ in range(len(self._waits))]
-        waiting = [execution for execution, waits in taken if waits and execution not in self._said]
-        going = [execution for execution, waits in taken if not waits and execution in self._said]
-        self._said.update(waiting)
-        self._said.difference_update(going)
-        records = []
-        for kind, some in ((events.Waiting, waiting), (events.Continued, going)):
-            if some:
-                ids = tuple(execution.id for execution in some)
-                attempts = tuple(execution.attempt for execution in some)
-                records.append(
-                    Record(events.dump(kind(ids=ids, attempts=attempts, at=time.time())))
-                )
-        return records
+    def _turns(self) -> list[Record]:
+        """Return who waits, who rests and who goes on, where that is news."""
+        by_kind: dict[type[Turn], list[Attempted]] = {}
+        for _ in range(len(self._turned)):
+            execution, kind = self._turned.popitem()
+            if self._said.get(execution, events.Continued) is not kind:
+                self._said[execution] = kind
+                by_kind.setdefault(kind, []).append(execution)
+        return [_turn(kind, some) for kind, some in by_kind.items()]
+
+    def _forget(self, ended: Iterable[Attempted]) -> None:
+        for execution in ended:
+            self._said.pop(execution, None)
 
     def _returns(
         self, taken: list[tuple[Attempted, float, JobResult, bytes | None]]
     ) -> list[Record]:
         if not taken:
             return []
-        self._said.difference_update(entry[0] for entry in taken)
+        self._forget(entry[0] for entry in taken)
         completed = events.Completed(
             ids=tuple(execution.id for execution, _, _, _ in taken),
             attempts=tuple(execution.attempt for execution, _, _, _ in taken),
@@ -201,7 +202,7 @@ class Outbox:
     ) -> list[Record]:
         if not taken:
             return []
-        self._said.difference_update(entry[0] for entry in taken)
+        self._forget(entry[0] for entry in taken)
         failed = events.AttemptFailed(
             ids=tuple(execution.id for execution, _, _, _ in taken),
             attempts=tuple(execution.attempt for execution, _, _, _ in taken),
@@ -209,3 +210,9 @@ class Outbox:
             errors=tuple(error for _, _, error, _ in taken),
         )
         return [Record(events.dump(failed), tuple(data for _, _, _, data in taken))]
+
+
+def _turn(kind: type[Turn], executions: list[Attempted]) -> Record:
+    ids = tuple(execution.id for execution in executions)
+    attempts = tuple(execution.attempt for execution in executions)
+    return Record(events.dump(kind(ids=ids, attempts=attempts, at=time.time())))

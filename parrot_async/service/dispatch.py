@@ -24,6 +24,8 @@ RECALL_AFTER = 0.25
 
 TOO_BIG = ""
 """What holds jobs that ask for more slots than the pool has."""
+PAUSED = "\0"
+"""Before a root's id: what holds jobs of its tree that somebody paused."""
 ASK_AGAIN = 0.5
 """Seconds until the store is asked again for arguments that it did not give."""
 
@@ -128,6 +130,16 @@ class Dispatch:
             ready.unpark(queue, most=None)
         self.wake()
 
+    def is_paused(self, run: Run) -> bool:
+        """Whether the job's queue is paused."""
+        return self._queues[run.node.spec.queue].paused
+
+    def resume(self, root_id: JobId) -> None:
+        """Look at the jobs of a tree again that somebody had paused, or that have ended."""
+        for ready in self._ready.values():
+            ready.unpark(PAUSED + root_id, most=None)
+        self.wake()
+
     def left(self, run: Run) -> None:
         """Forget a run that has left its batch; the last one to leave releases the key."""
         self.free(run)
@@ -154,6 +166,8 @@ class Dispatch:
 
     def _holder(self, pool: Pool, run: Run) -> str | None:
         """Name what keeps a job from running however idle the pool is; None: nothing does."""
+        if run.node.held_by:
+            return PAUSED + run.node.root_id
         spec = run.node.spec
         limit = self._queues[spec.queue].limit
         if limit is not None and self._in_queue[spec.queue] >= limit:
@@ -183,7 +197,8 @@ class Dispatch:
             logger.error("the job store gave no arguments, will ask again: %r", error)
             self._loop.call_later(ASK_AGAIN, self._send_back, runs)
             return
-        self._send_back([run for run in runs if not self.slots_of(run.worker)])
+        gone = (run for run in runs if run.node.held_by or not self.slots_of(run.worker))
+        self._send_back(list(gone))
         self._start([run for run in runs if run.state == "loading"], loaded.result())
 
     def _send_back(self, runs: Sequence[Run]) -> None:
@@ -208,7 +223,17 @@ class Dispatch:
                         run.arguments = None
                 reach("sent")
 
-    # Stopping.
+    # Pausing and stopping.
+
+    def tell_to_hold(self, runs: Iterable[Run]) -> None:
+        """Have workers give back what has not started, and hold the rest at its checkpoints."""
+        for worker, attempts in _by_worker(runs):
+            self._placement.control(worker, pause=attempts)
+
+    def tell_to_go_on(self, runs: Iterable[Run]) -> None:
+        """Have workers go on with what they hold."""
+        for worker, attempts in _by_worker(runs):
+            self._placement.control(worker, resume=attempts)
 
     def tell_to_stop(self, run: Run, reason: ErrorInfo) -> None:
         """Have a run's worker tell its code to stop."""
@@ -257,6 +282,13 @@ class Dispatch:
             if pool.members[worker].held > pool.members[worker].slots:
                 wanted = [(run.id, run.attempt) for run in runs]
                 self._placement.control(worker, recall=wanted)
+
+
+def _by_worker(runs: Iterable[Run]) -> Iterable[tuple[str, list[tuple[JobId, int]]]]:
+    by_worker: defaultdict[str, list[tuple[JobId, int]]] = defaultdict(list)
+    for run in runs:
+        by_worker[run.worker].append((run.id, run.attempt))
+    return by_worker.items()
 
 
 def _batch(runs: Sequence[Run], values: Values) -> Batch:

@@ -13,8 +13,10 @@ from parrot_async.models import (
     JobStatus,
     parent_of,
 )
+from parrot_async.service.clock import Clock
 from parrot_async.service.dispatch import Dispatch
 from parrot_async.service.journal import Journal
+from parrot_async.service.pausing import Pausing
 from parrot_async.service.retries import backoff, may_retry
 from parrot_async.service.run import IN_FLIGHT, End, Run
 
@@ -33,6 +35,8 @@ class Executor:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self.runs: dict[JobId, Run] = {}
+        self._clock = Clock(self._timed_out)
+        self.pausing = Pausing(self.runs, journal, dispatch, self._clock)
 
     # Accepting.
 
@@ -47,6 +51,7 @@ class Executor:
                 self.stop(run, CANCELLED_BY_PARENT)
             elif not run.blockers and run.state == "blocked":
                 self._activate(run)
+        self.pausing.hold_born(run for run in born if run.state != "ended")
 
     @staticmethod
     def _is_orphan(run: Run) -> bool:
@@ -140,16 +145,18 @@ class Executor:
             run = self.runs[job_id]
             run.state, run.started, run.waited = "running", at, False
             run.cancel_timer()
+            run.left = None
             if run.stop is None and run.node.spec.timeout:
-                left = run.node.spec.timeout - (time.time() - at)
-                run.timer = self._loop.call_later(max(0.0, left), self._timed_out, run)
+                self._clock.start(run, run.node.spec.timeout - (time.time() - at))
 
-    def waiting(self, event: events.Waiting) -> None:
-        """Bodies gave their slots back."""
+    def waiting(self, event: events.Waiting | events.Paused) -> None:
+        """Bodies gave their slots back, to wait or to rest."""
         for job_id in event.ids:
             run = self.runs[job_id]
             run.state, run.waited = "waiting", True
             self._dispatch.free(run)
+            if run.node.held_by:
+                self._clock.hold(run)
 
     def continued(self, event: events.Continued) -> None:
         """Bodies have a slot again."""
@@ -158,6 +165,7 @@ class Executor:
             if run.state == "waiting":
                 run.state = "running"
                 self._dispatch.hold(run)
+                self._clock.go_on(run)
 
     def completed(self, event: events.Completed, blobs: Sequence[bytes | None]) -> list[int]:
         """Take results in; returns the columns that count now, others wait for their children."""
@@ -347,6 +355,8 @@ class Executor:
                 self._loop.call_soon(self._end_dependent, follower, run.id)
         if run.parent is not None:
             self._child_ended(run.parent, run, completed, error)
+        else:
+            self._dispatch.resume(run.id)
 
     def _child_ended(self, parent: Run, run: Run, completed: bool, error: ErrorInfo | None) -> None:
         (parent.children or {}).pop(run.id, None)

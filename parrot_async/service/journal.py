@@ -143,6 +143,10 @@ class Journal:
         event = events.CancelRequested(ids=(job_id,), at=time.time())
         self._enter(event, Record(events.dump(event)))
 
+    def pause_changed(self, event: events.PauseRequested | events.Resumed) -> None:
+        """Somebody holds jobs of a tree, or lets them go on."""
+        self._enter(event, Record(events.dump(event)))
+
     def presumed_started(self, job_id: JobId, attempt: int, at: float, worker: str) -> None:
         """An attempt was lost that very likely had begun, though its worker had not said so."""
         event = events.Started(ids=(job_id,), attempts=(attempt,), at=(at,), worker=worker)

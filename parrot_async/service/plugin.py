@@ -210,7 +210,7 @@ class JobService(SchedulerPlugin):
         match event:
             case events.Started():
                 self._executor.started(event)
-            case events.Waiting():
+            case events.Waiting() | events.Paused():
                 self._executor.waiting(event)
             case events.Continued():
                 self._executor.continued(event)

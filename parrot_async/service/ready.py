@@ -44,6 +44,8 @@ class ReadyQueue:
                 self.unpark(run.node.spec.queue)
             elif (holder := held_by(run)) is not None:
                 heappush(self._parked.setdefault(holder, []), heappop(heap))
+                if holder != run.node.spec.queue:
+                    self.unpark(run.node.spec.queue)
             elif admits(run):
                 heappop(heap)
                 taken.append(run)

@@ -59,6 +59,10 @@ class Run:
     """Fingerprints of all children that a body ever had."""
     unclaimed: "dict[str, list[JobId]] | None" = None
     """Children of earlier attempts by fingerprint, for this attempt to find them again."""
+    reuse: bool = False
+    """Whether its children take results of those of the job that it runs again."""
+    earlier: "dict[str, list[JobId]] | None" = None
+    """Those by fingerprint, once the body has asked for children."""
     expected: int | None = None
     """How many children a plan will have."""
     ended_children: int = 0
@@ -78,6 +82,8 @@ class Run:
     """Expected seconds that it counts for in its pool's backlog; None while it holds no slot."""
     waited: bool = False
     timer: TimerHandle | None = None
+    left: float | None = None
+    """Seconds of its timeout that are left when it goes on; None while the time runs."""
     stop: ErrorInfo | None = None
     """Why it was told to stop."""
     end: End | None = None

@@ -1,0 +1,95 @@
+"""Pause and resume: whom somebody holds, and how those hear of it that run."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from parrot_async import events
+from parrot_async.models import Holder, JobId
+from parrot_async.service.clock import Clock
+from parrot_async.service.dispatch import Dispatch
+from parrot_async.service.journal import Journal
+from parrot_async.service.run import IN_FLIGHT, Run
+
+MOST_IN_EVENT = 1000
+"""Jobs in one event, so that who takes it in may breathe between two."""
+
+
+class Pausing:
+    """Holds jobs of any trees, and lets them go on; who holds one is in its node."""
+
+    def __init__(
+        self, runs: Mapping[JobId, Run], journal: Journal, dispatch: Dispatch, clock: Clock
+    ) -> None:
+        """`runs` are all jobs that have not ended."""
+        self._runs = runs
+        self._journal = journal
+        self._dispatch = dispatch
+        self._clock = clock
+
+    def pause_tree(self, job_id: JobId) -> bool:
+        """Hold a job and all below it; False where it has ended already."""
+        self.pause(self._below(job_id), "person")
+        return job_id in self._runs
+
+    def resume_tree(self, job_id: JobId) -> bool:
+        """Let a job and all below it go on; False where it has ended already."""
+        self.resume(self._below(job_id), "person")
+        return job_id in self._runs
+
+    def _below(self, job_id: JobId) -> Iterable[Run]:
+        run = self._runs.get(job_id)
+        pending = [] if run is None else [run]
+        while pending:
+            yield (here := pending.pop())
+            pending.extend((here.children or {}).values())
+
+    def of_queues(self, names: Iterable[str]) -> list[Run]:
+        """All jobs of these queues."""
+        wanted = set(names)
+        return [run for run in self._runs.values() if run.node.spec.queue in wanted]
+
+    def hold_born(self, born: Iterable[Run]) -> None:
+        """Hold new jobs whose parent somebody paused, or whose queue."""
+        born = list(born)
+        above = [run.parent for run in born]
+        by_person = [
+            run
+            for run, parent in zip(born, above, strict=True)
+            if parent is not None and "person" in parent.node.held_by
+        ]
+        self.pause(by_person, "person")
+        self.pause([run for run in born if self._dispatch.is_paused(run)], "queue")
+
+    def pause(self, runs: Iterable[Run], by: Holder) -> None:
+        """Hold jobs: what does not run at once, what runs at its next checkpoint."""
+        changed = [run for run in runs if by not in run.node.held_by]
+        self._record(events.PauseRequested, changed, by)
+        self._dispatch.tell_to_hold([run for run in changed if run.state in IN_FLIGHT])
+        for run in changed:
+            if run.state == "waiting":
+                self._clock.hold(run)
+
+    def resume(self, runs: Iterable[Run], by: Holder) -> None:
+        """Let jobs go on that nobody else holds."""
+        changed = [run for run in runs if by in run.node.held_by]
+        self._record(events.Resumed, changed, by)
+        free = [run for run in changed if not run.node.held_by]
+        self._dispatch.tell_to_go_on([run for run in free if run.state in IN_FLIGHT])
+        for run in free:
+            if run.state == "waiting":
+                self._clock.go_on(run)
+        for root_id in {run.node.root_id for run in free}:
+            self._dispatch.resume(root_id)
+
+    def _record(
+        self, kind: type[events.PauseRequested | events.Resumed], runs: Sequence[Run], by: Holder
+    ) -> None:
+        by_root: defaultdict[JobId, list[Run]] = defaultdict(list)
+        for run in runs:
+            by_root[run.node.root_id].append(run)
+        for some in by_root.values():
+            for start in range(0, len(some), MOST_IN_EVENT):
+                part = some[start : start + MOST_IN_EVENT]
+                at = max(time.time(), *(run.node.held_at for run in part))
+                self._journal.pause_changed(kind(ids=tuple(run.id for run in part), at=at, by=by))
