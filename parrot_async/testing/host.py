@@ -28,7 +28,6 @@ class Host:
         """Prepare one worker of these pools; nothing runs yet."""
         self._labels = labels
         self._slots = slots
-        self._folder = TemporaryDirectory(prefix="parrot-eager-")
         self._interval = sys.getswitchinterval()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -63,6 +62,7 @@ class Host:
         return self._scheduler.handlers[name]
 
     async def _start(self) -> None:
+        self._folder = await asyncio.to_thread(TemporaryDirectory, prefix="parrot-eager-")
         home = Path(self._folder.name)
         self._scheduler = EagerScheduler(self._labels, self._slots)
         self._service = EagerService(f"sqlite:///{home / 'jobs.db'}", (home / "results").as_uri())

@@ -142,6 +142,9 @@ class EagerService(JobService):
 
     placement = EagerPlacement
 
+    def _find_home(self) -> None:
+        """It was given one: it makes none in the user's."""
+
     def _listen(self, scheduler: Any) -> None:
         super()._listen(scheduler)
         for name in ("parrot_submit", "parrot_children"):

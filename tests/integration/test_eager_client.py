@@ -1,0 +1,128 @@
+"""What is the eager client's own: that it needs nothing, leaves nothing and does not wait."""
+
+import logging
+import sys
+import threading
+import time
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from parrot_async import JobStatus, job
+from parrot_async.errors import SerializationError, StoreError, UnschedulableError
+from parrot_async.testing import EagerClient, faults
+
+
+@job
+def double(number: int) -> int:
+    return 2 * number
+
+
+async def test_an_eager_client_leaves_nothing_behind() -> None:
+    before = sys.stdout, sys.getswitchinterval(), list(logging.getLogger().handlers)
+
+    async with EagerClient() as client:
+        assert await client.run(double, 21) == 42
+
+    assert (sys.stdout, sys.getswitchinterval(), logging.getLogger().handlers) == before
+    with anyio.fail_after(5):
+        while any(thread.name.startswith("parrot") for thread in threading.enumerate()):  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+
+
+async def test_what_still_runs_is_cancelled_with_the_client(tmp_path: Path) -> None:
+    ended = tmp_path / "ended"
+
+    @job
+    async def endless(begun: anyio.Path) -> None:
+        await begun.touch()
+        try:
+            await anyio.sleep(1000)
+        finally:
+            ended.touch()
+
+    async with EagerClient() as client:
+        await client.submit(endless, anyio.Path(tmp_path / "begun"))
+        await client.submit(double, 1)
+        while not (tmp_path / "begun").exists():  # noqa: ASYNC110 - a file tells nobody
+            await anyio.sleep(0.01)
+
+    assert ended.exists()
+
+
+async def test_jobs_run_one_after_the_other_in_the_order_of_their_submission(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "order"
+
+    @job
+    async def note(number: int) -> None:
+        with file.open("a") as out:
+            out.write(f"{number} ")
+        await anyio.lowlevel.checkpoint()
+        with file.open("a") as out:
+            out.write(f"{number} ")
+
+    async with EagerClient() as client:
+        await client.gather(await client.map(note, range(20)))
+
+    assert file.read_text().split() == [str(n) for n in range(20) for _ in range(2)]
+
+
+async def test_retries_do_not_make_a_test_wait(tmp_path: Path) -> None:
+    @job(retries=5, retry_delay="1h", cpu=8)
+    def flaky(seen: Path) -> int:
+        with seen.open("a") as file:
+            file.write("x")
+        if len(seen.read_text()) < 4:
+            raise OSError("not yet")
+        return 4
+
+    async with EagerClient() as client:
+        handle = await client.submit(flaky, tmp_path / "seen")
+        result = await handle
+
+    assert result == 4
+    assert [bool(attempt.error) for attempt in handle.node.attempts] == [True, True, True, False]
+
+
+async def test_a_gpu_job_runs_and_one_of_an_unknown_pool_says_so_at_once() -> None:
+    begun = time.monotonic()
+
+    async with EagerClient() as client:
+        assert await client.run(double.options(gpu=2), 4) == 8
+        with pytest.raises(UnschedulableError, match="no worker offers 'tpu'"):
+            await client.run(double.options(resources={"tpu": 1}), 4)
+    async with EagerClient(labels=["tpu"]) as client:
+        assert await client.run(double.options(resources={"tpu": 1}), 4) == 8
+
+    assert time.monotonic() - begun < 3
+
+
+async def test_what_cannot_travel_is_refused_as_on_a_cluster() -> None:
+    async with EagerClient() as client:
+        with pytest.raises(SerializationError, match="an argument cannot be pickled"):
+            await client.submit(double, threading.Lock())  # type: ignore[call-overload]
+
+
+async def test_faults_happen_in_their_block_and_not_after_it() -> None:
+    async with EagerClient() as client:
+        with faults("accepting:1:raise=StoreFullError"), pytest.raises(StoreError):
+            await client.submit(double, 1)
+        handle = await client.submit(double, 2)
+        await handle
+
+    assert handle.status is JobStatus.COMPLETED
+
+
+async def test_a_closed_client_can_be_opened_again_with_nothing_in_it() -> None:
+    client = EagerClient()
+    async with client:
+        await client.run(double, 1)
+
+    async with client:
+        rows = await client.jobs()
+
+    assert rows == []
