@@ -52,8 +52,6 @@ class Desk:
             "parrot_cancel": self.cancel,
             "parrot_pause": self.pause,
             "parrot_resume": self.resume,
-            "parrot_pause": self.pause,
-            "parrot_resume": self.resume,
             "parrot_function": self.function,
             "parrot_attach": self.attach,
             "parrot_events": self.events,
@@ -126,14 +124,6 @@ class Desk:
     async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
         """Stop jobs and all below them."""
         return [self._executor.cancel(job_id) for job_id in ids]
-
-    async def pause(self, ids: Sequence[JobId]) -> list[bool]:
-        """Hold jobs and all below them."""
-        return [self._executor.pausing.pause_tree(job_id) for job_id in ids]
-
-    async def resume(self, ids: Sequence[JobId]) -> list[bool]:
-        """Let jobs and all below them go on."""
-        return [self._executor.pausing.resume_tree(job_id) for job_id in ids]
 
     async def pause(self, ids: Sequence[JobId]) -> list[bool]:
         """Hold jobs and all below them."""
