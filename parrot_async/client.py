@@ -390,14 +390,6 @@ class JobClient:
         """Let jobs and all below them go on."""
         await self._line.call("parrot_resume", ids=list(ids))
 
-    async def pause(self, ids: Sequence[JobId]) -> None:
-        """Hold jobs and all below them; those that have ended stay as they are."""
-        await self._line.call("parrot_pause", ids=list(ids))
-
-    async def resume(self, ids: Sequence[JobId]) -> None:
-        """Let jobs and all below them go on."""
-        await self._line.call("parrot_resume", ids=list(ids))
-
     def events(self, job_id: JobId, since: int = 0) -> AsyncIterator[Event]:
         """Yield all that happened and happens in a tree, until the job has ended."""
         root_id = root_of(job_id)

@@ -47,12 +47,6 @@ class Door(Protocol):
     async def resume(self, ids: Sequence[JobId]) -> None:
         """Let jobs and all below them go on."""
 
-    async def pause(self, ids: Sequence[JobId]) -> None:
-        """Hold jobs and all below them."""
-
-    async def resume(self, ids: Sequence[JobId]) -> None:
-        """Let jobs and all below them go on."""
-
     def events(self, job_id: JobId, since: int = 0) -> AsyncIterator[Event]:
         """Yield what happens in a tree but the first events, until the job has ended."""
 
@@ -176,19 +170,6 @@ class JobHandle(Generic[R_co]):
         """Let the job, and all below it, go on."""
         await self._client.resume([self.id])
 
-    async def pause(self) -> None:
-        """Hold the job and all below it; returns when the service has been told.
-
-        What does not run is held at once, and so is what waits for children. A body that runs
-        holds at its next checkpoint, and until then `node.pause_requested` is set. What has ended
-        stays as it is.
-        """
-        await self._client.pause([self.id])
-
-    async def resume(self) -> None:
-        """Let the job, and all below it, go on."""
-        await self._client.resume([self.id])
-
     def events(self, since: int = 0) -> AsyncIterator[Event]:
         """Yield all that happens in the tree, from its beginning until this job has ended.
 
@@ -248,14 +229,6 @@ class JobHandles(Sequence[JobHandle[R]]):
     async def cancel(self) -> None:
         """Stop all of them."""
         await self.root.cancel()
-
-    async def pause(self) -> None:
-        """Hold all of them."""
-        await self.root.pause()
-
-    async def resume(self) -> None:
-        """Let all of them go on."""
-        await self.root.resume()
 
     async def pause(self) -> None:
         """Hold all of them."""
