@@ -1,12 +1,14 @@
 """The jobs of a store as they were last written: no cluster is needed, and none is started."""
 
 import os
+import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from parrot_async import events, report
 from parrot_async.errors import JobNotFoundError, NotEndedError, ResultExpiredError, StoreError
+from parrot_async.events import Event
 from parrot_async.models import JobId, JobNode, JobStatus, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.places import local_store
@@ -58,9 +60,18 @@ class History:
         status = None if status is None else JobStatus(status)
         return self._store.roots(status=status, queue=queue, function=function, limit=limit)
 
+    def interrupted(self) -> list[RootRow]:
+        """Trees that have not ended, and that no cluster runs any more, the oldest first."""
+        return self._store.interrupted(time.time())
+
+    def events(self, job_id: JobId, after: int = 0) -> list[tuple[int, Event]]:
+        """What happened in a job's tree after the event of this number, with each one's number."""
+        stored = self._store.events(root_of(job_id), after)
+        return [(seq, events.load(body)) for seq, body in stored]
+
     def tree(self, job_id: JobId) -> JobTree:
         """The whole tree that a job is part of; JobNotFoundError where the store has none."""
-        tree = fold(events.load(body) for _, body in self._store.events(root_of(job_id)))
+        tree = fold(event for _, event in self.events(job_id))
         if job_id not in tree:
             raise JobNotFoundError(f"no job {job_id} is in this store")
         return tree

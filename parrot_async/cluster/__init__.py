@@ -1,6 +1,23 @@
 """The user's local background cluster: started by the first who needs it, joined by the next."""
 
-from parrot_async.cluster.local import ClusterStatus, LocalCluster, down, ensure, status
+from parrot_async.cluster.local import (
+    ClusterStatus,
+    LocalCluster,
+    down,
+    down_all,
+    ensure,
+    running,
+    status,
+)
 from parrot_async.cluster.pools import Pools
 
-__all__ = ["ClusterStatus", "LocalCluster", "Pools", "down", "ensure", "status"]
+__all__ = [
+    "ClusterStatus",
+    "LocalCluster",
+    "Pools",
+    "down",
+    "down_all",
+    "ensure",
+    "running",
+    "status",
+]

@@ -93,6 +93,13 @@ class Folder:
         root = data_home() / name
         return cls(root, root / key)
 
+    @classmethod
+    def all_of(cls, name: str | None) -> "list[Folder]":
+        """The same, and then those of this name that other environments or other code made."""
+        own = cls.of(name)
+        paths = sorted(path.parent for path in own.root.glob("*/running.lock"))
+        return [own, *(cls(own.root, path) for path in paths if path != own.path)]
+
     @property
     def record_file(self) -> Path:
         """What the running cluster publishes of itself."""

@@ -73,6 +73,13 @@ class ClusterStatus(BaseModel):
     log_file: Path
     workers: dict[str, int]
     """Live worker processes of each pool."""
+    own: bool = True
+    """False for one of another Python environment, or of other code of parrot_async."""
+
+    def security(self) -> "Security":
+        """The TLS credentials, for `distributed.Client(record.address, security=...)`."""
+        path = self.log_file.parent
+        return credentials.load(Folder(path.parent, path))
 
 
 async def ensure(
@@ -105,7 +112,18 @@ async def status(name: str | None = None) -> ClusterStatus | None:
     Raises:
         ClusterError: it runs but does not answer.
     """
-    return await anyio.to_thread.run_sync(_status, name, abandon_on_cancel=True)
+    return await anyio.to_thread.run_sync(
+        lambda: _status(Folder.of(name), own=True), abandon_on_cancel=True
+    )
+
+
+async def running(name: str | None = None) -> list[ClusterStatus]:
+    """Every cluster of this name that runs, whatever environment or code it is of; our own first.
+
+    Raises:
+        ClusterError: one runs but does not answer.
+    """
+    return await anyio.to_thread.run_sync(_running, name, abandon_on_cancel=True)
 
 
 async def down(name: str | None = None, grace: float = 10.0) -> bool:
@@ -115,7 +133,18 @@ async def down(name: str | None = None, grace: float = 10.0) -> bool:
         name: which one, as given to `ensure`.
         grace: seconds to end cleanly before it is killed.
     """
-    return await anyio.to_thread.run_sync(_down, name, grace, abandon_on_cancel=True)
+    return await anyio.to_thread.run_sync(
+        lambda: _down(Folder.of(name), grace), abandon_on_cancel=True
+    )
+
+
+async def down_all(name: str | None = None, grace: float = 10.0) -> int:
+    """Stop every cluster of this name, of other environments and code as well; how many ran."""
+
+    def work() -> int:
+        return sum([_down(folder, grace) for folder in Folder.all_of(name)])
+
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 def _ensure(name: str | None, pools: Pools | None, idle_timeout: Duration | None) -> LocalCluster:
@@ -202,8 +231,13 @@ def _spawn(spec: Spec) -> int:
         os.close(log)
 
 
-def _status(name: str | None) -> ClusterStatus | None:
-    folder = Folder.of(name)
+def _running(name: str | None) -> list[ClusterStatus]:
+    own, *others = Folder.all_of(name)
+    found = [_status(own, own=True), *(_status(folder, own=False) for folder in others)]
+    return [status for status in found if status is not None]
+
+
+def _status(folder: Folder, *, own: bool) -> ClusterStatus | None:
     record = _live(folder)
     if record is None:
         return None
@@ -212,7 +246,7 @@ def _status(name: str | None) -> ClusterStatus | None:
     for worker in identity["workers"].values():
         for pool in worker["resources"]:
             counts[pool] = counts.get(pool, 0) + 1
-    return ClusterStatus(record=record, log_file=folder.log_file, workers=counts)
+    return ClusterStatus(record=record, log_file=folder.log_file, workers=counts, own=own)
 
 
 async def _identity(address: str, security: "Security") -> dict[str, Any]:
@@ -223,8 +257,7 @@ async def _identity(address: str, security: "Security") -> dict[str, Any]:
         return identity
 
 
-def _down(name: str | None, grace: float) -> bool:
-    folder = Folder.of(name)
+def _down(folder: Folder, grace: float) -> bool:
     if not folder.path.is_dir():
         return False
     with folder.joining(_START_PATIENCE):
