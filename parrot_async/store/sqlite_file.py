@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from parrot_async.errors import StoreError, StoreFullError, StoreLockedError
+from parrot_async.store.statements import statements
 
 Parameters = Sequence[object] | Mapping[str, object]
 APPLICATION_ID = 0x70727274
@@ -44,14 +44,6 @@ SHARED_INDEX = 32_768
 """Bytes by which SQLite grows the index of its WAL that all processes share."""
 ROWS_AT_ONCE = (1000, 100, 10, 1)
 """Rows of one INSERT; few sizes, because SQLite keeps each prepared."""
-
-
-@cache
-def statements(name: str) -> dict[str, str]:
-    """The statements of `sql/<name>.sql`, each under the name that begins its comment."""
-    text = (files("parrot_async.store") / "sql" / f"{name}.sql").read_text("utf-8")
-    parts = re.split(r"^-- (\w+): .*\n", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def insert(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:

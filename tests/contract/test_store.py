@@ -1,7 +1,7 @@
 """What every job store does, whatever it stands on."""
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
@@ -13,18 +13,20 @@ import pytest
 from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
 from parrot_async.models import TERMINAL, JobStatus, Queue
 from parrot_async.store import Checkpoint, Commit, JobStore, RootRow, StoredResult, open_store
-
-STORES: dict[str, Callable[[Path], str]] = {
-    "sqlite": lambda folder: f"sqlite:///{folder}/jobs.db",
-}
-"""How the URL of a new store of each kind is made."""
+from tests.postgres import Server
 
 ROOT = RootRow("tree", "Read all", "docs:read", "ingest", JobStatus.RUNNING, 1_700_000_000.25)
 
 
-@pytest.fixture(params=sorted(STORES))
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return STORES[request.param](tmp_path)
+@pytest.fixture(params=["sqlite", "postgres", pytest.param("debian", marks=pytest.mark.debian)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Of a new store of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/jobs.db"
+    else:
+        server: Server = request.getfixturevalue(f"{request.param}_server")
+        with server.database() as url:
+            yield url
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from parrot_async.errors import OptionsError, StoreError, StoreFullError, StoreL
 from parrot_async.models import Queue
 from parrot_async.store import Commit, open_store
 from parrot_async.store.sqlite import SQLiteStore
-from parrot_async.store.sqlite_file import statements
+from parrot_async.store.statements import statements
 
 WRITER = """
 import itertools, sys

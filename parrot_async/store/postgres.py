@@ -1,0 +1,265 @@
+"""The job store in a PostgreSQL: for teams, whose clusters and clients share one history."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import psycopg
+
+from parrot_async.models import JobId, JobStatus, Queue
+from parrot_async.store import Checkpoint, Commit, Dropped, RootRow, StoredResult
+from parrot_async.store.postgres_line import Connection, Parameters, PostgresLine
+from parrot_async.store.rows import (
+    Rows,
+    queues_of,
+    refuse_key,
+    refuse_lost,
+    root_row,
+    stored_result,
+    tables,
+    written_roots,
+)
+from parrot_async.store.statements import statements
+
+PORTION = 1000
+"""Rows that are read at once, so that big ones do not fill the memory."""
+LOST, TAKEN = "PALOS", "PAKEY"
+"""What the functions of the schema raise."""
+IN_ORDER = frozenset({"put_function", "put_key", "move_key", "put_cached"})
+"""Statements whose rows others may write too: all in one order, so that none waits in a circle."""
+REST_OF_TREE = tuple(
+    f"delete_{table}" for table in ("arguments", "keys", "cached", "lost", "events", "root")
+)
+"""Statements that forget a tree, beside those that give URLs."""
+
+
+class PostgresStore:
+    """A JobStore in a server; one line writes, one reads, and neither waits for the other.
+
+    A line that was cut is made again, once for each call; a commit whose end was not heard of is
+    looked up then, and written only if it is not there.
+    """
+
+    def __init__(self, url: str, read_only: bool = False) -> None:
+        """Connect, and make the schema if need be; StoreError where that cannot be."""
+        self._sql = {name: sql.encode() for name, sql in statements("postgres_queries").items()}
+        self._latest = 0
+        with ExitStack() as opened:
+            self._writer = opened.enter_context(closing(PostgresLine(url, read_only)))
+            self._reader = PostgresLine(url, read_only)
+            opened.pop_all()
+
+    def __repr__(self) -> str:
+        """Show the server, never the password."""
+        return f"<PostgresStore {self._writer.place}>"
+
+    def commit(self, batch: Commit) -> range:
+        """Write all of `batch`, durable on return; the sequence numbers of its events."""
+        first = self._writer.do(partial(self._write, batch), partial(self._write_again, batch))
+        numbers = range(first, first + len(batch.events))
+        self._latest = numbers[-1] if numbers else self._latest
+        return numbers
+
+    def events(
+        self, root_id: JobId, after: int = 0, limit: int | None = None
+    ) -> list[tuple[int, bytes]]:
+        """Sequence number and body of a tree's events after number `after`, in order."""
+        found: list[tuple[int, bytes]] = []
+        while limit is None or len(found) < limit:
+            size = PORTION if limit is None else min(PORTION, limit - len(found))
+            rows = self._read("events", (root_id, after, size))
+            found += rows
+            if len(rows) < size:
+                break
+            after = found[-1][0]
+        return found
+
+    def arguments(self, ids: Iterable[JobId]) -> dict[JobId, bytes]:
+        """Pickled arguments of those of the jobs that have some."""
+        return dict(self._of_many("arguments", ids))
+
+    def results(self, ids: Iterable[JobId], now: float | None = None) -> dict[JobId, StoredResult]:
+        """Results of those of the jobs that have one; what is over at `now` comes as expired."""
+        now = time.time() if now is None else now
+        return {row[0]: stored_result(now, *row[1:]) for row in self._of_many("results", ids)}
+
+    def function(self, function_id: str) -> bytes | None:
+        """The pickled function, or None where it is not known."""
+        found: bytes | None = self._one("function", (function_id,))
+        return found
+
+    def roots(
+        self,
+        *,
+        status: JobStatus | None = None,
+        queue: str | None = None,
+        function: str | None = None,
+        since: float | None = None,
+        limit: int = 100,
+    ) -> list[RootRow]:
+        """The newest roots first, those that fit every filter given."""
+        wanted = None if status is None else str(status)
+        filters = {"status": wanted, "queue": queue, "function": function, "since": since}
+        return [root_row(row) for row in self._read("roots", {**filters, "limit": limit})]
+
+    def root(self, root_id: JobId) -> RootRow | None:
+        """One root's row, or None where it is not known."""
+        rows = self._read("root", (root_id,))
+        return root_row(rows[0]) if rows else None
+
+    def job_of_key(self, key: str) -> JobId | None:
+        """The job of this key, or None."""
+        found: JobId | None = self._one("job_of_key", (key,))
+        return found
+
+    def cached(self, keys: Iterable[str], now: float) -> dict[str, JobId]:
+        """Completed jobs of those of the content keys whose result is still there at `now`."""
+        return dict(self._read("cached", (list(keys), now)))
+
+    def checkpoints(self, ids: Iterable[JobId]) -> dict[JobId, Checkpoint]:
+        """The latest checkpoints of those of the jobs that saved one."""
+        return {row[0]: Checkpoint(*row[1:]) for row in self._of_many("checkpoints", ids)}
+
+    def finished_before(self, at: float, limit: int) -> list[JobId]:
+        """Roots that ended before `at`, those that ended first come first."""
+        return [root_id for (root_id,) in self._read("finished_before", (at, limit))]
+
+    def lease(self, owner: str, until: float) -> None:
+        """Say that `owner` lives at least until then; its trees are not interrupted meanwhile."""
+        self._change("put_lease", (owner, until))
+
+    def drop_lease(self, owner: str) -> None:
+        """End a lease at once: the owner will not write again."""
+        self._change("drop_lease", (owner,))
+
+    def interrupted(self, now: float) -> list[RootRow]:
+        """Unfinished roots whose owner has no lease at `now`, the oldest first."""
+        return [root_row(row) for row in self._read("interrupted", (now,))]
+
+    def claim(self, root_ids: Iterable[JobId], owner: str, now: float) -> list[JobId]:
+        """Make `owner` the owner of those that are still interrupted, and return them."""
+        claimed = self._writer.rows(self._sql["claim"], (list(root_ids), owner, now))
+        return [root_id for (root_id,) in claimed]
+
+    def queues(self) -> list[Queue]:
+        """The queues that were saved, by name."""
+        return queues_of(body for (body,) in self._read("queues"))
+
+    def save_queue(self, queue: Queue) -> None:
+        """Keep a queue, in place of the one of the same name."""
+        self._change("put_queue", (queue.name, queue.model_dump_json()))
+
+    def expire(self, now: float) -> Dropped:
+        """Drop results whose time is over at `now`, and checkpoints of trees that have ended."""
+        results = self._writer.rows(self._sql["expire"], (now,))
+        checkpoints = self._writer.rows(self._sql["drop_checkpoints"])
+        return Dropped(len(results), _urls(results + checkpoints))
+
+    def delete(self, root_ids: Iterable[JobId]) -> Dropped:
+        """Forget whole trees, one transaction each; functions and queues stay."""
+        dropped = [self._writer.do(partial(self._delete, root_id)) for root_id in root_ids]
+        urls = tuple(url for tree in dropped for url in tree.urls)
+        return Dropped(sum(tree.count for tree in dropped), urls)
+
+    def size(self) -> int:
+        """Bytes of what is kept; it is added up, which takes seconds where there is much."""
+        return int(self._one("size"))
+
+    def close(self) -> None:
+        """Hang up; a second time does nothing."""
+        self._reader.close()
+        self._writer.close()
+
+    def _write(self, batch: Commit, line: Connection) -> int:
+        """Write in one round trip; returns the number of the first event."""
+        first = None
+        try:
+            with line.pipeline(), line.transaction():
+                if not batch.sync:
+                    line.execute(self._sql["no_wait"])
+                line.execute(self._sql["check_owner"], (batch.owner, list(written_roots(batch))))
+                if batch.events:
+                    columns = _columns(batch.events)
+                    first = line.execute(self._sql["append_events"], (len(batch.events), *columns))
+                for name, rows in tables(batch):
+                    if rows:
+                        line.execute(self._sql[name], _columns(_distinct(name, rows)))
+                if batch.keys:
+                    line.execute(self._sql["check_keys"], _columns(batch.keys))
+        except psycopg.DatabaseError as exc:
+            _refuse(exc, batch)
+            raise
+        return 0 if first is None else first.fetchall()[0][0]
+
+    def _write_again(self, batch: Commit, line: Connection) -> int:
+        """Write what may have been written already, as far as one heard."""
+        if batch.events:
+            root_id, body = batch.events[-1]
+            cursor = line.execute(self._sql["written_event"], (root_id, self._latest, body))
+            ((last,),) = cursor.fetchall()
+            if last is not None:
+                return int(last) - len(batch.events) + 1
+        return self._write(batch, line)
+
+    def _delete(self, root_id: JobId, line: Connection) -> Dropped:
+        # A transaction a tree, so that the service gets its turn while much is deleted.
+        tree = {"root": root_id}
+        with line.pipeline(), line.transaction():
+            results = line.execute(self._sql["delete_results"], tree)
+            checkpoints = line.execute(self._sql["delete_checkpoints"], tree)
+            for name in REST_OF_TREE:
+                line.execute(self._sql[name], tree)
+        found = results.fetchall()
+        return Dropped(len(found), _urls(found + checkpoints.fetchall()))
+
+    def _change(self, name: str, parameters: Parameters) -> None:
+        self._writer.do(lambda line: line.execute(self._sql[name], parameters))
+
+    def _of_many(self, name: str, ids: Iterable[JobId]) -> Iterator[tuple[Any, ...]]:
+        wanted = list(ids)
+        for start in range(0, len(wanted), PORTION):
+            yield from self._read(name, (wanted[start : start + PORTION],))
+
+    def _one(self, name: str, parameters: Parameters = ()) -> Any:
+        rows = self._read(name, parameters)
+        return rows[0][0] if rows else None
+
+    def _read(self, name: str, parameters: Parameters = ()) -> list[Any]:
+        return self._reader.rows(self._sql[name], parameters)
+
+
+def _columns(rows: Rows) -> list[list[object]]:
+    return [[*column] for column in zip(*rows, strict=True)]
+
+
+def _distinct(name: str, rows: Rows) -> Rows:
+    """The last row of each id, because one statement may change a row only once."""
+    if name == "put_key":
+        return sorted(rows, key=itemgetter(0))
+    if name == "put_checkpoint":
+        rows = sorted(rows, key=itemgetter(1))  # the latest attempt last
+    if name == "put_root":
+        rows = [[_printable(value) for value in row] for row in rows]
+    found = list({row[0]: row for row in rows}.values())
+    return sorted(found, key=itemgetter(0)) if name in IN_ORDER else found
+
+
+def _printable(value: object) -> object:
+    """A text without NUL, which no text of a PostgreSQL can have; a job's error may."""
+    return value.replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(value, str) else value
+
+
+def _urls(rows: Iterable[tuple[str | None]]) -> tuple[str, ...]:
+    return tuple(url for (url,) in rows if url is not None)
+
+
+def _refuse(exc: psycopg.DatabaseError, batch: Commit) -> None:
+    detail = exc.diag.message_detail or "null"
+    if exc.sqlstate == LOST:
+        refuse_lost(set(json.loads(detail)), batch)
+    if exc.sqlstate == TAKEN:
+        refuse_key(*json.loads(detail))

