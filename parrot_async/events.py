@@ -45,7 +45,7 @@ class Submitted(Frozen):
     known_as: Ids = ()
     """What the arguments call the jobs in `depends_on`, one each; empty: by their ids."""
     origins: Ids = ()
-    """The jobs that these run again, one each or none at all."""
+    """The jobs that these run again, one each or none at all; "" for one that is new."""
     reuse: bool = False
     """Whether results of what completed below the origins are taken instead of a new run."""
     planning: bool = False

@@ -178,7 +178,7 @@ class JobTree:
             node.id, node.spec, node.parent_id, node.depth = job_id, spec, parent_id, depth
             node.title, node.arguments, node.depends_on = title, summary, event.depends_on
             node.status, node.stage, node.created_at = status, status, created_at
-            node.known_as, node.origin = event.known_as, origin
+            node.known_as, node.origin = event.known_as, origin or None
             self.nodes[job_id] = node
             born.append(job_id)
         if parent is None:

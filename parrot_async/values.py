@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import CodeType, MethodType
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle
 
@@ -131,7 +131,7 @@ def hash_of_code(fn: Callable[..., Any]) -> str:
     code = getattr(fn, "__code__", None)
     if not isinstance(code, CodeType):
         return ""
-    defaults = [*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]  # type: ignore[attr-defined]
+    defaults = [*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
     plain = [value for value in defaults if type(value) in _PLAIN]
     return sha256(f"{_text_of(code)}{plain!r}".encode()).hexdigest()[:16]
 
@@ -148,21 +148,6 @@ def hash_of_all(fn: Callable[..., Any]) -> str:
     return sha256(buffer.getvalue()).hexdigest()
 
 
-class _PlacelessPickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Leaves out the files and lines of code; what it writes is never read."""
-
-    dispatch_table = ChainMap(
-        {CodeType: lambda code: (str, (_text_of(code),))}, cloudpickle.Pickler.dispatch_table
-    )
-
-
-def _wrapped(fn: Any) -> Any:
-    """Return the function inside a method, a partial or a decorated one, None where none is."""
-    if isinstance(fn, MethodType):
-        return fn.__func__
-    return fn.func if isinstance(fn, partial) else getattr(fn, "__wrapped__", None)
-
-
 @lru_cache(maxsize=1024)
 def _text_of(code: CodeType) -> str:
     """Return what code does as text, equal in every process of one version of Python."""
@@ -174,6 +159,21 @@ def _text_of(code: CodeType) -> str:
     ]
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
     return repr((code.co_code.hex(), constants, names))
+
+
+class _PlacelessPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Leaves out the files and lines of code; what it writes is never read."""
+
+    dispatch_table: ClassVar = ChainMap(
+        {CodeType: lambda code: (str, (_text_of(code),))}, cloudpickle.Pickler.dispatch_table
+    )
+
+
+def _wrapped(fn: Any) -> Any:
+    """Return the function inside a method, a partial or a decorated one, None where none is."""
+    if isinstance(fn, MethodType):
+        return fn.__func__
+    return fn.func if isinstance(fn, partial) else getattr(fn, "__wrapped__", None)
 
 
 def load_function(data: bytes) -> Callable[..., Any]:

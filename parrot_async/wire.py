@@ -18,6 +18,8 @@ RETURNED = "parrot-returned"
 """Stream operations, worker to service."""
 CONTROL = "parrot-control"
 """Stream operation, service to worker."""
+CHECK = "parrot_check"
+"""Question, service to worker: what is wrong with these functions?"""
 
 Packed = tuple[bytes, tuple[bytes | None, ...]]
 """A `Record` as Dask's comm carries it."""

@@ -17,6 +17,7 @@ from parrot_async.faults import reach
 from parrot_async.jobs import check_call
 from parrot_async.models import ErrorInfo, JobId, LogLine, parent_of
 from parrot_async.outcome import Outcome, error_info
+from parrot_async.runner.checking import check
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.jobs_loop import end_loop, loop_in_thread
 from parrot_async.runner.outbox import Outbox
@@ -25,7 +26,7 @@ from parrot_async.runner.slots import Slots
 from parrot_async.runner.words import EarlyWords
 from parrot_async.submission import groups_of_calls
 from parrot_async.values import Call, dump_function, ignore_path, load_function
-from parrot_async.wire import CONTROL, EVENTS, HELLO, RETURNED, RUNNER, Batch, pack
+from parrot_async.wire import CHECK, CONTROL, EVENTS, HELLO, RETURNED, RUNNER, Batch, pack
 
 SEND_INTERVAL = 0.0
 """Seconds between two messages to the scheduler; any pause becomes a millisecond of the timer."""
@@ -85,6 +86,7 @@ class Runner(WorkerPlugin):
         self._output.install()
         worker.batched_stream.interval = SEND_INTERVAL
         worker.stream_handlers[CONTROL] = self._on_control
+        worker.handlers[CHECK] = check
         ignore_path(worker.local_directory)
         labels = dict(worker.state.total_resources)
         worker.batched_stream.send(

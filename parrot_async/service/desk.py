@@ -8,15 +8,19 @@ from distributed.comm.core import Comm
 from distributed.core import Status
 
 from parrot_async import events
-from parrot_async.models import JobId, JobStatus, Queue, root_of
+from parrot_async.models import JobId, JobStatus, Queue
+from parrot_async.service.again import Again
 from parrot_async.service.dispatch import Dispatch
 from parrot_async.service.executor import Executor
 from parrot_async.service.functions import Functions
 from parrot_async.service.journal import Journal
 from parrot_async.service.needs import ends
 from parrot_async.service.placement import Placement
+from parrot_async.service.queues import queue_of, save
+from parrot_async.service.recovery import Recovery
 from parrot_async.service.submit import Submissions
 from parrot_async.service.watch import Watch
+from parrot_async.store import JobStore
 from parrot_async.wire import VERSION
 
 
@@ -30,7 +34,9 @@ class Desk:
         dispatch: Dispatch,
         placement: Placement,
         watch: Watch,
+        *,
         queues: dict[str, Queue],
+        recovery: Recovery,
     ) -> None:
         """Share the service's parts."""
         self._journal = journal
@@ -42,6 +48,8 @@ class Desk:
         self._functions = Functions()
         self._under_way: dict[JobId, asyncio.Future[tuple[JobId, bytes]]] = {}
         self._submissions = Submissions(journal, executor, queues, self._functions)
+        self._again = Again(journal, self._submissions)
+        self._recovery = recovery
 
     def handlers(self) -> dict[str, Callable[..., Any]]:
         """Return the questions by the names that `parrot_async.connection` and runners use."""
@@ -52,6 +60,9 @@ class Desk:
             "parrot_cancel": self.cancel,
             "parrot_pause": self.pause,
             "parrot_resume": self.resume,
+            "parrot_hold_queues": self.hold_queues,
+            "parrot_recover": self._recovery.recover,
+            "parrot_retry": self.retry,
             "parrot_function": self.function,
             "parrot_attach": self.attach,
             "parrot_events": self.events,
@@ -123,7 +134,13 @@ class Desk:
 
     async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
         """Stop jobs and all below them."""
-        return [self._executor.cancel(job_id) for job_id in ids]
+        return [
+            self._executor.cancel(job_id) or await self._recovery.cancel(job_id) for job_id in ids
+        ]
+
+    async def retry(self, ids: Sequence[JobId], failed_only: bool = False) -> list[JobId]:
+        """Run jobs that have ended again, each as a new tree; returns the new roots."""
+        return [await self._again.run(job_id, failed_only) for job_id in ids]
 
     async def pause(self, ids: Sequence[JobId]) -> list[bool]:
         """Hold jobs and all below them."""
@@ -132,6 +149,15 @@ class Desk:
     async def resume(self, ids: Sequence[JobId]) -> list[bool]:
         """Let jobs and all below them go on."""
         return [self._executor.pausing.resume_tree(job_id) for job_id in ids]
+
+    async def hold_queues(self, queue: str | None, holds: bool) -> None:
+        """Hold the jobs of a queue, of all where none is named, or let them go on."""
+        names = list(self._queues) if queue is None else [queue]
+        found = [queue_of(self._queues, name) for name in names]
+        changed = [known.model_copy(update={"paused": holds}) for known in found]
+        await self._journal.recorder.read(lambda store: save(store, changed))
+        self._queues.update((made.name, made) for made in changed)
+        self._executor.pausing.queues_changed(names, holds)
 
     async def function(self, function_id: str) -> bytes:
         """Give a function to a worker."""
@@ -143,9 +169,16 @@ class Desk:
         self._functions.add({function_id: found})
         return found
 
-    async def attach(self, client: str, job_id: JobId) -> None:
-        """Send a client all that comes of a tree; for its past it asks, page by page."""
-        self._watch.subscribe(client, root_of(job_id))
+    async def attach(
+        self, client: str, after: Mapping[JobId, int], limit: int
+    ) -> list[tuple[JobId, int, bytes]]:
+        """Send a client all that comes of these trees; for their past it asks, page by page.
+
+        Returns a page of what came after the number that is given with each tree.
+        """
+        for root_id in after:
+            self._watch.subscribe(client, root_id)
+        return await self._journal.recorder.read(lambda store: _page(store, after, limit))
 
     async def events(
         self, root_id: JobId, after: int = 0, limit: int | None = None
@@ -185,6 +218,8 @@ class Desk:
     async def set_queue(self, queue: bytes) -> None:
         """Keep a queue, in place of the one of the same name."""
         made = Queue.model_validate_json(queue)
+        known = self._queues.get(made.name)
+        made = made.model_copy(update={"paused": known is not None and known.paused})
         await self._journal.recorder.read(lambda store: store.save_queue(made))
         self._queues[made.name] = made
         self._dispatch.queue_changed(made.name)
@@ -193,3 +228,16 @@ class Desk:
         """Stream to a client until it goes."""
         await self._watch.serve(comm, client)
         return Status.dont_reply
+
+
+def _page(
+    store: JobStore, after: Mapping[JobId, int], limit: int
+) -> list[tuple[JobId, int, bytes]]:
+    """Return what came of some trees, no more than `limit` events."""
+    page: list[tuple[JobId, int, bytes]] = []
+    for root_id, number in after.items():
+        past = store.events(root_id, number, limit - len(page))
+        page += [(root_id, seq, body) for seq, body in past]
+        if len(page) == limit:
+            break
+    return page

@@ -214,12 +214,17 @@ class Executor:
             delay = backoff(run.node.spec.retry, run.failed)
             run.failed += 1
             self._stop_children(run)
-        run.stop, run.state = None, "backoff"
-        run.unclaimed = self._children_to_find(run, failed_too=error.kind == "lost")
+        run.stop = None
+        run.unclaimed = self.children_to_find(run, failed_too=error.kind == "lost")
         self._journal.requeued(run.id, time.time() + delay)
-        run.timer = self._loop.call_later(delay, self._ready_again, run)
+        self.wait(run, delay)
 
-    def _children_to_find(self, run: Run, failed_too: bool) -> dict[str, list[JobId]]:
+    def wait(self, run: Run, seconds: float) -> None:
+        """Have a job wait for its next attempt."""
+        run.state = "backoff"
+        run.timer = self._loop.call_later(seconds, self._ready_again, run)
+
+    def children_to_find(self, run: Run, failed_too: bool) -> dict[str, list[JobId]]:
         """Children that the next attempt need not run again: completed, or still under way.
 
         A parent that was lost finds the failed ones as well: they failed it in no way, and a child

@@ -3,17 +3,18 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 
 from parrot_async import events
 from parrot_async.events import Event, Record
 from parrot_async.models import JobId, JobNode, JobStatus, root_of
+from parrot_async.service.past import Past
 from parrot_async.service.recorder import Entry, Recorder
 from parrot_async.service.run import End
 from parrot_async.service.watch import Watch
 from parrot_async.store import Commit, JobStore, RootRow
-from parrot_async.tree import JobTree, fold
+from parrot_async.tree import JobTree
 from parrot_async.wire import Value
 
 KEPT_NODES = 50_000
@@ -29,10 +30,18 @@ class Journal:
     """All trees of this service, and the way of every event through them."""
 
     def __init__(
-        self, store: JobStore, watch: Watch, ended: Callable[[Terminal, Record], None]
+        self,
+        store: JobStore,
+        owner: str,
+        watch: Watch,
+        ended: Callable[[Terminal, Record], None],
+        taken: Callable[[Collection[JobId]], None],
     ) -> None:
-        """`ended` is called with each end of jobs, once it is durable."""
-        self.recorder = Recorder(store, self._publish)
+        """`ended` is called with each end of jobs, once it is durable.
+
+        `taken` is called with trees that another service has taken over.
+        """
+        self.recorder = Recorder(store, owner, self._publish, taken)
         self._watch = watch
         self._ended = ended
         self._loop = asyncio.get_running_loop()
@@ -45,6 +54,8 @@ class Journal:
         self._open: dict[tuple[type[Event] | None, JobId], tuple[type[Event], list[Row]]] = {}
         self._orders: dict[JobId, int] = {}
         self._published: dict[JobId, int] = {}
+        self._contents: dict[JobId, str] = {}
+        """Content keys of jobs that have not ended, and whose results are shared."""
         self._order = 0
 
     # Reading.
@@ -99,11 +110,39 @@ class Journal:
 
     async def fetch(self, root_id: JobId) -> None:
         """Take a tree from the store into memory."""
-        past = await self.recorder.read(lambda store: store.events(root_id))
-        tree = fold(events.load(body) for _, body in past)
-        if root_id not in self._trees and tree.root_id is not None:
-            self._trees[root_id] = tree
-            self._keep_finished(root_id, tree)
+        past = await self.past(root_id)
+        if root_id not in self._trees and past.tree.root_id is not None:
+            self._trees[root_id] = past.tree
+            self._keep_finished(root_id, past.tree)
+
+    async def past(self, root_id: JobId, before: Past | None = None) -> Past:
+        """Return a tree's past from the store; `before` is as much of it as is known already."""
+        past = before or Past()
+        bodies = await self.recorder.read(lambda store: store.events(root_id, past.last))
+        return await asyncio.to_thread(past.read, bodies)
+
+    def adopt(self, past: Past) -> None:
+        """Keep a tree from now on that this service goes on with."""
+        root_id = past.tree.root.id
+        self._trees[root_id] = past.tree
+        self._published[root_id] = past.last
+        for node in past.tree.walk():
+            if node.spec.cache and not node.status.terminal:
+                self.shares(node.id, past.prints.get(node.id, ""))
+
+    def forget(self, root_id: JobId) -> None:
+        """Keep no tree that is gone from the store, or that another service goes on with."""
+        tree = self._trees.pop(root_id, None)
+        self._finished_nodes -= self._finished.pop(root_id, 0)
+        self._orders.pop(root_id, None)
+        self._published.pop(root_id, None)
+        for job_id in tree.nodes if tree is not None else ():
+            self._contents.pop(job_id, None)
+
+    def shares(self, job_id: JobId, content: str) -> None:
+        """Have a job's result found by what it was called with, when it has completed."""
+        if content:
+            self._contents[job_id] = content
 
     # Writing.
 
@@ -213,6 +252,8 @@ class Journal:
             rows.results.append((job_id, blob, expires_at, url))
             if isinstance(event, events.Completed):
                 self._remember(job_id, Value(blob, url))
+                if (content := self._contents.pop(job_id, None)) is not None:
+                    rows.cached.append((content, job_id))
 
     def _remember(self, job_id: JobId, value: Value) -> None:
         self._recent[job_id] = value
@@ -244,11 +285,7 @@ class Journal:
             self._finished_nodes += len(tree) - self._finished.pop(root_id, 0)
             self._finished[root_id] = len(tree)
             while len(self._finished) > 1 and self._finished_nodes > KEPT_NODES:
-                old, count = self._finished.popitem(last=False)
-                self._finished_nodes -= count
-                self._trees.pop(old, None)
-                self._orders.pop(old, None)
-                self._published.pop(old, None)
+                self.forget(next(iter(self._finished)))
 
     def _publish(self, entries: list[Entry]) -> None:
         for entry in entries:

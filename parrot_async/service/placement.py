@@ -6,7 +6,7 @@ scheduler: what arrives there by RPC need not pay the client's 10 ms of batching
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import time
 from typing import Any
 
@@ -15,7 +15,7 @@ from distributed import Scheduler
 from distributed.spans import SpanMetadata
 
 from parrot_async.runner.plugin import run_batch
-from parrot_async.wire import CONTROL, Batch
+from parrot_async.wire import CHECK, CONTROL, Batch
 
 OWNER = "parrot-service"
 """The name under which the service wants its keys, as a Dask client would."""
@@ -82,6 +82,14 @@ class Placement:
         """Tell a runner something."""
         if worker in self._scheduler.stream_comms:
             self._scheduler.worker_send(worker, {"op": CONTROL, **message})
+
+    async def check(
+        self, worker: str, functions: Mapping[str, tuple[bytes | None, str]]
+    ) -> dict[str, str]:
+        """Have a runner say what is wrong with functions."""
+        async with self._scheduler.rpc(worker) as remote:
+            found: dict[str, str] = await getattr(remote, CHECK)(functions=functions)
+            return found
 
     def can_kill(self, worker: str) -> bool:
         """Whether a nanny would restart the worker after its death."""

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from distributed import Scheduler, SchedulerPlugin
@@ -17,12 +17,16 @@ from parrot_async.events import Event
 from parrot_async.models import QUEUES, JobId, Queue, parent_of
 from parrot_async.places import data_home
 from parrot_async.runner.plugin import Runner
+from parrot_async.service.checking import Checking
 from parrot_async.service.desk import Desk
 from parrot_async.service.dispatch import Dispatch, Values
 from parrot_async.service.executor import Executor
 from parrot_async.service.journal import Journal, Terminal, part_of
+from parrot_async.service.leases import Lease
 from parrot_async.service.needs import load, outcome_of
+from parrot_async.service.owner import new_owner
 from parrot_async.service.placement import PREFIX, Placement
+from parrot_async.service.recovery import Recovery
 from parrot_async.service.run import Run
 from parrot_async.service.watch import Watch
 from parrot_async.store import JobStore, open_store
@@ -93,14 +97,24 @@ class JobService(SchedulerPlugin):
         queues = await asyncio.to_thread(_queues, store)
         self._placement = self.placement(scheduler)
         self.watch = Watch()
-        self._journal = Journal(store, self.watch, self._ended)
+        self._journal = Journal(store, new_owner(), self.watch, self._ended, self._taken)
+        lease = Lease(self._journal.recorder)
+        await lease.renew()
         self._dispatch = Dispatch(self._placement, queues, self._load)
         self._executor = Executor(self._journal, self._dispatch, self._patience)
+        checking = Checking(self._journal, self._dispatch, self._placement)
+        self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
         self._desk = Desk(
-            self._journal, self._executor, self._dispatch, self._placement, self.watch, queues
+            self._journal,
+            self._executor,
+            self._dispatch,
+            self._placement,
+            self.watch,
+            queues=queues,
+            recovery=self._recovery,
         )
         self._idle_since: float | None = time.monotonic()
-        self._tasks = [asyncio.create_task(self._expire_forever())]
+        self._tasks = [asyncio.create_task(each) for each in (self._expire_forever(), lease.keep())]
         scheduler.extensions[SERVICE] = self
         self._listen(scheduler)
         runner = dumps(Runner(self.results_url))
@@ -236,6 +250,12 @@ class JobService(SchedulerPlugin):
                 by_worker[parent.worker].append(outcome_of(event, record, index))
         for worker, outcomes in by_worker.items():
             self._placement.control(worker, outcomes=outcomes)
+
+    def _taken(self, root_ids: Collection[JobId]) -> None:
+        """Let go of trees that another service took for interrupted, and goes on with."""
+        logger.error("another job service goes on with %s: stopped here", ", ".join(root_ids))
+        for root_id in root_ids:
+            self._recovery.let_go(root_id)
 
     def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Values]":
         return asyncio.ensure_future(load(self._journal, runs))

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from parrot_async.errors import StoreError
+from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
 from parrot_async.events import Cancelled, Completed, Event, Failed, Record
 from parrot_async.faults import reach
 from parrot_async.models import JobId
@@ -35,13 +35,28 @@ class Entry:
     seq: int = 0
 
 
+Refused = tuple[Entry, Exception]
+
+
 class Recorder:
     """One thread that writes what has gathered while it was writing."""
 
-    def __init__(self, store: JobStore, publish: Callable[[list[Entry]], None]) -> None:
-        """`publish` is called on the loop with entries that are durable, in their order."""
+    def __init__(
+        self,
+        store: JobStore,
+        owner: str,
+        publish: Callable[[list[Entry]], None],
+        taken: Callable[[Collection[JobId]], None],
+    ) -> None:
+        """`publish` is called on the loop with entries that are durable, in their order.
+
+        `taken` is called there with trees that another service has taken over.
+        """
         self._store = store
+        self.owner = owner
+        """The name under which the service writes, and holds its lease."""
         self._publish = publish
+        self._taken = taken
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parrot-recorder")
         self._waiting: list[Entry] = []
@@ -76,11 +91,18 @@ class Recorder:
         return await self._loop.run_in_executor(self._thread, question, self._store)
 
     async def close(self) -> None:
-        """Write what is left and let go of the store."""
+        """Write what is left, and let go of the lease and of the store."""
         self._closing = True
         await self._idle.wait()
-        await self._loop.run_in_executor(self._thread, self._store.close)
+        await self._loop.run_in_executor(self._thread, self._leave)
         self._thread.shutdown(wait=False)
+
+    def _leave(self) -> None:
+        try:
+            self._store.drop_lease(self.owner)
+        except StoreError as exc:
+            logger.warning("this service's lease ends by itself in some seconds: %s", exc)
+        self._store.close()
 
     def _next(self) -> None:
         group, self._waiting = self._waiting, []
@@ -92,55 +114,48 @@ class Recorder:
         self._thread.submit(self._write, group)
 
     def _write(self, group: list[Entry]) -> None:
-        outcome: tuple[list[Entry], list[Entry], Exception | None]
         try:
-            outcome = self._commit_what_can_be(group)
+            written, refused = self._commit_what_can_be(group)
         except Exception:
             logger.exception("an event cannot be written; each is tried by itself")
-            outcome = self._commit_one_by_one(group)
-        self._loop.call_soon_threadsafe(self._done, *outcome)
+            written, refused = self._commit_one_by_one(group)
+        self._loop.call_soon_threadsafe(self._done, written, refused)
 
-    def _commit_one_by_one(
-        self, group: list[Entry]
-    ) -> tuple[list[Entry], list[Entry], Exception | None]:
+    def _commit_one_by_one(self, group: list[Entry]) -> tuple[list[Entry], list[Refused]]:
         """Find what can never be written, such as text that is no Unicode; refuse that alone."""
         written: list[Entry] = []
-        refused: list[Entry] = []
-        error: Exception | None = None
+        refused: list[Refused] = []
         for entry in group:
             try:
                 self._commit([entry])
                 written.append(entry)
             except Exception as exc:
                 logger.exception("refused an event of job %s", entry.root_id)
-                refused.append(entry)
-                error = exc
-        return written, refused, error
+                refused.append((entry, exc))
+        return written, refused
 
-    def _commit_what_can_be(
-        self, group: list[Entry]
-    ) -> tuple[list[Entry], list[Entry], StoreError | None]:
-        """Write the group; where that fails, refuse its submissions and insist on the rest."""
-        try:
-            self._commit(group)
-            return group, [], None
-        except StoreError as exc:
-            refused = [entry for entry in group if entry.accepted is not None]
-            kept = [entry for entry in group if entry.accepted is None]
-            error = exc
-        while kept:
+    def _commit_what_can_be(self, group: list[Entry]) -> tuple[list[Entry], list[Refused]]:
+        """Write the group; where that fails, refuse what is to blame and insist on the rest."""
+        refused: list[Refused] = []
+        while group:
             try:
-                self._commit(kept)
+                self._commit(group)
                 break
             except StoreError as exc:
-                logger.warning("the job store refused %d events, will retry: %s", len(kept), exc)
-                time.sleep(RETRY_AFTER)
-        return kept, refused, error
+                blamed = _blamed(group, exc)
+                if not blamed:
+                    message = "the job store refused %d events, will retry: %s"
+                    logger.warning(message, len(group), exc)
+                    time.sleep(RETRY_AFTER)
+                refused += [(entry, exc) for entry in group if id(entry) in blamed]
+                group = [entry for entry in group if id(entry) not in blamed]
+        return group, refused
 
     def _commit(self, group: list[Entry]) -> None:
         # What was promised to a client outlives a loss of power; the rest, which can be done
         # again, outlives the death of every process, and does not wait for the disk.
-        commit = Commit(sync=any(entry.accepted is not None for entry in group))
+        sync = any(entry.accepted is not None for entry in group)
+        commit = Commit(owner=self.owner, sync=sync)
         for entry in group:
             commit.events.append((entry.root_id, entry.record.body))
             rows = entry.rows
@@ -149,23 +164,40 @@ class Recorder:
             commit.functions += rows.functions
             commit.roots += rows.roots
             commit.keys += rows.keys
+            commit.moved_keys += rows.moved_keys
+            commit.checkpoints += rows.checkpoints
+            commit.cached += rows.cached
         _reach_commit(group, "accepting", "ending")
         for entry, seq in zip(group, self._store.commit(commit), strict=True):
             entry.seq = seq
         _reach_commit(group, "accepted", "ended")
 
-    def _done(self, written: list[Entry], refused: list[Entry], error: Exception | None) -> None:
-        for entry in refused:
-            if entry.accepted is not None and not entry.accepted.done() and error is not None:
+    def _done(self, written: list[Entry], refused: list[Refused]) -> None:
+        for entry, error in refused:
+            if entry.accepted is not None and not entry.accepted.done():
                 entry.accepted.set_exception(error)
         for entry in written:
             if entry.accepted is not None and not entry.accepted.done():
                 entry.accepted.set_result(None)
         self._publish(written)
+        taken = {entry.root_id for entry, error in refused if isinstance(error, LeaseLostError)}
+        if taken:
+            self._taken(taken)
         self._next()
 
 
-def _reach_commit(group: list[Entry], of_submission: str, of_end: str) -> None:
+def _blamed(group: Sequence[Entry], error: StoreError) -> set[int]:
+    """Return which entries, by `id`, a store had better be without when it is asked again."""
+    if isinstance(error, LeaseLostError):
+        return {id(entry) for entry in group if entry.root_id in error.root_ids}
+    submissions = [entry for entry in group if entry.accepted is not None]
+    if isinstance(error, KeyTakenError):
+        keys = [e.accepted for e in submissions if error.key in dict(e.rows.keys)]
+        submissions = [entry for entry in submissions if entry.accepted in keys]
+    return {id(entry) for entry in submissions}
+
+
+def _reach_commit(group: Sequence[Entry], of_submission: str, of_end: str) -> None:
     if any(entry.accepted is not None for entry in group):
         reach(of_submission)
     if any(isinstance(entry.event, Completed | Failed | Cancelled) for entry in group):

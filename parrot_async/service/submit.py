@@ -3,19 +3,22 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from parrot_async.errors import JobNotFoundError, OptionsError
+from parrot_async.errors import JobNotFoundError, KeyTakenError
 from parrot_async.events import Submitted
-from parrot_async.models import JobId, JobSpec, Queue, root_of
+from parrot_async.models import JobId, JobNode, JobSpec, JobStatus, Queue, root_of
 from parrot_async.service.executor import CANCELLED_BY_PARENT, Executor
+from parrot_async.service.functions import Functions
 from parrot_async.service.journal import Journal
 from parrot_async.service.pools import pool_of
-from parrot_async.service.run import Run
+from parrot_async.service.queues import queue_of
+from parrot_async.service.reuse import completed_before, fingerprint, kept, results_by_content
+from parrot_async.service.run import End, Run
 from parrot_async.store import Commit
-from parrot_async.values import code_of
+
+T = TypeVar("T")
 
 MOST_IN_EVENT = 1000
 """Jobs in one event, so that who takes it in may breathe between two."""
@@ -32,6 +35,23 @@ class Asked:
     summaries: Sequence[str]
     depends_on: tuple[JobId, ...]
     prints: Sequence[str] = ()
+    known_as: tuple[JobId, ...] = ()
+    origins: Sequence[JobId] = ()
+    """The jobs that these run again, "" where one is new; or none at all."""
+    reuse: bool = False
+    moves_key: bool = False
+    """Whether the key goes from the job that has it to this one."""
+
+    def part(self, indexes: Sequence[int]) -> "Asked":
+        """Return some of the jobs."""
+        return replace(
+            self,
+            ids=_some(self.ids, indexes),
+            arguments=_some(self.arguments, indexes),
+            summaries=_some(self.summaries, indexes),
+            prints=_some(self.prints, indexes),
+            origins=_some(self.origins, indexes),
+        )
 
 
 class Submissions:
@@ -42,7 +62,7 @@ class Submissions:
         journal: Journal,
         executor: Executor,
         queues: Mapping[str, Queue],
-        functions: dict[str, bytes],
+        functions: Functions,
     ) -> None:
         """Share the service's parts; `functions` are those that workers may ask for."""
         self._journal = journal
@@ -69,13 +89,24 @@ class Submissions:
             return known
         accepted = None
         try:
-            await self._check_needs(asked)
-            await self._accept(asked, functions)
+            await self.check_needs(asked)
+            await self.accept(asked, functions, await self._known_results(asked))
             accepted = first.ids[0]
+        except KeyTakenError as exc:  # by a job of another service on the same store
+            accepted = exc.job_id
         finally:
             if key is not None:
                 self._keys.pop(key).set_result(accepted)
         return accepted
+
+    async def _known_results(self, asked: Iterable[Asked]) -> dict[JobId, End]:
+        """Return how jobs end whose results are shared, and of which an equal one has completed."""
+        contents: dict[JobId, str] = {}
+        for some in asked:
+            if some.spec.cache:
+                some.prints = some.prints or [fingerprint(some.spec, d) for d in some.arguments]
+                contents.update(zip(some.ids, some.prints, strict=True))
+        return await results_by_content(self._journal, contents)
 
     async def from_body(
         self,
@@ -89,10 +120,13 @@ class Submissions:
         A body that runs again, because its worker died, finds the children that it had: the same
         function with the same arguments is the same child, unless it did not complete.
         """
-        if not self._executor.is_current(parent_id, attempt):
-            raise JobNotFoundError(f"attempt {attempt} of job {parent_id} does not run any more")
+        self._check_current(parent_id, attempt)
         parent = self._executor.runs[parent_id]
         asked = [self._asked(group, parent_id) for group in groups]
+        for some in asked:
+            some.prints = [fingerprint(some.spec, data) for data in some.arguments]
+        await self._look_back(parent, {text for some in asked for text in some.prints})
+        self._check_current(parent_id, attempt)
         ids: list[JobId] = []
         new: list[Asked] = []
         for some in asked:
@@ -100,12 +134,41 @@ class Submissions:
             ids += some.ids
             if fresh is not None:
                 new.append(fresh)
-        await self._check_needs(new)
+        await self.check_needs(new)
         if new:
-            await self._accept(new, functions)
+            ends = await self._known_results(new) | await self._results_of_origins(new)
+            await self.accept(new, functions, ends)
             self._stop_orphans(parent_id, attempt, new)
         born = {job_id for some in new for job_id in some.ids}
         return ids, [job_id for job_id in ids if job_id not in born]
+
+    def _check_current(self, job_id: JobId, attempt: int) -> None:
+        if not self._executor.is_current(job_id, attempt):
+            raise JobNotFoundError(f"attempt {attempt} of job {job_id} does not run any more")
+
+    async def _look_back(self, parent: Run, prints: set[str]) -> None:
+        """Find out which earlier children a body may find again: those whose results are kept."""
+        unclaimed = parent.unclaimed or {}
+        found = [i for text in prints for i in unclaimed.get(text, ())]
+        ended = [i for i in found if self._journal.status(i) is JobStatus.COMPLETED]
+        if ended:
+            gone = set(ended) - await kept(self._journal, ended)
+            for text in prints & unclaimed.keys():
+                unclaimed[text] = [i for i in unclaimed[text] if i not in gone]
+        if parent.reuse and parent.earlier is None and parent.node.origin is not None:
+            past = await self._journal.past(root_of(parent.node.origin))
+            parent.earlier = past.children_by_print(parent.node.origin)
+
+    async def _results_of_origins(self, asked: Iterable[Asked]) -> dict[JobId, End]:
+        """Return how jobs end that run others again which had completed."""
+        sources = {
+            job_id: origin
+            for some in asked
+            if some.reuse
+            for job_id, origin in zip(some.ids, some.origins, strict=False)
+            if origin
+        }
+        return await completed_before(self._journal, sources)
 
     def _stop_orphans(self, parent_id: JobId, attempt: int, new: Sequence[Asked]) -> None:
         """Stop what a parent's attempt asked for that ended while that became durable."""
@@ -126,13 +189,7 @@ class Submissions:
         )
 
     def _resolved(self, spec: JobSpec) -> JobSpec:
-        queue = self._queues.get(spec.queue)
-        if queue is None:
-            known = ", ".join(sorted(self._queues))
-            raise OptionsError(
-                f"{spec.title}: there is no queue {spec.queue!r}. Queues: {known}. "
-                "Add one with `await client.set_queue(Queue(name=...))`"
-            )
+        queue = queue_of(self._queues, spec.queue)
         update: dict[str, Any] = {
             "pool": pool_of(spec, queue),
             "priority": queue.priority if spec.priority is None else spec.priority,
@@ -143,30 +200,23 @@ class Submissions:
 
     def _name(self, parent: Run, asked: Asked) -> Asked | None:
         """Name children of a body; returns those that are new."""
-        prints = [_fingerprint(asked.spec, data) for data in asked.arguments]
-        unclaimed = parent.unclaimed or {}
+        unclaimed, earlier = parent.unclaimed or {}, parent.earlier or {}
         ids: list[JobId] = []
+        origins: list[JobId] = []
         fresh: list[int] = []
-        for index, fingerprint in enumerate(prints):
-            known = unclaimed.get(fingerprint)
+        for index, text in enumerate(asked.prints):
+            known = unclaimed.get(text)
             if known:
                 ids.append(known.pop(0))
             else:
                 ids.append(f"{parent.id}.{parent.next_ordinal}")
                 parent.next_ordinal += 1
                 fresh.append(index)
+            origins.append(earlier[text].pop(0) if not known and earlier.get(text) else "")
         asked.ids = ids
-        if not fresh:
-            return None
-        return Asked(
-            asked.spec,
-            [ids[index] for index in fresh],
-            parent.id,
-            [asked.arguments[index] for index in fresh],
-            [asked.summaries[index] for index in fresh],
-            asked.depends_on,
-            [prints[index] for index in fresh],
-        )
+        if any(origins):
+            asked.origins, asked.reuse = origins, True
+        return asked.part(fresh) if fresh else None
 
     async def _job_of_key(self, key: str) -> JobId | None:
         """Return the job that has this key; None where it is the caller's to give, at once."""
@@ -184,7 +234,7 @@ class Submissions:
             mine.set_result(stored)
         return stored
 
-    async def _check_needs(self, asked: Iterable[Asked]) -> None:
+    async def check_needs(self, asked: Iterable[Asked]) -> None:
         """Refuse what needs unknown jobs; trees that are not in memory are fetched."""
         asked = list(asked)
         born = {job_id for some in asked for job_id in some.ids}
@@ -194,33 +244,42 @@ class Submissions:
             if self._journal.node(needed) is None:
                 raise JobNotFoundError(f"it needs job {needed}, which is not known here")
 
-    async def _accept(self, asked: Sequence[Asked], functions: Mapping[str, bytes]) -> None:
+    async def accept(
+        self, asked: Sequence[Asked], functions: Mapping[str, bytes], ends: Mapping[JobId, End]
+    ) -> None:
+        """Make jobs durable and start them, except those of which the end is known already."""
         now = time.time()
         fresh = {n: bytes(data) for n, data in functions.items() if n not in self._functions}
         submitted = [part for some in asked for part in _parts(some, now)]
         submitted[0][1].functions = list(fresh.items())
         nodes = await self._journal.accept(submitted)
-        self._functions.update(fresh)
-        arguments = {
-            job_id: data
-            for some in asked
-            for job_id, data in zip(some.ids, some.arguments, strict=False)
-        }
-        prints = {
-            job_id: text
-            for some in asked
-            for job_id, text in zip(some.ids, some.prints, strict=False)
-        }
-        orders: dict[JobId, int] = {}
-        born = []
-        for node in nodes:
-            order = orders.get(node.root_id) or self._journal.order_of(node.root_id)
-            orders[node.root_id] = order
-            run = Run(node, order, expected=node.spec.expected, needs=node.depends_on)
-            run.arguments = arguments.get(node.id)
-            run.fingerprint = prints.get(node.id, "")
-            born.append(run)
-        self._executor.accept(born)
+        self._functions.add(fresh)
+        runs = {node.id: self._run(node) for node in nodes}
+        for some in asked:
+            self._equip(some, runs, ends)
+        self._executor.accept(list(runs.values()))
+        for job_id, end in ends.items():
+            self._executor.finish(runs[job_id], end)
+
+    def _run(self, node: JobNode) -> Run:
+        order = self._journal.order_of(node.root_id)
+        return Run(node, order, expected=node.spec.expected, needs=node.depends_on)
+
+    def _equip(self, asked: Asked, runs: Mapping[JobId, Run], ends: Mapping[JobId, End]) -> None:
+        for index, job_id in enumerate(asked.ids):
+            run = runs[job_id]
+            run.reuse = asked.reuse
+            if asked.arguments:
+                run.arguments = asked.arguments[index]
+            if asked.prints:
+                run.fingerprint = asked.prints[index]
+                if asked.spec.cache and job_id not in ends:
+                    self._journal.shares(job_id, run.fingerprint)
+
+
+def _some(column: Sequence[T], indexes: Sequence[int]) -> list[T]:
+    """Return those of a column that may be empty."""
+    return [column[index] for index in indexes] if column else []
 
 
 def _parts(asked: Asked, now: float) -> Iterable[tuple[Submitted, Commit]]:
@@ -235,13 +294,12 @@ def _parts(asked: Asked, now: float) -> Iterable[tuple[Submitted, Commit]]:
             arguments=tuple(asked.summaries[part]),
             depends_on=asked.depends_on,
             fingerprints=tuple(asked.prints[part]),
+            known_as=asked.known_as,
+            origins=tuple(asked.origins[part]),
+            reuse=asked.reuse,
         )
-        rows = Commit(
-            arguments=list(zip(asked.ids[part], asked.arguments[part], strict=False)),
-            keys=[(asked.spec.key, asked.ids[0])] if asked.spec.key and start == 0 else [],
-        )
+        rows = Commit(arguments=list(zip(asked.ids[part], asked.arguments[part], strict=False)))
+        if asked.spec.key is not None and asked.parent_id is None:
+            keys = rows.moved_keys if asked.moves_key else rows.keys
+            keys.append((asked.spec.key, asked.ids[0]))
         yield event, rows
-
-
-def _fingerprint(spec: JobSpec, arguments: bytes) -> str:
-    return sha256(code_of(spec.function_id or "").encode() + arguments).hexdigest()[:16]

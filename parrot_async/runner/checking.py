@@ -1,0 +1,32 @@
+"""Whether functions that were submitted long ago are still the same here."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from parrot_async.outcome import error_info
+from parrot_async.values import hash_of_code, load_function
+
+CHANGED = "has been edited since it was submitted"
+MISSING = "is not in the job store any more"
+
+
+async def check(functions: Mapping[str, tuple[bytes | None, str]]) -> dict[str, str]:
+    """Say what is wrong with functions; of each there is its pickle, and the hash of its code."""
+    found = {
+        function_id: await asyncio.to_thread(_problem, data, code)
+        for function_id, (data, code) in functions.items()
+    }
+    return {function_id: text for function_id, text in found.items() if text}
+
+
+def _problem(data: bytes | None, code: str) -> str:
+    if data is None:
+        return MISSING
+    try:
+        fn: Any = load_function(data)
+    except Exception as exc:  # noqa: BLE001 - whatever an import runs
+        return f"cannot be imported any more ({error_info(exc).message})"
+    if not callable(fn):  # a name that is another thing now
+        return "is no function any more"
+    return CHANGED if hash_of_code(fn) != code else ""

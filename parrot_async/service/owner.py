@@ -1,0 +1,42 @@
+"""Who runs a tree: the name of one start of a job service, and whether its process lives."""
+
+import os
+import secrets
+import socket
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+SAME_START = 1.0
+"""Seconds by which two readings of a process's start may differ."""
+
+
+def new_owner() -> str:
+    """Return a name for this start of the service: machine, process, its start, and a token."""
+    started = psutil.Process().create_time()
+    return f"{_machine()} {os.getpid()} {started:.2f} {secrets.token_hex(4)}"
+
+
+def lives(owner: str) -> bool | None:
+    """Whether this service's process lives; None where another machine would have to tell."""
+    machine, _, rest = owner.partition(" ")
+    if machine != _machine():
+        return None
+    pid, started, _ = rest.split(" ")
+    try:
+        process = psutil.Process(int(pid))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return bool(abs(process.create_time() - float(started)) < SAME_START)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@cache
+def _machine() -> str:
+    """Name what the number of a process is unique in: this boot, and this container."""
+    boot, processes = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    if boot.exists() and processes.exists():
+        return f"{boot.read_text().strip()}/{processes.stat().st_ino}"
+    return f"{socket.gethostname()}/{psutil.boot_time():.0f}"
