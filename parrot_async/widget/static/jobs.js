@@ -173,13 +173,17 @@ export function family(counts) {
   return [`${many(counts.completed ?? 0)} of ${many(total)} done`, ...rest].filter(Boolean).join(", ");
 }
 
+/** The state in words, as the reports have it: "waiting for children".
+ * @param {Row} row */
+const inFull = (row) => (row.stopping && !ENDED.has(row.status) ? "stopping" : row.pausing ? "pausing" : row.status.replaceAll("_", " "));
+
 /** All of a row for those who cannot see its columns.
  * @param {Row} row
  * @param {ReturnType<typeof describe>} said */
 export function label(row, said) {
   const where = [said.pool, said.worker].filter(Boolean).join(" ");
   return [
-    row.title, said.word.toLowerCase(), said.percent, said.note, said.attempt,
+    row.title, inFull(row), said.percent, said.note, said.attempt,
     said.elapsed && `${said.elapsed} elapsed`, said.left && `${said.left} left`, where && `on ${where}`,
     said.tokens && `${said.tokens} tokens`, said.cost,
   ].filter(Boolean).join(", ");
@@ -656,6 +660,7 @@ const SHAPES = {
   retry_failed: [["s", "M12.8 8.5a5 5 0 1 1-1.3-4M12 1.8v3H9M7.8 5.8v2.6"], ["f", "M7.8 9.6a.8.8 0 1 1 0 1.6a.8.8 0 1 1 0-1.6"]],
   look: [["s", "M2.5 3h11v10h-11zM2.5 9h11"]],
   close: [["s", "M4.5 4.5l7 7M11.5 4.5l-7 7"]],
+  dismiss: [["s", "M4.5 4.5l7 7M11.5 4.5l-7 7"]],
   twisty: [["s", "M6.2 4.5L9.8 8l-3.6 3.5"]],
   pending: [["w", RING], ["s", "M8 2a6 6 0 0 1 6 6"]],
   notice: [["s", "M8 2L1.8 13.5h12.4zM8 6.5v3.2"], ["f", "M8 11a.8.8 0 1 1 0 1.5a.8.8 0 1 1 0-1.5"]],
@@ -669,7 +674,7 @@ const drawn = new Map();
 function icon(name) {
   let svg = drawn.get(name);
   if (!svg) {
-    svg = shape("svg", { viewBox: "0 0 16 16", class: `pj-icon pj-${name}`, "aria-hidden": "true" });
+    svg = shape("svg", { viewBox: "0 0 16 16", class: `pj-icon pj-is-${name}`, "aria-hidden": "true" });
     for (const [kind, d] of SHAPES[name]) svg.append(shape("path", { d, class: `pj-${kind}` }));
     drawn.set(name, svg);
   }
@@ -954,7 +959,7 @@ class Summary {
     if (this.sign.dataset.status !== root.row.status) this.sign.replaceChildren(icon(root.row.status));
     this.sign.dataset.status = root.row.status;
     put(this.title, root.row.title);
-    put(this.status, said.word);
+    put(this.status, inFull(root.row));
     buttons(this.buttons, this.view.feed, root.row, true, false);
     this.tell(root.row, said);
     this.divide(root);
@@ -970,7 +975,7 @@ class Summary {
     const text = words.filter(Boolean).join(" · ");
     put(this.figures, text);
     mark(this.bar, "aria-valuenow", String(Math.floor(row.progress ?? 0)));
-    mark(this.bar, "aria-valuetext", `${said.word}, ${text}`);
+    mark(this.bar, "aria-valuetext", `${inFull(row)}, ${text}`);
   }
 
   /** The bar and the counts, by the states of the leaves.
@@ -1127,7 +1132,7 @@ class Details {
     if (this.sign.dataset.status !== row.status) this.sign.replaceChildren(icon(row.status));
     this.sign.dataset.status = row.status;
     put(this.title, row.title);
-    put(this.status, describe(row, feed.now()).word);
+    put(this.status, inFull(row));
     buttons(this.buttons, feed, row, true, false);
     this.tell(row, feed.now());
     this.fill(row.id, feed.about?.id === row.id ? feed.about : null);
@@ -1280,7 +1285,7 @@ function lane(worker, bars, begin, end, now) {
   for (const [, title, status, from, to] of bars) {
     const rect = shape("rect", { x: share(from - begin), width: share((to ?? now) - from), y: "3", height: "12", rx: "2", "data-status": status });
     const tip = shape("title", {});
-    tip.textContent = `${title}: ${WORDS[status].toLowerCase()}, ${span((to ?? now) - from)}`;
+    tip.textContent = `${title}: ${status.replaceAll("_", " ")}, ${span((to ?? now) - from)}`;
     rect.append(tip);
     svg.append(rect);
   }
@@ -1479,7 +1484,7 @@ class View {
   announce() {
     const root = this.panel ? undefined : this.feed.forest.roots[0]?.row;
     if (!root) return;
-    const words = `${root.title}: ${WORDS[root.status].toLowerCase()}`;
+    const words = `${root.title}: ${inFull(root)}`;
     if (this.said && this.said !== words) put(this.voice, words);
     this.said = words;
   }
