@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
-from parrot_async import progress, report
+from parrot_async import notebook, progress, report
 from parrot_async.events import Event
 from parrot_async.models import TERMINAL, ErrorInfo, JobId, JobNode, JobStatus, Usage, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.progress import JobStatusReport
+from parrot_async.source import Source
 from parrot_async.tree import JobTree
+
+if TYPE_CHECKING:
+    from parrot_async.widget import JobTree as LiveTree
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -22,6 +26,10 @@ class Door(Protocol):
 
     history: dict[str, float]
     """Mean seconds of functions by name."""
+
+    @property
+    def source(self) -> Source:
+        """What live views need."""
 
     def claim(self, root_id: JobId) -> object:
         """Return what keeps a live tree here; with the last one that is held, the tree goes."""
@@ -186,11 +194,24 @@ class JobHandle(Generic[R_co]):
         """Return the tree below this job with results, errors and cost, as Markdown."""
         return report.markdown(self.tree, self.id)
 
-    def _repr_html_(self) -> str:
-        return report.html(self.tree, self.id)
+    def widget(self) -> "LiveTree":
+        """Return the live view of the job and all below it, for a notebook, with buttons.
 
-    def _repr_markdown_(self) -> str:
-        return self.report()
+        The handle alone in a cell shows it too. ParrotError where `parrot-async[notebook]` is not
+        installed.
+        """
+        return notebook.live_tree(self._client.source, self.id)
+
+    def _ipython_display_(self) -> None:
+        notebook.show(self._client.source, self.id)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """The job as it is now, where nothing can be live."""
+        return {
+            "text/plain": repr(self),
+            "text/html": report.html(self.tree, self.id),
+            "text/markdown": self.report(),
+        }
 
 
 class JobHandles(Sequence[JobHandle[R]]):
@@ -238,8 +259,11 @@ class JobHandles(Sequence[JobHandle[R]]):
         """Let all of them go on."""
         await self.root.resume()
 
-    def _repr_html_(self) -> str:
-        return self.root._repr_html_()
+    def _ipython_display_(self) -> None:
+        self.root._ipython_display_()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {**self.root._repr_mimebundle_(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         """Show the root."""

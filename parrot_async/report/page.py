@@ -19,12 +19,19 @@ CALL = 44
 STYLE = files("parrot_async.report").joinpath("page.css").read_text("utf-8")
 
 
-def html(tree: JobTree, job_id: JobId | None = None, *, now: datetime | None = None) -> str:
+def html(
+    tree: JobTree,
+    job_id: JobId | None = None,
+    *,
+    now: datetime | None = None,
+    most: int = TOTAL,
+) -> str:
     """The tree of a job, of the root when no id is given, as one `<div>` with its own style.
 
-    Titles, steps, logs, results and errors are escaped: they stay text.
+    It has at most so many lines. Titles, steps, logs, results and errors are escaped: they stay
+    text.
     """
-    top = outline(tree, job_id)
+    top = outline(tree, job_id, total=most)
     now = now or datetime.now(UTC)
     label = html_text(f"Job {facts.title(top.node)}")
     body = "".join(_items(top, now))

@@ -160,7 +160,7 @@ async def test_the_notebook_shows_the_tree_of_a_handle_alone_in_a_cell(client: J
     handle = await client.submit(add.options(title="<img src=x onerror=alert(1)>"), 1)
     await handle
 
-    shown = handle._repr_html_()
+    shown = handle._repr_mimebundle_()["text/html"]
 
     assert "&lt;img src=x" in shown
     assert "<img" not in shown

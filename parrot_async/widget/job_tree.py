@@ -1,0 +1,76 @@
+"""`JobTree`: the live view of one job and all below it."""
+
+import time
+
+from IPython.display import display
+
+from parrot_async.models import JobId
+from parrot_async.source import Source
+from parrot_async.widget.feeds import TreeFeed
+from parrot_async.widget.saved import Twin
+from parrot_async.widget.view import View
+
+SAVE = 10.0
+"""Seconds between two times that the inert twin is brought up to date."""
+
+_made: dict[tuple[Source, JobId], "JobTree"] = {}
+
+
+class JobTree(View):
+    """Rows that follow a job, with buttons: `handle.widget()`, or `handle` alone in a cell.
+
+    Displayed in a cell, it has an inert twin below it, which is seen where there is no kernel.
+    """
+
+    feed: TreeFeed
+
+    def __init__(self, source: Source, job_id: JobId) -> None:
+        """Show a job; nothing is sent before a browser asks for it."""
+        super().__init__(source, TreeFeed(source, job_id, self.wake))
+        self._twin = Twin(self.feed, f"parrot-{self.model_id}")
+        self._saved_rev = 0
+        self._save_at = time.monotonic() + SAVE
+        self.wake()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job has ended."""
+        return self.feed.over
+
+    def update(self) -> None:
+        """Send what has changed; save it at the end, and now and then before."""
+        super().update()
+        if self._saved_rev == self.feed.rev:
+            return
+        now = time.monotonic()
+        if self.is_over:
+            self.send_state("snapshot")
+        if self.is_over or now >= self._save_at:
+            self._saved_rev, self._save_at = self.feed.rev, now + SAVE
+            self._twin.update()
+
+    def close(self) -> None:
+        """Be gone from the page; another `handle.widget()` is a new one."""
+        _made.pop((self.source, self.feed.job_id), None)
+        super().close()
+
+    def __repr__(self) -> str:
+        """Say what it is of."""
+        return f"<live view of job {self.feed.job_id}>"
+
+    def show(self) -> None:
+        """Display it in the cell that runs, and its inert twin below it."""
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        self._twin.show()
+
+    def _ipython_display_(self) -> None:
+        self.show()
+
+
+def job_tree(source: Source, job_id: JobId) -> JobTree:
+    """The view of a job: each has one, however often it is displayed."""
+    made = _made.get((source, job_id))
+    if made is None:
+        made = _made[source, job_id] = JobTree(source, job_id)
+    return made

@@ -1,0 +1,55 @@
+"""The job whose details a browser has open, and when it is time to send them again."""
+
+import math
+import time
+from collections.abc import Container
+
+from parrot_async.models import JobId, root_of
+from parrot_async.source import Source
+from parrot_async.widget.details import details
+from parrot_async.widget.protocol import Details
+
+PAUSE, LEISURE = 1.0, 20
+"""Seconds between two messages of details, and at least so many times what making them takes."""
+
+
+class Looking:
+    """At most one job at a time."""
+
+    def __init__(self, source: Source) -> None:
+        """Look at nothing."""
+        self._source = source
+        self._job_id: JobId | None = None
+        self._claim: object = None
+        self._is_due = False
+        self._not_before = 0.0
+
+    def at(self, job_id: JobId | None) -> None:
+        """Look at another job, or at none."""
+        self._job_id, self._is_due, self._not_before = job_id, job_id is not None, 0.0
+        self._claim = None if job_id is None else self._source.claim(root_of(job_id))
+
+    def touch(self, changed: Container[JobId]) -> None:
+        """Hear which jobs have changed."""
+        self._is_due = self._is_due or self._job_id in changed
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the details are due; infinite where they are not."""
+        if not self._is_due:
+            return math.inf
+        return max(self._not_before - time.monotonic(), 0.0)
+
+    def details(self) -> Details | None:
+        """The details, if they are due."""
+        if self._job_id is None or self.pause:
+            return None
+        tree = self._source.tree(self._job_id)
+        if tree is None:
+            return None
+        begun = time.monotonic()
+        self._is_due = False
+        about = details(tree, tree[self._job_id])
+        now = time.monotonic()
+        self._not_before = now + max(PAUSE, LEISURE * (now - begun))
+        return about

@@ -1,0 +1,172 @@
+"""What every live view has in common: one comm, and what is said on it."""
+
+import time
+from collections import deque
+from pathlib import Path
+from typing import Protocol
+
+import anywidget
+import traitlets
+
+from parrot_async.models import JobId
+from parrot_async.source import Source
+from parrot_async.widget.actions import act
+from parrot_async.widget.clicks import hear_clicks
+from parrot_async.widget.looking import Looking
+from parrot_async.widget.protocol import (
+    Beat,
+    Delta,
+    Full,
+    Hello,
+    Snapshot,
+    ToBrowser,
+    ToKernel,
+)
+from parrot_async.widget.ticking import TICKER
+
+STATIC = Path(__file__).parent / "static"
+BEAT = 4.0
+"""Seconds of silence after which a view in sight says that the kernel is alive."""
+UNSEEN = 1.0
+"""Seconds until a view that nobody sees looks whether it is over, for its end is saved."""
+
+
+class Feed(Protocol):
+    """Rows, and what has changed of them since they were told."""
+
+    rev: int
+    touched: dict[JobId, None]
+    """What the latest delta was about, all above it included."""
+
+    def snapshot(self) -> Snapshot:
+        """All that the browsers have been told until now."""
+
+    def advance(self) -> Delta | None:
+        """What has changed since the last time."""
+
+    def leave(self) -> None:
+        """Leave the changes for later, and be woken at the next."""
+
+
+class View(anywidget.AnyWidget):  # type: ignore[misc]
+    """A live view; all is sent by the ticking thread, so that no callback ever waits."""
+
+    _esm = STATIC / "jobs.js"
+    _css = STATIC / "jobs.css"
+    snapshot = traitlets.Any().tag(sync=True, to_json=lambda _, view: view.feed.snapshot())
+
+    def __init__(self, source: Source, feed: Feed) -> None:
+        """Show what the feed has."""
+        self.source = source
+        self.feed = feed
+        self.looking = Looking(source)
+        self._words: deque[ToKernel] = deque()
+        self._answers: deque[ToBrowser] = deque()
+        self._seen = False
+        self._spoke_at = 0.0
+        super().__init__()
+        self.on_msg(self._hear)
+        hear_clicks(self.comm)
+
+    # From any thread.
+
+    def wake(self) -> None:
+        """Say that something has changed."""
+        TICKER.wake(self, 0.0 if self._seen else UNSEEN)
+
+    def _hear(self, _: object, word: ToKernel, __: object) -> None:
+        self._words.append(word)
+        TICKER.wake(self)
+
+    def _answer(self, answer: ToBrowser) -> None:
+        self._answers.append(answer)
+        TICKER.wake(self)
+
+    # On the ticking thread.
+
+    def tick(self) -> float | None:
+        """Do what was asked, send what has changed; returns when to be called again."""
+        if self.comm is None:
+            return None
+        while self._words:
+            self.obey(self._words.popleft())
+        while self._answers:
+            self._say(self._answers.popleft())
+        if self._seen or self.is_over:
+            self.update()
+        else:
+            self.feed.leave()
+        return self._next()
+
+    def obey(self, word: ToKernel) -> None:
+        """Do what a browser asked for."""
+        if word["t"] == "hello":
+            self._seen = True
+            self._greet(word)
+        elif word["t"] == "seen":
+            self._seen = word["on"]
+        elif word["t"] == "look":
+            self.looking.at(word["id"])
+        elif word["t"] == "act":
+            act(self.source, word, self._answer)
+
+    def update(self) -> None:
+        """Send what has changed."""
+        self.advance(self.feed)
+        about = self.looking.details()
+        if about is not None:
+            self._say(about)
+
+    def advance(self, feed: Feed, of: JobId | None = None) -> None:
+        """Send what has changed of one feed; all of it, where nothing was sent before."""
+        before, delta = feed.rev, feed.advance()
+        if feed.rev != before:
+            self.looking.touch(feed.touched)
+            if not before or delta is None:
+                self.send_all(feed, of)
+            else:
+                self._say(delta if of is None else {**delta, "of": of})
+
+    def send_all(self, feed: Feed, of: JobId | None = None) -> None:
+        """Send all rows of a feed."""
+        full: Full = {"t": "full", "snapshot": feed.snapshot()}
+        if of is not None:
+            full["of"] = of
+        self._say(full)
+
+    def feed_of(self, root_id: JobId | None) -> Feed | None:
+        """The feed that a hello is about."""
+        return self.feed if root_id is None else None
+
+    def _greet(self, hello: Hello) -> None:
+        feed = self.feed_of(hello.get("of"))
+        if feed is not None and hello["rev"] != feed.rev:
+            self.advance(feed, hello.get("of"))
+            self.send_all(feed, hello.get("of"))
+        else:
+            self._beat()
+
+    def _beat(self) -> None:
+        beat: Beat = {"t": "beat", "at": time.time()}
+        if self.source.lost:
+            beat["lost"] = self.source.lost
+        self._say(beat)
+
+    def _say(self, words: ToBrowser) -> None:
+        self._spoke_at = time.monotonic()
+        self.send(words)
+
+    def _next(self) -> float | None:
+        """Beat if it is time for that; when to be called again."""
+        if not self._seen or self.is_over:
+            return None
+        silent = time.monotonic() - self._spoke_at
+        if silent >= BEAT:
+            self._beat()
+            silent = 0.0
+        return min(BEAT - silent, self.looking.pause)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be nothing more to say."""
+        return False
