@@ -325,7 +325,12 @@ async def test_the_password_of_a_dsn_is_shown_nowhere(
     with pytest.raises(IngestError, match="check the DSN") as caught:
         await handle
 
-    shown = [handle.report(), handle._repr_mimebundle_()["text/html"], str(caught.value), repr(handle.node)]
+    shown = [
+        handle.report(),
+        handle._repr_mimebundle_()["text/html"],
+        str(caught.value),
+        repr(handle.node),
+    ]
     assert not any("hush" in text for text in shown)
 
 
