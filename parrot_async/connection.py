@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ RECONNECT = (0.1, 0.5, 1.0, 2.0, 4.0)
 FORGET_AFTER = 0.1
 """Seconds in which trees that nobody wants any more gather, to be given up together."""
 PAGE = 1000
-"""Events of a tree's past that are asked for at once."""
+"""Events of the past that are asked for at once, and trees."""
 
 News = list[tuple[JobId, int, Record]]
 """Records with their trees and numbers."""
@@ -185,6 +185,8 @@ class Connection:
 
     async def _read(self, comm: Comm) -> None:
         try:
+            async with self._in_order:
+                await self._catch_up(self._roots, self._ask)
             while True:
                 self._take_in((await comm.read())["records"])
         finally:
@@ -210,13 +212,7 @@ class Connection:
         for pause in RECONNECT:
             await asyncio.sleep(pause)
             try:
-                comm = await self._stream(RECONNECT_TIMEOUT)
-                try:
-                    await self._catch_up_all()
-                except BaseException:
-                    comm.abort()
-                    raise
-                return comm
+                return await self._stream(RECONNECT_TIMEOUT)
             except (OSError, CommClosedError) as exc:
                 cause = exc
         self._lost = DisconnectedError(
@@ -226,44 +222,33 @@ class Connection:
         self._on_lost(self._lost)
         return None
 
-    async def _catch_up_all(self) -> None:
-        """Take in what came of our trees while the line was cut."""
-        async with self._in_order:
-            for root_id in list(self._roots):
-                await self._catch_up(root_id, self._ask)
-
     async def _attach(self, job_id: JobId) -> int:
         root_id = root_of(job_id)
         async with self._in_order:
             # One that we have forgotten is taken in from its beginning; nothing comes twice.
             self._roots.setdefault(root_id, 0)
-            latest = await self._catch_up(root_id, self._call)
-            if not latest:
-                del self._roots[root_id]
-            return latest
+            await self._catch_up([root_id], self._call)
+            return self._roots[root_id] or self._roots.pop(root_id)
 
-    async def _catch_up(self, root_id: JobId, ask: Ask) -> int:
-        """Have a tree's events sent from now on, and fetch those that we have not yet.
+    async def _catch_up(self, root_ids: Iterable[JobId], ask: Ask) -> None:
+        """Have trees' events sent from now on, and fetch those that we have not yet.
 
         They are fetched in pages and not sent on the stream, so that neither side ever holds more
         than a page of a past, however slow the other one is. What comes meanwhile waits its turn.
         """
-        self._early[root_id] = []
-        await ask("parrot_attach", {"client": self.client, "job_id": root_id})
-        while await self._turn_page(root_id, ask):
-            pass
-        self._hand_on(self._early.pop(root_id))
-        return self._roots[root_id]
-
-    async def _turn_page(self, root_id: JobId, ask: Ask) -> bool:
-        """Take in some of a tree's past; False where that was the last of it."""
-        asked = {"root_id": root_id, "after": self._roots[root_id], "limit": PAGE}
-        past = await ask("parrot_events", asked)
-        news = [(root_id, seq, Record(bytes(body))) for seq, body in past]
-        if news:
-            self._roots[root_id] = news[-1][1]
+        left = list(root_ids)
+        self._early.update({root_id: [] for root_id in left})
+        while left:
+            some = left[:PAGE]
+            after = {root_id: self._roots[root_id] for root_id in some}
+            asked = {"client": self.client, "after": after, "limit": PAGE}
+            news = [(i, n, Record(bytes(body))) for i, n, body in await ask("parrot_attach", asked)]
+            self._roots.update({root_id: seq for root_id, seq, _ in news})
             self._on_records(news)
-        return len(news) == PAGE
+            if len(news) < PAGE:
+                left = left[PAGE:]
+                for root_id in some:
+                    self._hand_on(self._early.pop(root_id))
 
     def _forget_soon(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
         if not self._unwanted:
