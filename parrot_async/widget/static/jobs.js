@@ -115,10 +115,11 @@ const percent = (progress) => `${Math.floor((progress ?? 0) + 1e-6)}%`;
 
 /** The time of day, with the date where it was not today.
  * @param {number} at seconds since the epoch
- * @param {number} now the same */
-export function moment(at, now) {
+ * @param {number} now the same
+ * @param {boolean} [exact] with its seconds */
+export function moment(at, now, exact = false) {
   const [then, today] = [new Date(at * 1000), new Date(now * 1000)];
-  const time = `${two(then.getHours())}:${two(then.getMinutes())}`;
+  const time = then.toTimeString().slice(0, exact ? 8 : 5);
   if (then.toDateString() === today.toDateString()) return time;
   return `${then.toLocaleDateString("en", { month: "short", day: "numeric" })}, ${time}`;
 }
@@ -784,6 +785,7 @@ class Line {
   show(view, node, at, now) {
     const row = node.row;
     const said = describe(row, now);
+    if (view.panel && !node.parent && row.created) said.note = [moment(row.created, now), said.note].filter(Boolean).join(" · ");
     this.node = node;
     this.element.style.transform = `translateY(${at * ROW}px)`;
     this.state(view, node, label(row, said));
@@ -838,7 +840,7 @@ class Line {
     this.fill.style.transform = `scaleX(${(row.progress ?? 0) / 100})`;
     put(this.cells.elapsed, said.elapsed);
     put(this.cells.left, said.left);
-    put(this.pool, said.pool);
+    put(this.pool, said.worker.startsWith(said.pool) ? "" : said.pool);
     put(this.name, said.worker);
     put(this.cells.tokens, said.tokens);
     put(this.cells.cost, said.cost);
@@ -1006,7 +1008,7 @@ function portion(status, share) {
  * @param {Row} row */
 function portions(row) {
   const done = ENDED.has(row.status) ? 100 : row.progress ?? 0;
-  return [portion(ENDED.has(row.status) ? row.status : "completed", done), portion("queued", 100 - done)];
+  return [portion(ENDED.has(row.status) ? row.status : "running", done), portion("queued", 100 - done)];
 }
 
 /** How many are in a state; those that failed can be stepped through.
@@ -1169,7 +1171,7 @@ class Details {
  * @returns {[string, string][]} */
 function factsOf(row, now) {
   const said = describe(row, now);
-  const when = (/** @type {number | undefined} */ at) => (at === undefined ? "" : new Date(at * 1000).toLocaleString());
+  const when = (/** @type {number | undefined} */ at) => (at === undefined ? "" : moment(at, now, true));
   /** @type {[string, string][]} */
   const facts = [
     ["Function", row.function ?? ""], ["Pool", said.pool], ["Worker", said.worker], ["Queue", row.queue ?? ""],
@@ -1186,25 +1188,30 @@ function factsOf(row, now) {
 function sections(about, now) {
   const result = about.result !== undefined && about.nbytes ? `Result, ${bytes(about.nbytes)}` : "Result";
   const parts = [
-    about.error && section("Error", text([about.kind && about.kind !== "exception" ? `(${about.kind.replace("_", " ")})` : "", about.error].join(" ").trim(), "error")),
-    about.traceback && section("Traceback", text(about.traceback)),
+    about.error && section("Error", text(cause(about.error, about.kind), "error"), true),
+    about.traceback && section("Traceback", text(about.traceback), true),
     about.result !== undefined && section(result, text(about.result)),
     about.description && section("Description", text(about.description, "prose")),
     about.prompt && section("Prompt", text(about.prompt, "prose")),
     about.arguments && section("Arguments", text(about.arguments)),
-    about.timeline?.length && section("Timeline", timeline(about.timeline, now)),
-    about.usage?.length && section("Usage", usage(about.usage)),
-    about.attempts?.length && section("Attempts", attempts(about.attempts, now)),
-    about.logs?.length && section("Log", logs(about.logs)),
+    about.timeline?.length && section("Timeline", timeline(about.timeline, now), true),
+    about.usage?.length && section("Usage", usage(about.usage), true),
+    about.attempts?.length && section("Attempts", attempts(about.attempts, now), true),
+    about.logs?.length && section("Log", logs(about.logs), true),
     about.depends_on?.length && section("Waits for", text(about.depends_on.join("\n"))),
   ];
   return parts.filter((part) => part instanceof HTMLElement);
 }
 
+/** @param {string} error
+ * @param {string} [kind] */
+const cause = (error, kind) => (kind && kind !== "exception" ? `${error} (${kind.replaceAll("_", " ")})` : error);
+
 /** @param {string} name
- * @param {HTMLElement} inside */
-function section(name, inside) {
-  return box("section", { "data-part": name.split(",")[0] }, [box("name", { role: "heading", "aria-level": "5" }, [name]), inside]);
+ * @param {HTMLElement} inside
+ * @param {boolean} [wide] whether it needs all of the width */
+function section(name, inside, wide = false) {
+  return box("section", { "data-part": name.split(",")[0], ...(wide && { "data-wide": "" }) }, [box("name", { role: "heading", "aria-level": "5" }, [name]), inside]);
 }
 
 /** @param {string} words
@@ -1227,7 +1234,7 @@ function logs(lines) {
 }
 
 /** @param {number} at */
-const clock = (at) => new Date(at * 1000).toTimeString().slice(0, 8);
+const clock = (at) => moment(at, at, true);
 
 /** @param {[number, string, number, number | null, string][]} rows
  * @param {number} now */
@@ -1526,6 +1533,7 @@ class View {
   look(id) {
     this.detailed = true;
     this.activate(id);
+    requestAnimationFrame(() => this.details.element.firstElementChild?.scrollIntoView({ block: "nearest" }));
   }
 
   shut() {
