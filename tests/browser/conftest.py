@@ -8,10 +8,15 @@ from playwright.async_api import Browser, Page
 
 from parrot_async import JobClient, Pools
 from parrot_async.cluster import down
-from tests.browser import chromium
+from tests.browser import chromium, work
 from tests.browser.jupyter import Server, jupyter
 
 CLUSTER = "browser"
+FIRST = (
+    Path(work.__file__).read_text("utf-8"),
+    f"from parrot_async import JobClient\n\nclient = await JobClient(name={CLUSTER!r})",
+)
+"""The cells with which every notebook here begins."""
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +31,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """An empty page that reaches this machine alone."""
-    async with chromium.offline(browser, viewport={"width": 1200, "height": 900}) as context:
+    async with chromium.offline(browser, viewport={"width": 1200, "height": 1600}) as context:
         yield await context.new_page()
 
 

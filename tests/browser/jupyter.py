@@ -1,5 +1,6 @@
 """Jupyter servers as a user starts them, each with a home of its own and no network."""
 
+import json
 import os
 import socket
 import subprocess
@@ -40,6 +41,12 @@ _PORT: dict[App, str] = {
     "notebook": "--ServerApp.port",
     "voila": "--Voila.port",
 }
+_MODULE: dict[App, str] = {"lab": "jupyterlab", "notebook": "notebook", "voila": "voila"}
+_SETTINGS = {
+    # All cells are on the page, also those out of sight.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
 _PAGES: dict[App, str] = {
     "lab": "lab/tree/{name}?reset&token={token}",
     "notebook": "notebooks/{name}?token={token}",
@@ -73,22 +80,27 @@ async def jupyter(app: App, home: Path) -> AsyncIterator[Server]:
     """Run a server until the block ends; its kernels end with it."""
     folder = home / "notebooks"
     folder.mkdir(parents=True)
+    environment = private(home)
+    _set(Path(environment["JUPYTERLAB_SETTINGS_DIR"]))
     port = _free_port()
-    command = [sys.executable, "-m", app if app == "voila" else f"jupyter{_module(app)}"]
-    command = [*command, *_OPTIONS[app], f"{_PORT[app]}={port}"]
-    with (home / "server.log").open("wb") as log:
+    command = [sys.executable, "-m", _MODULE[app], *_OPTIONS[app], f"{_PORT[app]}={port}"]
+    log = home / "server.log"
+    with log.open("wb") as out:
         process = await anyio.open_process(
-            command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=private(home)
+            command, stdout=out, stderr=subprocess.STDOUT, cwd=folder, env=environment
         )
         try:
-            await _answers(process, port, home / "server.log")
+            await _answers(process, port, log)
             yield Server(app, f"http://127.0.0.1:{port}", folder)
         finally:
             await _end(process)
 
 
-def _module(app: App) -> str:
-    return "lab" if app == "lab" else ""
+def _set(folder: Path) -> None:
+    for name, settings in _SETTINGS.items():
+        file = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
 
 
 def private(home: Path) -> dict[str, str]:
@@ -119,7 +131,7 @@ async def _answers(process: Process, port: int, log: Path) -> None:
                     return
             except OSError as exc:
                 if process.returncode is not None:
-                    raise RuntimeError(log.read_text()[-2000:]) from exc
+                    raise RuntimeError(f"see {log}") from exc
                 await anyio.sleep(0.1)
 
 

@@ -13,15 +13,11 @@ LONGEST = 60
 """Seconds that anything may take; on a busy machine Jupyter alone takes ten to open."""
 
 _READY = """
-async () => {
-  if (!window.jupyterapp) return false;
-  await window.jupyterapp.restored;
-  const panel = window.jupyterapp.shell.currentWidget;
-  if (!panel?.sessionContext) return false;
-  await panel.context.ready;
-  await panel.sessionContext.ready;
-  await panel.revealed;
-  return panel.sessionContext.session?.kernel?.status === "idle";
+(wanted) => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  const session = panel?.sessionContext;
+  const status = session?.session?.kernel?.status;
+  return panel?.context?.isReady && session.isReady && wanted.includes(status);
 }
 """
 _RUN = """
@@ -57,10 +53,8 @@ class Notebook:
 
     async def ready(self, *, idle: bool = True) -> None:
         """Wait until cells can be run."""
-        ready = _READY if idle else _READY.replace('=== "idle"', "!== undefined")
-        with anyio.fail_after(LONGEST):
-            while not await self.page.evaluate(ready):
-                await anyio.sleep(0.1)
+        wanted = ["idle"] if idle else ["idle", "busy"]
+        await self.page.wait_for_function(_READY, arg=wanted, timeout=LONGEST * 1000)
 
     async def start(self, index: int) -> None:
         """Begin to run a cell."""
@@ -95,7 +89,7 @@ class Notebook:
 
     def view(self, index: int) -> Locator:
         """Return the live view among a cell's outputs."""
-        return self.shown(index).locator(".parrot-jobs")
+        return self.shown(index).locator(".pj-jobs")
 
     async def save(self) -> None:
         """Write the file."""

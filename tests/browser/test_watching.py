@@ -1,4 +1,4 @@
-"""What a person sees of a running tree, in JupyterLab and in Notebook 7."""
+"""What a person sees of a running tree and does to it, in JupyterLab and in Notebook 7."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import FIRST
 from tests.browser.jupyter import Server
 from tests.browser.notebook import opened
+from tests.browser.trees import CLOSED, child, press, root, submit
 
 pytestmark = pytest.mark.slow
 
@@ -15,10 +16,51 @@ pytestmark = pytest.mark.slow
 async def test_rows_appear_and_progress_moves(
     server: Server, page: Page, gates: list[Path]
 ) -> None:
-    groups = [gates[:2], gates[2:]]
-    show = f"handle = await client.submit(pass_all, {groups!r})\nhandle"
-    async with opened(page, server, "watch.ipynb", [*FIRST, show]) as notebook:
-        await notebook.run(0, 1, 2)
-
-        view = notebook.view(2)
+    cells = [*FIRST, submit([gates[:2], gates[2:]]), "handle"]
+    async with opened(page, server, "watch.ipynb", cells) as notebook:
+        await notebook.run(0, 1, 2, 3)
+        view = notebook.view(3)
         await expect(view.get_by_role("treeitem")).to_have_count(3)
+        await expect(child(view, 1)).to_contain_text("waiting 0/2")
+
+        gates[0].touch()
+
+        await expect(child(view, 1)).to_contain_text("waiting 1/2")
+        await expect(child(view, 1)).to_contain_text("50%")
+        await expect(root(view)).to_contain_text("25%")
+        for gate in gates[1:]:
+            gate.touch()
+        await expect(root(view)).to_contain_text("Completed")
+
+
+async def test_a_click_cancels_while_the_same_cell_awaits(server: Server, page: Page) -> None:
+    awaiting = f"{submit([[CLOSED], [CLOSED]])}\ndisplay(handle)\nprint(await handle.wait())"
+    async with opened(page, server, "cancel.ipynb", [*FIRST, awaiting]) as notebook:
+        await notebook.run(0, 1)
+        await notebook.start(2)
+        view = notebook.view(2)
+        await expect(child(view, 2)).to_contain_text("Running")
+
+        await press(root(view), "Cancel")
+
+        await expect(root(view)).to_contain_text("Cancelled")
+        await expect(child(view, 2)).to_contain_text("Cancelled")
+        await notebook.ended(2)
+        assert await notebook.text(2) == "cancelled\n"
+
+
+async def test_one_child_is_cancelled_and_the_other_lives(
+    server: Server, page: Page, gates: list[Path]
+) -> None:
+    cells = [*FIRST, submit([[CLOSED], gates[:1]]), "handle"]
+    async with opened(page, server, "child.ipynb", cells) as notebook:
+        await notebook.run(0, 1, 2, 3)
+        view = notebook.view(3)
+        await expect(child(view, 2)).to_contain_text("Running")
+
+        await press(child(view, 1), "Cancel")
+
+        await expect(child(view, 1)).to_contain_text("Cancelled")
+        await expect(child(view, 2)).to_contain_text("Running")
+        await press(root(view), "Cancel")
+        await expect(root(view)).to_contain_text("Cancelled")
