@@ -136,7 +136,7 @@ export function describe(row, now) {
     note: note(row, now),
     elapsed: took === undefined ? "" : ended ? span(took) : ticking(took),
     left: ended || row.ends === undefined ? "" : row.ends > now ? ticking(row.ends - now) : "soon",
-    worker: row.worker ?? "",
+    worker: (row.worker ?? "").replace(/^127\.0\.0\.1:/, ":"),
     pool: row.pool ?? "",
     tokens: row.tokens ? short(row.tokens) : "",
     cost: row.cost ? money(row.cost) : "",
@@ -388,6 +388,9 @@ export class Feed {
     /** @type {string | null} */
     this.lost = null;
     this.asked = new Set();
+    /** @type {boolean | undefined} What the kernel was told about that. */
+    this.on = undefined;
+    this.nudged = false;
     this.offset = -Infinity;
     this.began = Date.now();
     this.heard = 0;
@@ -457,6 +460,7 @@ export class Feed {
   /** @param {Full | Delta | Beat | About & {t: "details"} | Done} message */
   receive(message) {
     this.heard = Date.now();
+    this.nudged = false;
     if (message.t === "full") this.full(message);
     else if (message.t === "delta") this.delta(message);
     else if (message.t === "beat") this.beat(message);
@@ -605,12 +609,14 @@ export class Feed {
    * @param {View} view
    * @param {boolean} on */
   seen(view, on) {
-    const before = this.inSight.size > 0;
     if (on) this.inSight.add(view);
     else this.inSight.delete(view);
-    if (this.inSight.size > 0 === before) return;
-    this.send({ t: "seen", on });
-    if (on) this.hello();
+    const any = this.inSight.size > 0;
+    if (any === this.on) return;
+    const again = this.on === false;
+    this.on = any;
+    this.send({ t: "seen", on: any });
+    if (any && again) this.hello();
   }
 
   /** A comm that was closed throws: then what is shown is the last known state.
@@ -630,7 +636,16 @@ export class Feed {
   }
 
   tick() {
+    const quiet = Date.now() - Math.max(this.heard, this.began) > FIRST_WORD;
+    if (quiet && this.on && !this.nudged && !this.snapshot.over) this.nudge();
     for (const view of this.inSight) view.tick();
+  }
+
+  /** Another window of the same kernel may have said that nothing is in sight. */
+  nudge() {
+    this.nudged = true;
+    this.asked.clear();
+    this.hello();
   }
 }
 
@@ -840,7 +855,7 @@ class Line {
     this.fill.style.transform = `scaleX(${(row.progress ?? 0) / 100})`;
     put(this.cells.elapsed, said.elapsed);
     put(this.cells.left, said.left);
-    put(this.pool, said.worker.startsWith(said.pool) ? "" : said.pool);
+    put(this.pool, said.pool && said.worker.startsWith(said.pool) ? "" : said.pool);
     put(this.name, said.worker);
     put(this.cells.tokens, said.tokens);
     put(this.cells.cost, said.cost);
@@ -1174,7 +1189,7 @@ function factsOf(row, now) {
   const when = (/** @type {number | undefined} */ at) => (at === undefined ? "" : moment(at, now, true));
   /** @type {[string, string][]} */
   const facts = [
-    ["Function", row.function ?? ""], ["Pool", said.pool], ["Worker", said.worker], ["Queue", row.queue ?? ""],
+    ["Function", row.function ?? ""], ["Pool", said.pool], ["Worker", row.worker ?? ""], ["Queue", row.queue ?? ""],
     ["Submitted", when(row.created)], ["Started", when(row.started)], ["Ended", when(row.ended)],
     ["Elapsed", said.elapsed], ["Left", said.left], ["Attempt", row.attempt ? String(row.attempt) : ""],
     ["Tokens", row.tokens ? many(row.tokens) : ""], ["Cost", said.cost], ["Kind", row.type?.replace("_", " ") ?? ""], ["Id", row.id],
@@ -1339,9 +1354,10 @@ class View {
     this.more = box("button more", { type: "button", "data-act": "more", hidden: "" }, [], "button");
     this.details = new Details(this);
     this.voice = box("voice", { "aria-live": "polite" });
-    this.element = box("jobs", { "data-lm-suppress-shortcuts": "true" }, [
+    this.element = box("", { "data-lm-suppress-shortcuts": "true" }, [
       this.head.element, this.notice, this.lines.element, this.empty, this.more, this.details.element, this.voice,
     ]);
+    this.element.className = "parrot-jobs";
     this.watch = new IntersectionObserver((entries) => this.sight(entries[entries.length - 1].isIntersecting));
     this.turned = () => this.sight(this.near);
     this.listen();
