@@ -2,13 +2,14 @@
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from rich.console import Console
 
+from parrot_async.events import Event
 from parrot_async.handle import JobHandle
 from parrot_async.terminal import TerminalTree
 from parrot_async.tree import JobTree
@@ -23,6 +24,11 @@ TICK = 0.5
 
 async def watch(handle: JobHandle[R], console: Console | None = None) -> None:
     """Show the job's tree as it changes, until the job has ended."""
+    await watch_events(handle.events(), console)
+
+
+async def watch_events(events: AsyncIterator[Event], console: Console | None = None) -> JobTree:
+    """Show the tree of these events as they come; returns it when there are no more."""
     tree = JobTree()
     with TerminalTree(console) as view:
         async with anyio.create_task_group() as group:
@@ -33,10 +39,11 @@ async def watch(handle: JobHandle[R], console: Console | None = None) -> None:
                     view.update(tree)
 
             group.start_soon(tick)
-            async for event in handle.events():
+            async for event in events:
                 tree.apply(event)
                 view.update(tree)
             group.cancel_scope.cancel()
+    return tree
 
 
 async def watch_or_cancel(

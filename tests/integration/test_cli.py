@@ -1,13 +1,8 @@
 """The command as people run it: in a process, with signals and exit statuses."""
 
 import json
-import os
-import pty
-import select
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -18,12 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from parrot_async import JobClient, job
-from parrot_async.cli import BACKENDS, cli
+from parrot_async.cli import cli
+from parrot_async.cli.documents import BACKENDS
 from parrot_async.ingest.embedder import Backend
 from tests.ingest_files import write_files
+from tests.integration.commands import in_terminal, run
 from tests.integration.ingesting import write_corpus
-
-COMMAND = [sys.executable, "-m", "parrot_async"]
 
 
 @pytest.fixture
@@ -40,12 +35,7 @@ def cluster(postgres: str) -> Iterator[None]:
     assert run("down").stdout == "Stopped.\n"
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-
-
-@pytest.mark.parametrize("command", ["", "ingest", "search", "up", "status", "down"])
+@pytest.mark.parametrize("command", ["", *sorted(cli.commands)])
 def test_every_command_has_help(command: str) -> None:
     result = CliRunner().invoke(cli, [*command.split(), "--help"])
 
@@ -127,7 +117,7 @@ class TestWithACluster:
     def test_a_terminal_shows_the_tree(self, tmp_path: Path, collection: str) -> None:
         write_corpus(tmp_path / "corpus", 4, 4)
 
-        status, shown = _in_terminal(["ingest", tmp_path / "corpus", "--collection", collection])
+        status, shown = in_terminal(["ingest", tmp_path / "corpus", "--collection", collection])
 
         assert status == 0
         assert "Ingest corpus" in shown
@@ -140,7 +130,7 @@ class TestWithACluster:
         write_corpus(tmp_path / "corpus", 40, 12)
         arguments: list[str | Path] = ["ingest", tmp_path / "corpus", "--collection", collection]
 
-        status, shown = await anyio.to_thread.run_sync(_in_terminal, arguments, "Embed", 1)
+        status, shown = await anyio.to_thread.run_sync(in_terminal, arguments, "Embed", 1)
 
         assert status == 130
         assert "Cancelling the job" in shown
@@ -155,7 +145,7 @@ class TestWithACluster:
         write_corpus(tmp_path / "corpus", 40, 12)
         arguments: list[str | Path] = ["ingest", tmp_path / "corpus", "--collection", collection]
 
-        status, _ = await anyio.to_thread.run_sync(_in_terminal, arguments, "Embed", 2)
+        status, _ = await anyio.to_thread.run_sync(in_terminal, arguments, "Embed", 2)
 
         assert status == 130
         async with JobClient() as client:
@@ -167,32 +157,3 @@ class TestWithACluster:
 @job
 def add(one: int, other: int) -> int:
     return one + other
-
-
-def _in_terminal(
-    arguments: list[str | Path], awaited: str = "", interrupts: int = 0
-) -> tuple[int, str]:
-    """Run the command in a terminal; press Ctrl-C so often when it shows the awaited word."""
-    pid, terminal = pty.fork()
-    if not pid:
-        os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
-        os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])  # noqa: S606
-    shown, until = b"", time.monotonic() + 100
-    while chunk := _read(terminal):
-        shown += chunk
-        if interrupts and awaited.encode() in shown:
-            os.write(terminal, b"\x03" * interrupts)
-            interrupts = 0
-        if time.monotonic() > until:
-            os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
-
-
-def _read(terminal: int) -> bytes:
-    select.select([terminal], [], [], 100)
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # the other side is closed
-        return b""

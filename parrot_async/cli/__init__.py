@@ -1,0 +1,26 @@
+"""The command `parrot-async`: jobs and the local cluster from a shell; documents too."""
+
+import click
+
+from parrot_async.cli import acting, clusters, completing, documents, reading
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="parrot-async")
+def cli() -> None:
+    """Jobs that outlive the notebook, and what they are good for: documents you can ask.
+
+    ID is a job's id; any beginning or end of it will do that no other job has.
+
+    Exit status: 0 when all went well, 1 after a failure, 2 for a wrong use, 130 after Ctrl-C.
+    """
+
+
+for module in (reading, acting, clusters, documents, completing):
+    for command in module.COMMANDS:
+        cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command."""
+    cli(prog_name="parrot-async")

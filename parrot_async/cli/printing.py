@@ -1,0 +1,76 @@
+"""How commands say things: JSON for programs, lines without control characters for people."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from parrot_async.models import JobNode, LogLine
+    from parrot_async.store import RootRow
+    from parrot_async.tree import JobTree
+
+as_json = click.option("--json", "json", is_flag=True, help="Print one JSON document.")
+
+
+def document(value: Any) -> None:
+    """Print a JSON document: times in seconds since the epoch or ISO 8601, money as text."""
+    from pydantic_core import to_json
+
+    text = to_json(value, indent=2, inf_nan_mode="strings", bytes_mode="base64", fallback=repr)
+    click.echo(text.decode())
+
+
+def jsonable(value: Any) -> Any:
+    """Return a result as JSON has it, and what JSON has not as the text of its `repr`."""
+    from pydantic_core import to_jsonable_python
+
+    from parrot_async.values import preview
+
+    try:
+        return to_jsonable_python(value, inf_nan_mode="strings", bytes_mode="base64", fallback=repr)
+    except Exception:  # noqa: BLE001 - whatever the value's own code does
+        return preview(value)
+
+
+def row_line(row: "RootRow", interrupted: bool) -> str:
+    """One root job in a list."""
+    from parrot_async.report.wording import line, money, status_word
+
+    at = clock(row.created_at, "%m-%d %H:%M")
+    state = "interrupted" if interrupted else status_word(row.status)
+    cost = money(row.cost) if row.cost else ""
+    return f"{row.id}  {at}  {state:<20}  {cost:>8}  {line(row.title, 80)}".rstrip()
+
+
+def clock(at: float, form: str) -> str:
+    """A time as this machine's clock has it."""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime(form)
+
+
+def node_document(tree: "JobTree", node: "JobNode") -> dict[str, Any]:
+    """A job and all below it, for `document`."""
+    return {
+        "id": node.id,
+        "title": node.title,
+        "function": node.spec.function,
+        "status": node.status,
+        "progress": round(node.progress_percentage, 2),
+        "step": node.current_step,
+        "attempt": node.attempt,
+        "worker": node.worker,
+        "created_at": node.created_at,
+        "started_at": node.started_at,
+        "completed_at": node.completed_at,
+        "usage": node.usage,
+        "result": node.result,
+        "error": node.error,
+        "children": [node_document(tree, child) for child in tree.children(node.id)],
+    }
+
+
+def lines_of(tree: "JobTree", job_id: str) -> "Iterator[tuple[JobNode, LogLine]]":
+    """What a job and all below it wrote, in the order of its writing."""
+    written = [(node, line) for node in tree.walk(job_id) for line in node.logs or ()]
+    return iter(sorted(written, key=lambda one: one[1].at))

@@ -1,0 +1,53 @@
+"""The command `parrot-async` in a process of its own, with or without a terminal."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "parrot_async"]
+
+
+def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def in_terminal(
+    arguments: list[str | Path], awaited: str = "", interrupts: int = 0
+) -> tuple[int, str]:
+    """Run the command in a terminal; press Ctrl-C so often when it shows the awaited word."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
+        os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])  # noqa: S606
+    shown, until = b"", time.monotonic() + 100
+    while chunk := _read(terminal):
+        shown += chunk
+        if interrupts and awaited.encode() in shown:
+            os.write(terminal, b"\x03" * interrupts)
+            interrupts = 0
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
+
+
+def _read(terminal: int) -> bytes:
+    select.select([terminal], [], [], 100)
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # the other side is closed
+        return b""
