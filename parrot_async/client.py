@@ -1,6 +1,7 @@
 """`JobClient`: submit jobs, find them again, ask about them."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import (
     AsyncIterator,
@@ -12,12 +13,12 @@ from collections.abc import (
     Sequence,
 )
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar, overload
 
 from distributed.security import Security
 
 from parrot_async import cluster as local_cluster
-from parrot_async import events
+from parrot_async import events, notebook
 from parrot_async.cluster import Pools
 from parrot_async.connection import PAGE, Connection
 from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
@@ -29,10 +30,14 @@ from parrot_async.mirror import Mirror
 from parrot_async.models import JobId, JobStatus, Queue, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.source import Source
+from parrot_async.service.retention import Pruned
 from parrot_async.store import RootRow
 from parrot_async.submission import groups_of_calls, groups_of_plan, map_root, new_id
 from parrot_async.tree import JobTree
 from parrot_async.values import Call, dump_function
+
+if TYPE_CHECKING:
+    from parrot_async.widget import JobsPanel
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,6 +47,8 @@ PIECE = 500
 PIECES_UNDER_WAY = 4
 VALUES_AT_ONCE = 100
 """Results that are unpickled before the caller's loop may breathe."""
+
+logger = logging.getLogger(__name__)
 
 
 class DaskCluster(Protocol):
@@ -83,6 +90,8 @@ class JobClient:
         self._pools = pools
         self._detach = detach
         self._connection: Connection | None = None
+        self._source: Source | None = None
+        self._started = False
         self._mirror = Mirror()
         self.history: dict[str, float] = {}
         """Mean seconds of functions by name, as the service knew them when the client opened."""
@@ -101,6 +110,10 @@ class JobClient:
             hello = await connection.open()
             self.history = dict(hello["history"])
             self._connection = connection
+            self._source = Source(self._mirror, connection, self.claim, self.history)
+            if self._started and hello["interrupted"]:
+                message = "%d jobs were interrupted: `await client.recover()` goes on with them"
+                logger.warning(message, hello["interrupted"])
         return self
 
     async def _connect(self) -> Connection:
@@ -108,6 +121,7 @@ class JobClient:
         if address is None:
             local = await local_cluster.ensure(self._name, self._pools)
             address, security = local.address, local.security()
+            self._started = local.started_by_us
         return Connection(address, security, self._mirror.take_in, self._mirror.lose)
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -299,6 +313,13 @@ class JobClient:
 
     # Finding again.
 
+    def panel(self) -> "JobsPanel":
+        """Return the live view of all jobs of this service, for a notebook.
+
+        ParrotError where `parrot-async[notebook]` is not installed.
+        """
+        return notebook.panel(self.source)
+
     async def attach(self, job_id: JobId) -> JobHandle[Any]:
         """Return a handle of any job that the service knows; JobNotFoundError for another."""
         handle = JobHandle[Any](self, job_id)
@@ -326,6 +347,40 @@ class JobClient:
         )
         return [RootRow.from_plain(row) for row in rows]
 
+    async def recover(
+        self, ids: Iterable[JobId] = (), *, changed: Literal["error", "accept"] = "error"
+    ) -> list[JobHandle[Any]]:
+        """Go on with jobs whose service ended before they did, all or those of `ids`.
+
+        What had completed gives its stored result; the rest runs again. Returns a handle of each
+        tree that was taken over. FunctionChangedError, before anything happens, where a function
+        was edited since it was submitted, or is gone: `changed="accept"` runs it as it is now.
+        """
+        found = await self._line.call("parrot_recover", ids=list(ids), changed=changed)
+        self._mirror.goes_on(found)
+        return [await self.attach(root_id) for root_id in found]
+
+    async def gc(
+        self,
+        older_than: Duration | None = None,
+        *,
+        keep: int | None = None,
+        size: int | None = None,
+    ) -> Pruned:
+        """Delete finished trees with their results, and files of results that nobody needs.
+
+        Trees that ended longer ago than `older_than`, all but the `keep` that ended last, and
+        the oldest until the store has at most `size` bytes; with none of these, only what is left
+        over of trees that were deleted before.
+        """
+        pruned = await self._line.call(
+            "parrot_gc",
+            older_than=None if older_than is None else seconds(older_than),
+            keep=keep,
+            size=size,
+        )
+        return Pruned(**pruned)
+
     async def set_queue(self, queue: Queue) -> None:
         """Add a queue or change one, for all clients of this service."""
         await self._line.call("parrot_set_queue", queue=queue.model_dump_json().encode())
@@ -342,8 +397,10 @@ class JobClient:
 
     @property
     def source(self) -> Source:
-        """What live views need of this client."""
-        return Source(self._mirror, self._line, self.claim, self.history)
+        """What live views need of this client; they outlive its end."""
+        if self._source is None:
+            raise ClusterError("the client was never open: `client = await JobClient()`")
+        return self._source
 
     def tree(self, root_id: JobId) -> JobTree:
         """Return a live tree that this client submitted or attached to."""
@@ -382,13 +439,32 @@ class JobClient:
         """Stop jobs and all below them; those that have ended stay as they are."""
         await self._line.call("parrot_cancel", ids=list(ids))
 
-    async def pause(self, ids: Sequence[JobId]) -> None:
-        """Hold jobs and all below them; those that have ended stay as they are."""
-        await self._line.call("parrot_pause", ids=list(ids))
+    async def retry(self, job_id: JobId, failed_only: bool = False) -> JobHandle[Any]:
+        """Run a job that has ended again, as a new tree."""
+        (found,) = await self._line.call("parrot_retry", ids=[job_id], failed_only=failed_only)
+        return await self.attach(found)
 
-    async def resume(self, ids: Sequence[JobId]) -> None:
-        """Let jobs and all below them go on."""
-        await self._line.call("parrot_resume", ids=list(ids))
+    async def pause(self, ids: Sequence[JobId] | None = None, *, queue: str | None = None) -> None:
+        """Hold jobs and all below them, or a queue; with neither, every queue that there is.
+
+        A queue stays paused, also for jobs to come, until it is resumed. OptionsError for one
+        that is not known.
+        """
+        await self._hold("parrot_pause", ids, queue)
+
+    async def resume(self, ids: Sequence[JobId] | None = None, *, queue: str | None = None) -> None:
+        """Let jobs and all below them go on, or a queue; with neither, every queue.
+
+        A job that was paused both by itself and with its queue goes on when both are resumed.
+        """
+        await self._hold("parrot_resume", ids, queue)
+
+    async def _hold(self, op: str, ids: Sequence[JobId] | None, queue: str | None) -> None:
+        if ids is not None:
+            await self._line.call(op, ids=list(ids))
+        if ids is None or queue is not None:
+            holds = op == "parrot_pause"
+            await self._line.call("parrot_hold_queues", queue=queue, holds=holds)
 
     def events(self, job_id: JobId, since: int = 0) -> AsyncIterator[Event]:
         """Yield all that happened and happens in a tree, until the job has ended."""

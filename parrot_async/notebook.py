@@ -9,16 +9,23 @@ from parrot_async.source import Source
 from parrot_async.widget.clicks import running_kernel
 
 if TYPE_CHECKING:
-    from parrot_async.widget import JobTree
+    from parrot_async.widget import JobsPanel, JobTree
 
 
 def live_tree(source: Source, job_id: JobId) -> "JobTree":
     """The live view of a job; ParrotError where what it needs is not installed."""
-    if not find_spec("anywidget"):
-        raise ParrotError("a live view needs more: pip install 'parrot-async[notebook]'")
+    _check_installed()
     from parrot_async.widget.job_tree import job_tree
 
     return job_tree(source, job_id)
+
+
+def panel(source: Source) -> "JobsPanel":
+    """The live view of all jobs; ParrotError where what it needs is not installed."""
+    _check_installed()
+    from parrot_async.widget.panel import JobsPanel
+
+    return JobsPanel(source)
 
 
 def show(source: Source, job_id: JobId) -> None:
@@ -26,3 +33,8 @@ def show(source: Source, job_id: JobId) -> None:
     if running_kernel() is None or not find_spec("anywidget"):
         raise NotImplementedError
     live_tree(source, job_id).show()
+
+
+def _check_installed() -> None:
+    if not find_spec("anywidget"):
+        raise ParrotError("a live view needs more: pip install 'parrot-async[notebook]'")

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parrot_async.widget.job_tree import JobTree as JobTree
+    from parrot_async.widget.panel import JobsPanel as JobsPanel
 
-_PLACES = {"JobTree": "job_tree"}
+_PLACES = {"JobTree": "job_tree", "JobsPanel": "panel"}
 
-__all__ = ["JobTree"]
+__all__ = ["JobTree", "JobsPanel"]
 
 if not TYPE_CHECKING:
 

@@ -1,31 +1,33 @@
 """What a button of a live view has the service do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from parrot_async.models import JobId
 from parrot_async.source import Source
 from parrot_async.widget.protocol import Act, Action, Done
 
-ACTIONS: dict[Action, str] = {
-    "cancel": "parrot_cancel",
+ACTIONS: dict[Action, tuple[str, dict[str, Any]]] = {
+    "cancel": ("parrot_cancel", {}),
+    "pause": ("parrot_pause", {}),
+    "resume": ("parrot_resume", {}),
+    "retry": ("parrot_retry", {"failed_only": False}),
+    "retry_failed": ("parrot_retry", {"failed_only": True}),
 }
-"""The service's names of what it can do."""
+"""The service's names of what it can do, and how it is asked."""
 
 
-def act(source: Source, asked: Act, answer: Callable[[Done], None]) -> None:
+def act(source: Source, asked: Act, answer: Callable[[Act, Done], None]) -> None:
     """Pass on that a button was pressed; `answer` is called on any thread when that was done."""
-    done: Done = {"t": "done", "n": asked["n"]}
 
     def answered(future: Future[Any]) -> None:
+        done: Done = {"t": "done", "n": asked["n"]}
         error = future.exception()
         if error is not None:
             done["error"] = str(error) or type(error).__name__
-        answer(done)
+        elif asked["action"].startswith("retry"):
+            done["id"] = future.result()[0]
+        answer(asked, done)
 
-    _ask(source, asked["action"], asked["ids"]).add_done_callback(answered)
-
-
-def _ask(source: Source, action: Action, ids: Sequence[JobId]) -> Future[Any]:
-    return source.post(ACTIONS[action], ids=list(ids))
+    op, how = ACTIONS[asked["action"]]
+    source.post(op, ids=list(asked["ids"]), **how).add_done_callback(answered)

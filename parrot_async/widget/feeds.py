@@ -29,7 +29,7 @@ class TreeFeed:
         """Begin with the first rows, if the tree is here; have `wake` called when it changes."""
         self.job_id = job_id
         self.rev = 0
-        self.touched: set[JobId] = set()
+        self.touched: dict[JobId, None] = {}
         """The jobs of the latest delta, and all above them."""
         self._source = source
         self._claim = source.claim(root_of(job_id))

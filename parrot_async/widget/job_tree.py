@@ -7,6 +7,7 @@ from IPython.display import display
 from parrot_async.models import JobId
 from parrot_async.source import Source
 from parrot_async.widget.feeds import TreeFeed
+from parrot_async.widget.protocol import Act, Done
 from parrot_async.widget.saved import Twin
 from parrot_async.widget.view import View
 
@@ -27,7 +28,7 @@ class JobTree(View):
     def __init__(self, source: Source, job_id: JobId) -> None:
         """Show a job; nothing is sent before a browser asks for it."""
         super().__init__(source, TreeFeed(source, job_id, self.wake))
-        self._twin = Twin(self.feed, f"parrot-{self.model_id}")
+        self._twin = Twin(f"parrot-{self.model_id}")
         self._saved_rev = 0
         self._save_at = time.monotonic() + SAVE
         self.wake()
@@ -47,7 +48,15 @@ class JobTree(View):
             self.send_state("snapshot")
         if self.is_over or now >= self._save_at:
             self._saved_rev, self._save_at = self.feed.rev, now + SAVE
-            self._twin.update()
+            self._twin.update(self.feed.tree, self.feed.job_id)
+
+    def answer(self, asked: Act, done: Done) -> None:
+        """Say what became of a press; where the whole job runs again, show that run from now on."""
+        super().answer(asked, done)
+        if "id" in done and asked["ids"] == [self.feed.job_id]:
+            _made.pop((self.source, self.feed.job_id), None)
+            _made[self.source, done["id"]] = self
+            self.feed = TreeFeed(self.source, done["id"], self.wake)
 
     def close(self) -> None:
         """Be gone from the page; another `handle.widget()` is a new one."""
@@ -60,9 +69,9 @@ class JobTree(View):
 
     def show(self) -> None:
         """Display it in the cell that runs, and its inert twin below it."""
-        data, metadata = self._repr_mimebundle_()
+        data, metadata = self._repr_mimebundle_() or ({}, {})
         display(data, metadata=metadata, raw=True)
-        self._twin.show()
+        self._twin.show(self.feed.tree, self.feed.job_id)
 
     def _ipython_display_(self) -> None:
         self.show()

@@ -4,7 +4,6 @@ from parrot_async import report
 from parrot_async.models import TERMINAL, JobId
 from parrot_async.report.wording import html_text
 from parrot_async.tree import JobTree
-from parrot_async.widget.feeds import TreeFeed
 
 ROWS = 200
 """Lines of the twin: a page has to read it again and again while nobody sees it."""
@@ -13,33 +12,30 @@ ROWS = 200
 class Twin:
     """What a saved notebook shows of a job where its live view cannot live."""
 
-    def __init__(self, feed: TreeFeed, name: str) -> None:
-        """Belong to a view; `name` is unlike any other's."""
-        self._feed = feed
+    def __init__(self, name: str) -> None:
+        """Take a name that is unlike any other's."""
         self._name = name
         self._is_shown = False
 
-    def show(self) -> None:
+    def show(self, tree: JobTree | None, job_id: JobId) -> None:
         """Put it into the output of the cell that runs now."""
         from IPython.display import display
 
         self._is_shown = True
-        display(self._bundle(), raw=True, display_id=self._name)
+        display(bundle(tree, job_id), raw=True, display_id=self._name)
 
-    def update(self) -> None:
+    def update(self, tree: JobTree | None, job_id: JobId) -> None:
         """Bring it up to date, wherever it is; the stylesheet hides it where the view lives."""
         from IPython.display import update_display
 
         if self._is_shown:
-            update_display(self._bundle(), raw=True, display_id=self._name)
-
-    def _bundle(self) -> dict[str, str]:
-        tree, job_id = self._feed.tree, self._feed.job_id
-        return {} if tree is None else bundle(tree, job_id)
+            update_display(bundle(tree, job_id), raw=True, display_id=self._name)
 
 
-def bundle(tree: JobTree, job_id: JobId) -> dict[str, str]:
+def bundle(tree: JobTree | None, job_id: JobId) -> dict[str, str]:
     """The job as it is now, in each form that a page without a kernel may show."""
+    if tree is None:
+        return {"text/plain": ""}
     page = report.html(tree, job_id, most=ROWS)
     return {
         "text/html": f'<div class="parrot-static">{page}{_hint(tree, job_id)}</div>',

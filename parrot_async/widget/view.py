@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Container
 from pathlib import Path
 from typing import Protocol
 
@@ -14,8 +15,10 @@ from parrot_async.widget.actions import act
 from parrot_async.widget.clicks import hear_clicks
 from parrot_async.widget.looking import Looking
 from parrot_async.widget.protocol import (
+    Act,
     Beat,
     Delta,
+    Done,
     Full,
     Hello,
     Snapshot,
@@ -35,8 +38,10 @@ class Feed(Protocol):
     """Rows, and what has changed of them since they were told."""
 
     rev: int
-    touched: dict[JobId, None]
-    """What the latest delta was about, all above it included."""
+
+    @property
+    def touched(self) -> Container[JobId]:
+        """What the latest delta was about, all above it included."""
 
     def snapshot(self) -> Snapshot:
         """All that the browsers have been told until now."""
@@ -48,7 +53,7 @@ class Feed(Protocol):
         """Leave the changes for later, and be woken at the next."""
 
 
-class View(anywidget.AnyWidget):  # type: ignore[misc]
+class View(anywidget.AnyWidget):
     """A live view; all is sent by the ticking thread, so that no callback ever waits."""
 
     _esm = STATIC / "jobs.js"
@@ -61,7 +66,7 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         self.feed = feed
         self.looking = Looking(source)
         self._words: deque[ToKernel] = deque()
-        self._answers: deque[ToBrowser] = deque()
+        self._answers: deque[tuple[Act, Done]] = deque()
         self._seen = False
         self._spoke_at = 0.0
         super().__init__()
@@ -78,8 +83,8 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         self._words.append(word)
         TICKER.wake(self)
 
-    def _answer(self, answer: ToBrowser) -> None:
-        self._answers.append(answer)
+    def _answered(self, asked: Act, done: Done) -> None:
+        self._answers.append((asked, done))
         TICKER.wake(self)
 
     # On the ticking thread.
@@ -91,7 +96,7 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         while self._words:
             self.obey(self._words.popleft())
         while self._answers:
-            self._say(self._answers.popleft())
+            self.answer(*self._answers.popleft())
         if self._seen or self.is_over:
             self.update()
         else:
@@ -108,7 +113,11 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         elif word["t"] == "look":
             self.looking.at(word["id"])
         elif word["t"] == "act":
-            act(self.source, word, self._answer)
+            act(self.source, word, self._answered)
+
+    def answer(self, asked: Act, done: Done) -> None:  # noqa: ARG002 - for those who override it
+        """Say what became of a press."""
+        self._say(done)
 
     def update(self) -> None:
         """Send what has changed."""

@@ -1,0 +1,53 @@
+"""`JobsPanel`: all jobs of a service, the newest first; a row opens its tree."""
+
+from parrot_async.models import JobId
+from parrot_async.source import Source
+from parrot_async.widget.feeds import TreeFeed
+from parrot_async.widget.panel_feed import POLL, PanelFeed
+from parrot_async.widget.protocol import ToKernel
+from parrot_async.widget.view import Feed, View
+
+
+class JobsPanel(View):
+    """Active, queued and finished jobs, with search, counts and totals: `client.panel()`."""
+
+    feed: PanelFeed
+
+    def __init__(self, source: Source) -> None:
+        """Show the jobs of a client's service; nothing is asked before a browser looks."""
+        super().__init__(source, PanelFeed(source, self.wake))
+        self._open: TreeFeed | None = None
+
+    def __repr__(self) -> str:
+        """Say of what it is."""
+        return "<panel of all jobs>"
+
+    def obey(self, word: ToKernel) -> None:
+        """Do what a browser asked for."""
+        if word["t"] == "ask":
+            self.feed.ask(word)
+        elif word["t"] == "open":
+            self._show(word["id"])
+        else:
+            super().obey(word)
+
+    def update(self) -> None:
+        """Send what has changed, in the tree that is open as well."""
+        super().update()
+        if self._open is not None:
+            self.advance(self._open, self._open.job_id)
+
+    def feed_of(self, root_id: JobId | None) -> Feed | None:
+        """The feed that a hello is about."""
+        if self._open is not None and root_id == self._open.job_id:
+            return self._open
+        return super().feed_of(root_id)
+
+    def _show(self, job_id: JobId | None) -> None:
+        self._open = None if job_id is None else TreeFeed(self.source, job_id, self.wake)
+        if self._open is not None and self._open.rev:
+            self.send_all(self._open, job_id)
+
+    def _next(self) -> float | None:
+        after = super()._next()
+        return None if after is None else min(after, POLL)
