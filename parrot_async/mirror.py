@@ -90,7 +90,7 @@ class Mirror:
                 replica = self._replicas.get(root_id)
                 if replica is None:
                     continue
-                replica.take(event, record)
+                replica.take(seq, event, record)
                 waiters = self._waiters(event)
                 streams = list(self._streams.get(root_id, ()))
             for waiter, job_id in waiters:

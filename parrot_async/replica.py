@@ -61,8 +61,8 @@ class Replica:
         self._blobs: dict[JobId, bytes] = {}
         self._changes: tuple[ref[Changes], ...] = ()
 
-    def take(self, event: Event, record: Record) -> None:
-        """Take an event in."""
+    def take(self, seq: int, event: Event, record: Record) -> None:
+        """Take an event in; the first one, without a number, may come when others have."""
         if self._looked_at:
             ids = self._tree.apply(event)
             for held in self._changes:
@@ -70,7 +70,7 @@ class Replica:
                 if changes is not None:
                     changes.add(ids)
         else:
-            self._unfolded.append(record.body)
+            self._unfolded.insert(len(self._unfolded) if seq else 0, record.body)
         if isinstance(event, events.Completed):
             urls = (result.url for result in event.results)
             self._ends.update(zip(event.ids, urls, strict=True))
