@@ -53,8 +53,11 @@ def status_word(status: JobStatus) -> str:
 
 
 def state_words(node: JobNode) -> str:
-    """A job's state in words, and that it is about to hold: "running, pausing"."""
-    return status_word(node.status) + (", pausing" if node.pause_requested else "")
+    """A job's state, and what a pause adds: "running, pausing", "paused with its queue"."""
+    word = status_word(node.status)
+    if node.pause_requested:
+        return f"{word}, pausing"
+    return f"{word} with its queue" if node.held_by == {"queue"} else word
 
 
 def counts_words(counts: Mapping[JobStatus, int]) -> str:

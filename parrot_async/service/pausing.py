@@ -44,10 +44,11 @@ class Pausing:
             yield (here := pending.pop())
             pending.extend((here.children or {}).values())
 
-    def of_queues(self, names: Iterable[str]) -> list[Run]:
-        """All jobs of these queues."""
+    def queues_changed(self, names: Iterable[str], paused: bool) -> None:
+        """Hold all jobs of these queues, or let them go on."""
         wanted = set(names)
-        return [run for run in self._runs.values() if run.node.spec.queue in wanted]
+        runs = [run for run in self._runs.values() if run.node.spec.queue in wanted]
+        (self.pause if paused else self.resume)(runs, "queue")
 
     def hold_born(self, born: Iterable[Run]) -> None:
         """Hold new jobs whose parent somebody paused, or whose queue."""
