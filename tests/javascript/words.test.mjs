@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { jobs } from "./module.mjs";
+
+const { actions, describe, family, label, moment, money, short, span, ticking } = jobs;
+const row = (changes) => ({ id: "a", title: "embed", status: "running", ...changes });
+
+test("durations are short and never jump between two forms of the same number", () => {
+  assert.deepEqual([0.04, 9.949, 9.96, 59.6, 185, 7800, 360000].map(span), ["0.0s", "9.9s", "10s", "1m 00s", "3m 05s", "2h 10m", "4d 4h"]);
+  assert.deepEqual([0.9, 9.949, 9.96].map(ticking), ["0s", "9s", "10s"]);
+  assert.equal(span(-3), "0.0s");
+});
+
+test("money has cents, or four digits where it is less than a cent", () => {
+  assert.deepEqual(["0", "0.24", "1234.5", "0.0042", "0.00001"].map(money), ["$0.00", "$0.24", "$1,234.50", "$0.0042", "<$0.0001"]);
+});
+
+test("counts fit into five columns", () => {
+  assert.deepEqual([0, 999, 1000, 12345, 123456, 999_950, 12_300_000].map(short), ["0", "999", "1.0k", "12.3k", "123k", "1.0M", "12.3M"]);
+});
+
+test("a moment has its date where it was not today", () => {
+  const noon = new Date(2026, 10, 22, 12, 0, 7).getTime() / 1000;
+
+  assert.equal(moment(noon, noon + 60), "12:00");
+  assert.equal(moment(noon, noon + 60, true), "12:00:07");
+  assert.equal(moment(noon, noon + 86400), "Nov 22, 12:00");
+});
+
+test("a running row counts up and down by the service's clock", () => {
+  const said = describe(row({ started: 100, ends: 160, progress: 33.39, step: "pages", done: 1200, total: 3000 }), 130);
+
+  assert.equal(said.elapsed, "30s");
+  assert.equal(said.left, "30s");
+  assert.equal(said.percent, "33%");
+  assert.equal(said.note, "pages 1,200/3,000");
+  assert.equal(describe(row({ ends: 100 }), 130).left, "soon");
+});
+
+test("an ended row says what it took, and nothing of what was expected", () => {
+  const said = describe(row({ status: "completed", started: 100, ended: 104.26, ends: 160, progress: 100, result: "64 vectors" }), 500);
+
+  assert.deepEqual([said.elapsed, said.left, said.percent, said.note], ["4.3s", "", "", "→ 64 vectors"]);
+});
+
+test("an error is said before all else, a retry counts down", () => {
+  assert.equal(describe(row({ error: "ValueError: x", step: "pages" }), 0).note, "ValueError: x");
+  assert.equal(describe(row({ status: "queued", retry: 112 }), 100).note, "next attempt in 12s");
+});
+
+test("100% is only said when it is reached", () => {
+  assert.equal(describe(row({ progress: 99.96 }), 0).percent, "99%");
+});
+
+test("a job that is being stopped or held says so", () => {
+  assert.equal(describe(row({ stopping: true }), 0).word, "Stopping");
+  assert.equal(describe(row({ pausing: true }), 0).word, "Pausing");
+  assert.equal(describe(row({ status: "cancelled", stopping: true }), 0).word, "Cancelled");
+});
+
+test("a family is counted without names for what is none", () => {
+  assert.equal(family({ completed: 34, failed: 2, running: 14 }), "34 of 50 done, 2 failed");
+  assert.equal(family({ completed: 50 }), "50 done");
+  assert.equal(family({ queued: 3 }), "0 of 3 done");
+});
+
+test("the label has all columns and the status in full", () => {
+  const here = row({ status: "waiting_for_children", progress: 50, counts: { completed: 1, running: 1 }, started: 0, worker: "127.0.0.1:77", pool: "gpu", tokens: 1200, cost: "0.5", attempt: 2 });
+
+  assert.equal(label(here, describe(here, 20)), "embed, waiting for children, 50%, 1 of 2 done, attempt 2, 20s elapsed, on gpu :77, 1.2k tokens, $0.50");
+});
+
+test("only those actions are offered that the state allows and the service knows", () => {
+  const all = ["cancel", "pause", "resume", "retry", "retry_failed"];
+  const offered = (changes, can = all) => actions(row(changes), can);
+
+  assert.deepEqual(offered({}), ["pause", "cancel"]);
+  assert.deepEqual(offered({}, ["cancel"]), ["cancel"]);
+  assert.deepEqual(offered({ status: "planning" }), ["cancel"]);
+  assert.deepEqual(offered({ pausing: true }), ["resume", "cancel"]);
+  assert.deepEqual(offered({ status: "paused" }), ["resume", "cancel"]);
+  assert.deepEqual(offered({ stopping: true }), []);
+  assert.deepEqual(offered({ status: "completed", counts: { completed: 2 } }), ["retry"]);
+  assert.deepEqual(offered({ status: "failed", counts: { failed: 2 } }), ["retry_failed", "retry"]);
+});
