@@ -21,6 +21,7 @@ from parrot_async import cluster as local_cluster
 from parrot_async import events, notebook
 from parrot_async.cluster import Pools
 from parrot_async.connection import PAGE, Connection
+from parrot_async.durations import Duration, seconds
 from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
 from parrot_async.events import Event, Record
 from parrot_async.faults import reach
@@ -29,8 +30,8 @@ from parrot_async.jobs import Plan, check_call
 from parrot_async.mirror import Mirror
 from parrot_async.models import JobId, JobStatus, Queue, root_of
 from parrot_async.outcome import Outcome
-from parrot_async.source import Source
 from parrot_async.service.retention import Pruned
+from parrot_async.source import Source
 from parrot_async.store import RootRow
 from parrot_async.submission import groups_of_calls, groups_of_plan, map_root, new_id
 from parrot_async.tree import JobTree

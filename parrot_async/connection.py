@@ -18,7 +18,7 @@ from parrot_async.events import Record
 from parrot_async.models import JobId, root_of
 from parrot_async.service.plugin import JobService
 from parrot_async.submission import new_id
-from parrot_async.wire import SERVICE, VERSION, unpack
+from parrot_async.wire import GOES_ON, INTERRUPTED, SERVICE, VERSION, unpack
 
 T = TypeVar("T")
 
@@ -204,6 +204,8 @@ class Connection:
                 self._early[root_id].append((root_id, seq, record))
             elif seq > self._roots.get(root_id, seq):
                 self._roots[root_id] = seq
+                fresh.append((root_id, seq, record))
+            elif record.body in (INTERRUPTED, GOES_ON) and root_id in self._roots:
                 fresh.append((root_id, seq, record))
         if fresh:
             self._on_records(fresh)

@@ -11,6 +11,7 @@ from parrot_async.events import Event
 from parrot_async.models import TERMINAL, ErrorInfo, JobId, JobNode, JobStatus, Usage, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.progress import JobStatusReport
+from parrot_async.report.timeline import Timeline
 from parrot_async.source import Source
 from parrot_async.tree import JobTree
 
@@ -48,6 +49,9 @@ class Door(Protocol):
 
     async def cancel(self, ids: Sequence[JobId]) -> None:
         """Stop jobs and all below them."""
+
+    async def retry(self, job_id: JobId, failed_only: bool) -> "JobHandle[Any]":
+        """Run a job that has ended again, as a new tree."""
 
     async def pause(self, ids: Sequence[JobId]) -> None:
         """Hold jobs and all below them."""
@@ -161,6 +165,14 @@ class JobHandle(Generic[R_co]):
         """The jobs directly below it."""
         return [JobHandle(self._client, child) for child in self.node.children]
 
+    async def retry(self, failed_only: bool = False) -> "JobHandle[R_co]":
+        """Run the job again, with the same function and arguments, as a new job.
+
+        What a plan declared below it runs again as well. With `failed_only`, what had completed
+        gives its stored result at once. StillRunningError for a job that has not ended.
+        """
+        return await self._client.retry(self.id, failed_only)
+
     async def cancel(self) -> None:
         """Stop the job and all below it; returns when the service has been told."""
         await self._client.cancel([self.id])
@@ -201,6 +213,10 @@ class JobHandle(Generic[R_co]):
         installed.
         """
         return notebook.live_tree(self._client.source, self.id)
+
+    def timeline(self) -> Timeline:
+        """Return a picture of when which worker ran what below this job; a notebook shows it."""
+        return Timeline(self.tree, self.id)
 
     def _ipython_display_(self) -> None:
         notebook.show(self._client.source, self.id)

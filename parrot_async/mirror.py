@@ -1,6 +1,7 @@
 """A client's copy of the trees that it watches: filled on the line's thread, read on any."""
 
 import asyncio
+import logging
 import threading
 import weakref
 from collections import defaultdict, deque
@@ -8,18 +9,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from typing import Generic, TypeVar
 
 from parrot_async import events
-from parrot_async.errors import DisconnectedError, JobNotFoundError
+from parrot_async.errors import (
+    DisconnectedError,
+    InterruptedJobError,
+    JobNotFoundError,
+    ParrotError,
+)
 from parrot_async.events import Event, Record
 from parrot_async.models import JobId, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.pulse import Pulse
 from parrot_async.replica import Changes, Replica, Terminal
 from parrot_async.tree import JobTree
+from parrot_async.wire import GOES_ON, INTERRUPTED
 
 T = TypeVar("T")
 
 MOST_AT_ONCE = 500
 """Ends that a waiting coroutine is told of before the loop may breathe."""
+
+logger = logging.getLogger(__name__)
 
 
 class _Inbox(Generic[T]):
@@ -29,14 +38,14 @@ class _Inbox(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._things: deque[T] = deque()
-        self._error: DisconnectedError | None = None
+        self._error: ParrotError | None = None
 
     def put(self, thing: T) -> None:
         self._things.append(thing)
         if len(self._things) == 1:
             self._loop.call_soon_threadsafe(self._wake.set)
 
-    def lose(self, error: DisconnectedError) -> None:
+    def lose(self, error: ParrotError) -> None:
         """Give up, when all that has come was handed out."""
         self._error = error
         self._loop.call_soon_threadsafe(self._wake.set)
@@ -78,6 +87,7 @@ class Mirror:
         self._replicas: dict[JobId, Replica] = {}
         self._waiting: dict[JobId, Waiter | list[Waiter]] = {}
         self._streams: defaultdict[JobId, set[_Stream]] = defaultdict(set)
+        self._interrupted: set[JobId] = set()
         self._error: DisconnectedError | None = None
 
     # On the line's thread.
@@ -85,8 +95,12 @@ class Mirror:
     def take_in(self, records: list[tuple[JobId, int, Record]]) -> None:
         """Take in what came, and wake who waits for it."""
         for root_id, seq, record in records:
+            if record.body in (INTERRUPTED, GOES_ON):
+                self._mark(root_id, record.body)
+                continue
             event = events.load(record.body)
             with self._lock:
+                self._interrupted.discard(root_id)
                 replica = self._replicas.get(root_id)
                 if replica is None:
                     continue
@@ -97,6 +111,25 @@ class Mirror:
                 waiter.put(job_id)
             for stream in streams:
                 stream.put((seq, event))
+
+    def _mark(self, root_id: JobId, word: bytes) -> None:
+        """Note whether anybody runs a tree; who waits for its end must not wait for ever."""
+        if word == GOES_ON:
+            self.goes_on([root_id])
+            return
+        error = _interrupted(root_id)
+        with self._lock:
+            known = root_id in self._interrupted
+            self._interrupted.add(root_id)
+            waiting = [some for i, some in self._waiting.items() if root_of(i) == root_id]
+            waiters = {id(one): one for some in waiting for one in _listed(some)}
+            streams = list(self._streams.get(root_id, ()))
+        if not known:
+            logger.warning("%s", error)
+        for waiter in waiters.values():
+            waiter.lose(error)
+        for stream in streams:
+            stream.lose(error)
 
     def _waiters(self, event: Event) -> list[tuple[Waiter, JobId]]:
         if not isinstance(event, Terminal) or not self._waiting:
@@ -135,6 +168,11 @@ class Mirror:
                 weakref.finalize(claim, let_go, root_id).atexit = False
                 self._replicas.setdefault(root_id, Replica())
             return claim
+
+    def goes_on(self, root_ids: Iterable[JobId]) -> None:
+        """Note that somebody runs these trees again."""
+        with self._lock:
+            self._interrupted.difference_update(root_ids)
 
     def drop(self, root_id: JobId) -> bool:
         """Forget a tree; False where somebody has claimed it again."""
@@ -182,9 +220,12 @@ class Mirror:
                 raise self._error
             for job_id in ids:
                 count += 1
-                replica = self._replicas.get(root_of(job_id))
+                root_id = root_of(job_id)
+                replica = self._replicas.get(root_id)
                 if replica is not None and replica.has_ended(job_id):
                     waiter.put(job_id)
+                elif root_id in self._interrupted:
+                    raise _interrupted(root_id)
                 else:
                     before = self._waiting.get(job_id)
                     self._waiting[job_id] = [*_listed(before), waiter] if before else waiter
@@ -233,6 +274,8 @@ class Mirror:
         root_id, count = root_of(job_id), 0
         stream = _Stream()
         self._streams[root_id].add(stream)
+        if root_id in self._interrupted:
+            stream.lose(_interrupted(root_id))
         try:
             async for event in _all_of(past, stream):
                 count += 1
@@ -255,6 +298,13 @@ async def _all_of(past: Past, stream: _Stream) -> AsyncIterator[Event]:
         for seq, event in await stream.some():
             if seq > last:
                 yield event
+
+
+def _interrupted(root_id: JobId) -> InterruptedJobError:
+    return InterruptedJobError(
+        f"job {root_id} was interrupted: its job service ended before it did. "
+        "`await client.recover()` goes on with it from what had completed"
+    )
 
 
 def _listed(waiters: "Waiter | list[Waiter] | None") -> list[Waiter]:

@@ -33,3 +33,11 @@ def delete(url: str) -> None:
         fs.rm_file(path)
     except FileNotFoundError:
         return
+
+
+def written_before(folder: str, at: float) -> list[str]:
+    """Return the URLs of all values below a folder that were written before `at`, as `write`'s."""
+    fs, path = fsspec.core.url_to_fs(folder)
+    names = fs.find(path) if fs.exists(path) else []
+    old = [name for name in names if fs.modified(name).timestamp() < at]
+    return [f"{folder.rstrip('/')}/{name[len(path) :].lstrip('/')}" for name in old]

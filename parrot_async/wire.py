@@ -21,6 +21,11 @@ CONTROL = "parrot-control"
 CHECK = "parrot_check"
 """Question, service to worker: what is wrong with these functions?"""
 
+INTERRUPTED = b"interrupted"
+"""Instead of an event: nobody runs this tree."""
+GOES_ON = b"goes on"
+"""Instead of an event: somebody runs it again."""
+
 Packed = tuple[bytes, tuple[bytes | None, ...]]
 """A `Record` as Dask's comm carries it."""
 

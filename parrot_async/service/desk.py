@@ -10,6 +10,7 @@ from distributed.core import Status
 from parrot_async import events
 from parrot_async.models import JobId, JobStatus, Queue
 from parrot_async.service.again import Again
+from parrot_async.service.custody import Custody
 from parrot_async.service.dispatch import Dispatch
 from parrot_async.service.executor import Executor
 from parrot_async.service.functions import Functions
@@ -17,7 +18,6 @@ from parrot_async.service.journal import Journal
 from parrot_async.service.needs import ends
 from parrot_async.service.placement import Placement
 from parrot_async.service.queues import queue_of, save
-from parrot_async.service.recovery import Recovery
 from parrot_async.service.submit import Submissions
 from parrot_async.service.watch import Watch
 from parrot_async.store import JobStore
@@ -36,7 +36,7 @@ class Desk:
         watch: Watch,
         *,
         queues: dict[str, Queue],
-        recovery: Recovery,
+        custody: Custody,
     ) -> None:
         """Share the service's parts."""
         self._journal = journal
@@ -49,7 +49,7 @@ class Desk:
         self._under_way: dict[JobId, asyncio.Future[tuple[JobId, bytes]]] = {}
         self._submissions = Submissions(journal, executor, queues, self._functions)
         self._again = Again(journal, self._submissions)
-        self._recovery = recovery
+        self._custody = custody
 
     def handlers(self) -> dict[str, Callable[..., Any]]:
         """Return the questions by the names that `parrot_async.connection` and runners use."""
@@ -61,8 +61,9 @@ class Desk:
             "parrot_pause": self.pause,
             "parrot_resume": self.resume,
             "parrot_hold_queues": self.hold_queues,
-            "parrot_recover": self._recovery.recover,
+            "parrot_recover": self.recover,
             "parrot_retry": self.retry,
+            "parrot_gc": self._custody.retention.answer,
             "parrot_function": self.function,
             "parrot_attach": self.attach,
             "parrot_events": self.events,
@@ -74,8 +75,12 @@ class Desk:
         }
 
     async def hello(self) -> dict[str, Any]:
-        """Say whether a client fits, and how many seconds functions have taken by name."""
-        return {"version": VERSION, "history": self._dispatch.history.means()}
+        """Say whether a client fits, what functions have taken, and how many trees nobody runs."""
+        return {
+            "version": VERSION,
+            "history": self._dispatch.history.means(),
+            "interrupted": len(await self._custody.recovery.interrupted()),
+        }
 
     async def submit(
         self,
@@ -135,8 +140,15 @@ class Desk:
     async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
         """Stop jobs and all below them."""
         return [
-            self._executor.cancel(job_id) or await self._recovery.cancel(job_id) for job_id in ids
+            self._executor.cancel(job_id) or await self._custody.recovery.cancel(job_id)
+            for job_id in ids
         ]
+
+    async def recover(self, ids: Sequence[JobId] = (), changed: str = "error") -> list[JobId]:
+        """Go on with trees that nobody runs, those of `ids` or all; returns their roots."""
+        found = await self._custody.recovery.recover(ids, changed == "accept")
+        self._custody.following.goes_on(found)
+        return found
 
     async def retry(self, ids: Sequence[JobId], failed_only: bool = False) -> list[JobId]:
         """Run jobs that have ended again, each as a new tree; returns the new roots."""
@@ -178,6 +190,7 @@ class Desk:
         """
         for root_id in after:
             self._watch.subscribe(client, root_id)
+        await self._custody.following.attach(after)
         return await self._journal.recorder.read(lambda store: _page(store, after, limit))
 
     async def events(

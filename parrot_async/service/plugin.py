@@ -6,27 +6,31 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit
 
 from distributed import Scheduler, SchedulerPlugin
 from distributed.protocol.pickle import dumps
 
-from parrot_async import events, results
-from parrot_async.errors import StoreError
+from parrot_async import events
 from parrot_async.events import Event
 from parrot_async.models import QUEUES, JobId, Queue, parent_of
 from parrot_async.places import data_home
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.checking import Checking
+from parrot_async.service.custody import Custody
 from parrot_async.service.desk import Desk
 from parrot_async.service.dispatch import Dispatch, Values
 from parrot_async.service.executor import Executor
+from parrot_async.service.following import Following
 from parrot_async.service.journal import Journal, Terminal, part_of
 from parrot_async.service.leases import Lease
 from parrot_async.service.needs import load, outcome_of
 from parrot_async.service.owner import new_owner
 from parrot_async.service.placement import PREFIX, Placement
 from parrot_async.service.recovery import Recovery
+from parrot_async.service.retention import Retention
 from parrot_async.service.run import Run
 from parrot_async.service.watch import Watch
 from parrot_async.store import JobStore, open_store
@@ -46,7 +50,6 @@ RETURNING = 30.0
 """The same where there were workers: their nannies may be starting them again."""
 STARTING = 120.0
 """The same for pools that the cluster has promised, and whose workers are still starting."""
-EXPIRE_EVERY = 60.0
 SWITCH_INTERVAL = 0.0005
 """Seconds after which the recorder's thread gets the interpreter from the scheduler's."""
 
@@ -104,6 +107,9 @@ class JobService(SchedulerPlugin):
         self._executor = Executor(self._journal, self._dispatch, self._patience)
         checking = Checking(self._journal, self._dispatch, self._placement)
         self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
+        folder = f"{self.results_url.rstrip('/')}/{_mark(self.store_url)}"
+        retention = Retention(self._journal, self._executor, folder)
+        following = Following(self._journal, self._executor, self.watch, self._recovery)
         self._desk = Desk(
             self._journal,
             self._executor,
@@ -111,13 +117,14 @@ class JobService(SchedulerPlugin):
             self._placement,
             self.watch,
             queues=queues,
-            recovery=self._recovery,
+            custody=Custody(self._recovery, following, retention),
         )
         self._idle_since: float | None = time.monotonic()
-        self._tasks = [asyncio.create_task(each) for each in (self._expire_forever(), lease.keep())]
+        lasting = (retention.keep(), lease.keep(), following.keep())
+        self._tasks = [asyncio.create_task(each) for each in lasting]
         scheduler.extensions[SERVICE] = self
         self._listen(scheduler)
-        runner = dumps(Runner(self.results_url))
+        runner = dumps(Runner(f"{folder}/{self._journal.recorder.owner.rpartition(' ')[2]}"))
         await scheduler.register_worker_plugin(None, plugin=runner, name=RUNNER, idempotent=False)
 
     def _find_home(self) -> None:
@@ -260,16 +267,6 @@ class JobService(SchedulerPlugin):
     def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Values]":
         return asyncio.ensure_future(load(self._journal, runs))
 
-    async def _expire_forever(self) -> None:
-        while True:
-            await asyncio.sleep(EXPIRE_EVERY)
-            try:
-                dropped = await self._journal.recorder.read(lambda store: store.expire(time.time()))
-                for url in dropped.urls:
-                    await asyncio.to_thread(results.delete, url)
-            except (StoreError, OSError):
-                logger.exception("could not drop results whose time is over, will try again")
-
 
 def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
     """Keep a handler's error from ending the worker's stream, and so the worker."""
@@ -285,6 +282,12 @@ def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
 
 def _text_of(exception: Any) -> str:
     return f"its worker could not run it: {exception!r}"[:2000]
+
+
+def _mark(store_url: str) -> str:
+    """Name a store's own part of the results' folder, which others may share; no secret in it."""
+    place = urlsplit(store_url)
+    return sha256(f"{place.hostname}:{place.port}{place.path}".encode()).hexdigest()[:12]
 
 
 def _queues(store: JobStore) -> dict[str, Queue]:

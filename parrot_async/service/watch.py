@@ -153,6 +153,10 @@ class Watch:
             for root_id in root_ids:
                 self._by_root[root_id].discard(watcher)
 
+    def is_watched(self, root_id: JobId) -> bool:
+        """Whether some client watches a tree."""
+        return bool(self._by_root.get(root_id))
+
     def publish(self, root_id: JobId, seq: int, record: Record) -> None:
         """Queue a durable record for all who watch its tree."""
         for watcher in self._by_root.get(root_id, ()):

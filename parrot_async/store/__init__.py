@@ -191,6 +191,9 @@ class JobStore(Protocol):
     def save_queue(self, queue: Queue) -> None:
         """Keep a queue, in place of the one of the same name."""
 
+    def named(self, urls: Iterable[str]) -> set[str]:
+        """Those of the URLs at which a result or a checkpoint lies that is still wanted."""
+
     def expire(self, now: float) -> Dropped:
         """Drop results whose time is over at `now`, and checkpoints of trees that have ended.
 

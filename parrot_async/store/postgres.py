@@ -12,7 +12,7 @@ import psycopg
 
 from parrot_async.models import JobId, JobStatus, Queue
 from parrot_async.store import Checkpoint, Commit, Dropped, RootRow, StoredResult
-from parrot_async.store.postgres_line import Connection, Parameters, PostgresLine
+from parrot_async.store.postgres_line import Connection, Parameters, PostgresLine, pipelined
 from parrot_async.store.rows import (
     Rows,
     queues_of,
@@ -153,6 +153,11 @@ class PostgresStore:
         """Keep a queue, in place of the one of the same name."""
         self._change("put_queue", (queue.name, queue.model_dump_json()))
 
+    def named(self, urls: Iterable[str]) -> set[str]:
+        """Those of the URLs at which a result or a checkpoint lies that is still wanted."""
+        wanted = list(urls)
+        return {url for (url,) in self._read("named", (wanted, wanted))}
+
     def expire(self, now: float) -> Dropped:
         """Drop results whose time is over at `now`, and checkpoints of trees that have ended."""
         results = self._writer.rows(self._sql["expire"], (now,))
@@ -178,7 +183,7 @@ class PostgresStore:
         """Write in one round trip; returns the number of the first event."""
         first = None
         try:
-            with line.pipeline(), line.transaction():
+            with pipelined(line):
                 if not batch.sync:
                     line.execute(self._sql["no_wait"])
                 line.execute(self._sql["check_owner"], (batch.owner, list(written_roots(batch))))
@@ -193,7 +198,7 @@ class PostgresStore:
         except psycopg.DatabaseError as exc:
             _refuse(exc, batch)
             raise
-        return 0 if first is None else first.fetchall()[0][0]
+        return 0 if first is None else int(first.fetchall()[0][0])
 
     def _write_again(self, batch: Commit, line: Connection) -> int:
         """Write what may have been written already, as far as one heard."""
@@ -208,7 +213,7 @@ class PostgresStore:
     def _delete(self, root_id: JobId, line: Connection) -> Dropped:
         # A transaction a tree, so that the service gets its turn while much is deleted.
         tree = {"root": root_id}
-        with line.pipeline(), line.transaction():
+        with pipelined(line):
             results = line.execute(self._sql["delete_results"], tree)
             checkpoints = line.execute(self._sql["delete_checkpoints"], tree)
             for name in REST_OF_TREE:

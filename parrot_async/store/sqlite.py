@@ -158,6 +158,10 @@ class SQLiteStore:
         with self._writer.transaction() as connection:
             connection.execute(self._sql["put_queue"], (queue.name, queue.model_dump_json()))
 
+    def named(self, urls: Iterable[str]) -> set[str]:
+        """Those of the URLs at which a result or a checkpoint lies that is still wanted."""
+        return {url for (url,) in self._read("named", {"urls": json.dumps(list(urls))})}
+
     def expire(self, now: float) -> Dropped:
         """Drop results whose time is over at `now`, and checkpoints of trees that have ended."""
         with self._writer.transaction(sync=False) as connection:

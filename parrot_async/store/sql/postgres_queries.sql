@@ -8,7 +8,7 @@ UPDATE parrot_async.version SET number = %s;
 SET LOCAL synchronous_commit = off;
 
 -- check_owner: Refuses a writer trees that it has lost.
-SELECT parrot_async.check_owner(%s, %s);
+SELECT parrot_async.check_owner(%s, %b::text[]);
 
 -- append_events: Appends events to the log and gives the number of the first.
 WITH reserved AS MATERIALIZED (
@@ -16,7 +16,7 @@ WITH reserved AS MATERIALIZED (
 ), appended AS (
     INSERT INTO parrot_async.events (seq, root_id, body)
     SELECT first + place - 1, root_id, body
-    FROM reserved CROSS JOIN unnest(%s::text[], %b::bytea[])
+    FROM reserved CROSS JOIN unnest(%b::text[], %b::bytea[])
     WITH ORDINALITY AS new (root_id, body, place)
 )
 SELECT first FROM reserved;
@@ -26,12 +26,12 @@ SELECT max(seq) FROM parrot_async.events WHERE root_id = %s AND seq > %s AND bod
 
 -- put_arguments: Keeps what jobs were called with.
 INSERT INTO parrot_async.arguments (job_id, value)
-SELECT * FROM unnest(%s::text[], %b::bytea[])
+SELECT * FROM unnest(%b::text[], %b::bytea[])
 ON CONFLICT (job_id) DO UPDATE SET value = excluded.value;
 
 -- put_result: Keeps what jobs ended with, in place of an earlier attempt's exception.
 INSERT INTO parrot_async.results (job_id, value, expires_at, url)
-SELECT * FROM unnest(%s::text[], %b::bytea[], %s::float8[], %s::text[])
+SELECT * FROM unnest(%b::text[], %b::bytea[], %b::float8[], %b::text[])
 ON CONFLICT (job_id) DO UPDATE SET
     value = excluded.value,
     expires_at = excluded.expires_at,
@@ -40,15 +40,15 @@ ON CONFLICT (job_id) DO UPDATE SET
 
 -- put_function: Keeps functions; the same hash is the same function.
 INSERT INTO parrot_async.functions (id, value)
-SELECT * FROM unnest(%s::text[], %b::bytea[])
+SELECT * FROM unnest(%b::text[], %b::bytea[])
 ON CONFLICT DO NOTHING;
 
 -- put_root: Keeps roots' rows as they are now, except their owners.
 INSERT INTO parrot_async.roots
 (id, title, function, queue, status, created_at, completed_at, cost, error, owner)
 SELECT * FROM unnest(
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-    %s::float8[], %s::float8[], %s::text[], %s::text[], %s::text[]
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::float8[], %b::float8[], %b::text[], %b::text[], %b::text[]
 )
 ON CONFLICT (id) DO UPDATE SET
     title = excluded.title,
@@ -62,20 +62,20 @@ ON CONFLICT (id) DO UPDATE SET
 
 -- put_key: Gives keys to jobs, unless others have them.
 INSERT INTO parrot_async.keys (key, job_id)
-SELECT * FROM unnest(%s::text[], %s::text[])
+SELECT * FROM unnest(%b::text[], %b::text[])
 ON CONFLICT DO NOTHING;
 
 -- check_keys: Refuses jobs keys that others have.
-SELECT parrot_async.check_keys(%s, %s);
+SELECT parrot_async.check_keys(%b::text[], %b::text[]);
 
 -- move_key: Gives keys to other jobs.
 INSERT INTO parrot_async.keys (key, job_id)
-SELECT * FROM unnest(%s::text[], %s::text[])
+SELECT * FROM unnest(%b::text[], %b::text[])
 ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id;
 
 -- put_checkpoint: Keeps what jobs saved, unless a later attempt has saved something.
 INSERT INTO parrot_async.checkpoints AS kept (job_id, attempt, value, url)
-SELECT * FROM unnest(%s::text[], %s::int[], %b::bytea[], %s::text[])
+SELECT * FROM unnest(%b::text[], %b::int[], %b::bytea[], %b::text[])
 ON CONFLICT (job_id) DO UPDATE SET
     attempt = excluded.attempt,
     value = excluded.value,
@@ -84,7 +84,7 @@ WHERE excluded.attempt >= kept.attempt;
 
 -- put_cached: Lets content keys stand for the latest of their jobs.
 INSERT INTO parrot_async.cached (key, job_id)
-SELECT * FROM unnest(%s::text[], %s::text[])
+SELECT * FROM unnest(%b::text[], %b::text[])
 ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id;
 
 -- put_queue: Keeps a queue in place of the one of the same name.
@@ -95,21 +95,26 @@ ON CONFLICT (name) DO UPDATE SET body = excluded.body;
 SELECT seq, body FROM parrot_async.events WHERE root_id = %s AND seq > %s ORDER BY seq LIMIT %s;
 
 -- arguments: Reads the arguments of jobs.
-SELECT job_id, value FROM parrot_async.arguments WHERE job_id = ANY (%s);
+SELECT job_id, value FROM parrot_async.arguments WHERE job_id = ANY (%b::text[]);
 
 -- results: Reads the results of jobs.
-SELECT job_id, value, url, expires_at, expired FROM parrot_async.results WHERE job_id = ANY (%s);
+SELECT job_id, value, url, expires_at, expired FROM parrot_async.results WHERE job_id = ANY (%b::text[]);
 
 -- checkpoints: Reads the checkpoints of jobs.
-SELECT job_id, attempt, value, url FROM parrot_async.checkpoints WHERE job_id = ANY (%s);
+SELECT job_id, attempt, value, url FROM parrot_async.checkpoints WHERE job_id = ANY (%b::text[]);
 
 -- cached: Reads the jobs of content keys whose result is there after a time.
 SELECT key, job_id
 FROM parrot_async.cached JOIN parrot_async.results USING (job_id)
-WHERE key = ANY (%s)
+WHERE key = ANY (%b::text[])
     AND NOT expired
     AND (value IS NOT NULL OR url IS NOT NULL)
     AND (expires_at IS NULL OR expires_at > %s);
+
+-- named: Reads those of a list of URLs that rows still name.
+SELECT url FROM parrot_async.results WHERE url = ANY (%s)
+UNION
+SELECT url FROM parrot_async.checkpoints WHERE url = ANY (%s);
 
 -- function: Reads a function.
 SELECT value FROM parrot_async.functions WHERE id = %s;
@@ -149,7 +154,7 @@ SELECT id, title, function, queue, status, created_at, completed_at, cost, error
 FROM parrot_async.interrupted(%s::float8);
 
 -- claim: Gives interrupted trees to a new owner.
-SELECT * FROM parrot_async.claim(%s, %s, %s);
+SELECT * FROM parrot_async.claim(%b::text[], %s, %s);
 
 -- queues: Reads the saved queues.
 SELECT body FROM parrot_async.queues ORDER BY name;

@@ -35,6 +35,9 @@ CREATE TABLE parrot_async.results (
     expired BOOLEAN NOT NULL DEFAULT false
 );
 
+-- results_by_url: Tells whether a file is still a result, also one that several jobs share.
+CREATE INDEX results_by_url ON parrot_async.results USING hash (url) WHERE url IS NOT NULL;
+
 -- results_that_expire: Finds what is over without a look at the results that are kept for ever.
 CREATE INDEX results_that_expire ON parrot_async.results (expires_at)
 WHERE expires_at IS NOT NULL;

@@ -145,6 +145,11 @@ UPDATE roots SET owner = :owner WHERE id IN (SELECT value FROM json_each(:ids));
 -- queues: Reads the saved queues.
 SELECT body FROM queues ORDER BY name;
 
+-- named: Reads those of a JSON list of URLs that rows still name.
+SELECT url FROM json_each(:urls) AS wanted CROSS JOIN results ON url = wanted.value
+UNION
+SELECT url FROM json_each(:urls) AS wanted CROSS JOIN checkpoints ON url = wanted.value;
+
 -- expiring_urls: Reads the URLs of results whose time is over.
 SELECT url FROM results WHERE expires_at <= ? AND url IS NOT NULL;
 

@@ -33,3 +33,6 @@ CREATE TABLE cached (
 
 -- cached_of_job: Finds the content keys of a tree that is deleted.
 CREATE INDEX cached_of_job ON cached (job_id);
+
+-- results_by_url: Tells whether a file is still a result, also one that several jobs share.
+CREATE INDEX results_by_url ON results (url) WHERE url IS NOT NULL;

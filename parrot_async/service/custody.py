@@ -1,0 +1,16 @@
+"""What becomes of trees that do not run here: taken over, followed, or pruned."""
+
+from dataclasses import dataclass
+
+from parrot_async.service.following import Following
+from parrot_async.service.recovery import Recovery
+from parrot_async.service.retention import Retention
+
+
+@dataclass(slots=True, frozen=True)
+class Custody:
+    """The parts of the service that see to them."""
+
+    recovery: Recovery
+    following: Following
+    retention: Retention
