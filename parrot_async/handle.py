@@ -169,7 +169,7 @@ class JobHandle(Generic[R_co]):
         """Run the job again, with the same function and arguments, as a new job.
 
         What a plan declared below it runs again as well. With `failed_only`, what had completed
-        gives its stored result at once. StillRunningError for a job that has not ended.
+        gives its stored result at once. NotEndedError for a job that has not ended.
         """
         return await self._client.retry(self.id, failed_only)
 

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Container
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import traitlets
 from parrot_async.models import JobId
 from parrot_async.source import Source
 from parrot_async.widget.actions import act
-from parrot_async.widget.clicks import hear_clicks
+from parrot_async.widget.clicks import hear_clicks, running_kernel
 from parrot_async.widget.looking import Looking
 from parrot_async.widget.protocol import (
     Act,
@@ -32,6 +33,10 @@ BEAT = 4.0
 """Seconds of silence after which a view in sight says that the kernel is alive."""
 UNSEEN = 1.0
 """Seconds until a view that nobody sees looks whether it is over, for its end is saved."""
+
+
+PATIENCE = 1.0
+"""Seconds that a cell's end may wait for what its jobs have still to show."""
 
 
 class Feed(Protocol):
@@ -72,6 +77,7 @@ class View(anywidget.AnyWidget):
         super().__init__()
         self.on_msg(self._hear)
         hear_clicks(self.comm)
+        flush_after_cells()
 
     # From any thread.
 
@@ -179,3 +185,15 @@ class View(anywidget.AnyWidget):
     def is_over(self) -> bool:
         """Whether there will be nothing more to say."""
         return False
+
+
+@cache
+def flush_after_cells() -> None:
+    """Have the page show the present when a cell ends: a notebook may be saved then."""
+    kernel = running_kernel()
+    if kernel is not None:
+        kernel.shell.events.register("post_run_cell", _flush)
+
+
+def _flush(_: object) -> None:
+    TICKER.flush(PATIENCE)
