@@ -4,9 +4,8 @@
     ├── OptionsError            an option, a queue or a plan that makes no sense (also a ValueError)
     ├── SerializationError      a function, an argument or a result that cannot travel
     ├── JobNotFoundError        no such job here (also a LookupError)
-    ├── NotEndedError           the job has no result yet
+    ├── NotEndedError           the job has not ended, and what was asked needs its end
     ├── ResultExpiredError      the job completed, its result's time to live is over
-    ├── StillRunningError       the job has not ended, and what was asked needs its end
     ├── InterruptedJobError     whose service ended before it: `await client.recover()`
     ├── FunctionChangedError    an interrupted job's function is another now, or is gone
     ├── JobError                a job ended without a result; `.job_id`, `.info`
@@ -57,10 +56,6 @@ class NotEndedError(ParrotError):
 
 class ResultExpiredError(ParrotError):
     """The job completed, but its result was kept only for its `result_ttl`."""
-
-
-class StillRunningError(ParrotError):
-    """The job has not ended: wait for it, or cancel it first."""
 
 
 class InterruptedJobError(ParrotError):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from parrot_async.errors import JobNotFoundError, StillRunningError
+from parrot_async.errors import JobNotFoundError, NotEndedError
 from parrot_async.models import JobId, JobNode, root_of
 from parrot_async.service.journal import Journal
 from parrot_async.service.past import Past
@@ -25,14 +25,14 @@ class Again:
         """Run a job and what a plan declared below it again; returns the new root's id.
 
         With `failed_only`, what had completed gives its stored result at once, where that is kept.
-        JobNotFoundError for an unknown job, StillRunningError for one that has not ended.
+        JobNotFoundError for an unknown job, NotEndedError for one that has not ended.
         """
         past = await self._journal.past(root_of(job_id))
         node = past.tree.nodes.get(job_id)
         if node is None:
             raise JobNotFoundError(f"no job {job_id} is known here")
         if not node.status.terminal:
-            raise StillRunningError(
+            raise NotEndedError(
                 f"job {job_id} is {node.status}: cancel it, or wait for its end, then run it again"
             )
         new_ids = _new_ids(past.tree, job_id)

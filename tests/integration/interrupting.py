@@ -1,0 +1,74 @@
+"""What tests of recovery share: jobs that leave a trace, and the death of all processes at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import anyio
+import psutil
+
+from parrot_async import JobClient, Plan, Pools, current_job, job
+from parrot_async.cluster import folder as cluster_folder
+from parrot_async.cluster.local import _members
+
+POOLS = Pools(cpu=1, gpu=0, io=2)
+
+
+@job
+async def traces(folder: str, name: str, seconds: float = 0.05) -> str:
+    """Leave a file for each execution that came to its end."""
+    await anyio.sleep(seconds)
+    Path(folder, f"{name}.{time.time_ns()}").touch()
+    return name
+
+
+@job
+async def body(folder: str, count: int) -> list[str]:
+    names = [f"child{n}" for n in range(count)]
+    return await (await current_job().map(traces, [folder] * count, names)).results()
+
+
+def whole(folder: str, children: int, steps: int) -> Plan:
+    """A plan with a body that has children, steps beside it, and one that needs a step."""
+    first = traces.bind(folder, "first")
+    beside = Plan("beside", [traces.bind(folder, f"step{n}") for n in range(steps)])
+    return Plan("whole", [first, body.bind(folder, children), beside, joins.bind(first, "!")])
+
+
+@job
+def joins(left: str, right: str) -> str:
+    return left + right
+
+
+def executions(folder: Path) -> Counter[str]:
+    """How often each of the jobs came to its end."""
+    return Counter(path.name.partition(".")[0] for path in folder.iterdir())
+
+
+def client_process(name: str, call: str) -> subprocess.Popen[bytes]:
+    """Start a process that submits and waits, and that can be killed."""
+    code = (
+        f"import anyio; from tests.integration.interrupting import *; "
+        f"anyio.run(submit_and_wait, {name!r}, lambda: {call})"
+    )
+    return subprocess.Popen([sys.executable, "-c", code])  # noqa: S603 - our own code
+
+
+async def submit_and_wait(name: str, make: object) -> None:
+    """Submit a plan and wait for its end."""
+    async with JobClient(name=name, pools=POOLS) as client:
+        await client.run(make())  # type: ignore[operator]
+
+
+def kill_all(name: str, *others: int) -> None:
+    """Kill -9 the daemon, its nannies and workers, and other processes, at once."""
+    holder = cluster_folder.Folder.of(name).holder()
+    assert holder is not None
+    members = list(_members(holder))
+    for pid in [*(process.pid for process in members), *others]:
+        os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs(members, timeout=10)
