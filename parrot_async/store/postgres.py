@@ -41,7 +41,8 @@ class PostgresStore:
     """A JobStore in a server; one line writes, one reads, and neither waits for the other.
 
     A line that was cut is made again, once for each call; a commit whose end was not heard of is
-    looked up then, and written only if it is not there.
+    looked up then, and written only if it is not there. Every commit waits for the server's disk:
+    without, what was written last would not outlive the death of the server's processes.
     """
 
     def __init__(self, url: str, read_only: bool = False) -> None:
@@ -184,8 +185,6 @@ class PostgresStore:
         first = None
         try:
             with pipelined(line):
-                if not batch.sync:
-                    line.execute(self._sql["no_wait"])
                 line.execute(self._sql["check_owner"], (batch.owner, list(written_roots(batch))))
                 if batch.events:
                     columns = _columns(batch.events)

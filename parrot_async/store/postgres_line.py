@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
 from parrot_async.errors import OptionsError, StoreError, StoreFullError, StoreLockedError
 from parrot_async.store.statements import statements
@@ -129,9 +130,11 @@ class PostgresLine:
             if (version := self._version(connection)) < len(MIGRATIONS):
                 raise StoreError(self._too_old(version))
         elif self._version(connection) < len(MIGRATIONS):
+            # Of the session, because a transaction sees names as they were when it began.
+            connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATING,))
             with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
                 self._migrate(connection)
+            connection.execute("SELECT pg_advisory_unlock(%s)", (MIGRATING,))
 
     def _version(self, connection: Connection) -> int:
         """Version of the schema, 0 where there is none; StoreError for a newer one."""
@@ -179,6 +182,19 @@ class PostgresLine:
         kind, advice = found or (StoreError, "it cannot be used")
         text = " ".join(str(exc).split())
         return kind(f"the job store {self.place}: {advice} ({text})")
+
+
+@contextmanager
+def pipelined(line: Connection) -> Iterator[None]:
+    """A transaction in one round trip; psycopg's own waits for its begin and its end."""
+    try:
+        with line.pipeline():
+            line.execute("BEGIN")
+            yield
+            line.execute("COMMIT")
+    finally:
+        if line.info.transaction_status not in {TransactionStatus.IDLE, TransactionStatus.UNKNOWN}:
+            line.rollback()
 
 
 def _parameters(url: str) -> dict[str, Any]:

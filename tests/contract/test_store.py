@@ -2,11 +2,11 @@
 
 import pickle
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -434,6 +434,47 @@ def test_who_slept_through_its_lease_writes_nothing_into_a_claimed_tree(store: J
     assert [body for _, body in store.events("kept")] == [b"2"]
     assert [body for _, body in store.events("tree")] == [b"3"]
     assert store.results(["tree"]) == {}
+
+
+def test_nothing_of_a_former_owner_is_written_after_a_claim_however_they_race(
+    store: JobStore, url: str
+) -> None:
+    store.commit(Commit(roots=[ROOT], owner="a"))
+    begun = Event()
+
+    def write() -> None:
+        with closing(open_store(url)) as mine, suppress(LeaseLostError):
+            while True:
+                mine.commit(Commit(events=[("tree", b"1")], sync=False, owner="a"))
+                begun.set()
+
+    writer = Thread(target=write)
+    writer.start()
+    begun.wait()
+    store.claim(["tree"], "b", now=100.0)
+    written = len(store.events("tree"))
+    writer.join()
+
+    assert len(store.events("tree")) == written
+
+
+def test_two_that_write_the_same_rows_in_other_orders_do_not_block_each_other(
+    store: JobStore, url: str
+) -> None:
+    names = [f"key{n}" for n in range(50)]
+
+    def write(keys: list[str]) -> None:
+        with closing(open_store(url)) as mine:
+            for _ in range(10):
+                rows = [(key, "tree") for key in keys]
+                mine.commit(Commit(moved_keys=rows, cached=rows, keys=rows, sync=False))
+
+    other = Thread(target=write, args=(names[::-1],))
+    other.start()
+    write(names)
+    other.join()
+
+    assert {store.job_of_key(name) for name in names} == {"tree"}
 
 
 def test_a_tree_that_its_former_owner_claims_back_is_open_to_it_again(store: JobStore) -> None:

@@ -446,7 +446,7 @@ def test_a_path_with_signs_that_mean_something_in_a_url_is_taken_as_it_is(tmp_pa
     assert path.name in found
 
 
-@pytest.mark.parametrize("url", ["postgresql://me:secret@host/db", "jobs.db", "sqlite:///", ""])
+@pytest.mark.parametrize("url", ["mysql://me:secret@host/db", "jobs.db", "sqlite:///", ""])
 def test_another_kind_of_store_is_refused_without_showing_a_password(url: str) -> None:
     with pytest.raises(OptionsError, match=r"use sqlite:///path") as caught:
         open_store(url)

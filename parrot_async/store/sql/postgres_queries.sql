@@ -4,9 +4,6 @@ SELECT number FROM parrot_async.version;
 -- put_version: Keeps the version of the schema.
 UPDATE parrot_async.version SET number = %s;
 
--- no_wait: Lets this transaction end before the disk has it.
-SET LOCAL synchronous_commit = off;
-
 -- check_owner: Refuses a writer trees that it has lost.
 SELECT parrot_async.check_owner(%s, %b::text[]);
 
