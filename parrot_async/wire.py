@@ -43,6 +43,8 @@ class Batch(NamedTuple):
     coroutines: tuple[bool, ...]
     graces: tuple[float, ...]
     values: dict[JobId, "Value"]
+    names: dict[JobId, dict[JobId, JobId]]
+    """What the arguments of some of the jobs call others, with the ids of those."""
 
 
 class Value(NamedTuple):

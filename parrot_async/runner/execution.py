@@ -74,6 +74,7 @@ class Execution:
         self.coroutine = batch.coroutines[index]
         self.grace = batch.graces[index]
         self.values = batch.values
+        self.names = batch.names.get(self.id, {})
         self.context = JobContext(self, self.id, self.attempt)
         self.children: list[Child[Any]] = []
         self.dropped = False
@@ -192,7 +193,7 @@ class Execution:
         return self.runner.function(self.function_id)(*args, **kwargs)
 
     def _load_call(self) -> Call:
-        return load_call(self.arguments, _Values(self.values))
+        return load_call(self.arguments, _Values(self.values, self.names))
 
     def _open_children(self) -> "Future[None] | None":
         """Those that the body left running; it ends after them, and how they end is its affair."""
@@ -346,15 +347,16 @@ class Execution:
 class _Values(dict[JobId, Any]):
     """Results of other jobs, read when the arguments name them."""
 
-    def __init__(self, values: dict[JobId, Value]) -> None:
+    def __init__(self, values: dict[JobId, Value], names: dict[JobId, JobId]) -> None:
         super().__init__()
         self._values = values
+        self._names = names
 
     def __bool__(self) -> bool:
         return bool(self._values)
 
     def __missing__(self, job_id: JobId) -> Any:
-        found = self._values.get(job_id)
+        found = self._values.get(self._names.get(job_id, job_id))
         if found is None:
             raise ResultExpiredError(
                 f"the result of job {job_id}, an argument, is not kept any more"

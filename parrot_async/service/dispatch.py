@@ -301,7 +301,12 @@ def _batch(runs: Sequence[Run], values: Values) -> Batch:
         coroutines=tuple(spec.is_async for spec in specs),
         graces=tuple(spec.grace for spec in specs),
         values=_whole((i for run in runs for i in run.needs), values),
+        names={run.id: _names(run) for run in runs if run.node.known_as},
     )
+
+
+def _names(run: Run) -> dict[JobId, JobId]:
+    return dict(zip(run.node.known_as, run.node.depends_on, strict=True))
 
 
 def _whole(ids: Iterable[JobId], values: Values) -> dict[JobId, Value]:
