@@ -4,9 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections import Counter
-from pathlib import Path
 
 import anyio
 import psutil
@@ -14,15 +11,16 @@ import psutil
 from parrot_async import JobClient, Plan, Pools, current_job, job
 from parrot_async.cluster import folder as cluster_folder
 from parrot_async.cluster.local import _members
+from tests.integration.traces import leave
 
 POOLS = Pools(cpu=1, gpu=0, io=2)
 
 
 @job
 async def traces(folder: str, name: str, seconds: float = 0.05) -> str:
-    """Leave a file for each execution that came to its end."""
+    """Leave a trace of each execution that came to its end."""
     await anyio.sleep(seconds)
-    Path(folder, f"{name}.{time.time_ns()}").touch()
+    leave(folder, name)
     return name
 
 
@@ -44,18 +42,13 @@ def joins(left: str, right: str) -> str:
     return left + right
 
 
-def executions(folder: Path) -> Counter[str]:
-    """How often each of the jobs came to its end."""
-    return Counter(path.name.partition(".")[0] for path in folder.iterdir())
-
-
 def client_process(name: str, call: str) -> subprocess.Popen[bytes]:
     """Start a process that submits and waits, and that can be killed."""
     code = (
         f"import anyio; from tests.integration.interrupting import *; "
         f"anyio.run(submit_and_wait, {name!r}, lambda: {call})"
     )
-    return subprocess.Popen([sys.executable, "-c", code])  # noqa: S603 - our own code
+    return subprocess.Popen([sys.executable, "-c", code])
 
 
 async def submit_and_wait(name: str, make: object) -> None:

@@ -1,7 +1,5 @@
 """Run again: a tree that ended as a new one, all of it or what had failed."""
 
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +8,20 @@ import pytest
 
 from parrot_async import JobClient, JobStatus, Plan, current_job, job
 from parrot_async.errors import JobNotFoundError, NotEndedError
-
-
-def note(folder: str, name: str) -> None:
-    Path(folder, f"{name}.{time.time_ns()}").touch()
-
-
-def executions(folder: Path) -> Counter[str]:
-    return Counter(path.name.partition(".")[0] for path in folder.glob("*.*"))
+from tests.integration.traces import executions, is_there, leave
 
 
 @job
 async def makes(folder: str, name: str) -> str:
-    note(folder, name)
+    leave(folder, name)
     return name
 
 
 @job
 async def needs_switch(folder: str, name: str) -> str:
     """Fail as long as there is no file `switch`."""
-    note(folder, name)
-    if not Path(folder, "switch").exists():
+    leave(folder, name)
+    if not is_there(folder, "switch"):
         raise LookupError("no switch")
     return name
 

@@ -8,7 +8,8 @@ import pytest
 from parrot_async import JobClient, JobNode, JobStatus
 from parrot_async.cluster import down
 from parrot_async.history import History
-from tests.integration.interrupting import POOLS, client_process, executions, kill_all
+from tests.integration.interrupting import POOLS, client_process, kill_all
+from tests.integration.traces import executions
 
 CHILDREN, STEPS = 30, 25
 
@@ -18,14 +19,18 @@ def name_of(node: JobNode) -> str:
     return node.arguments.rpartition("'")[0].rpartition("'")[2]
 
 
+async def some_executions(folder: Path, count: int) -> None:
+    with anyio.fail_after(60):
+        while executions(folder).total() < count:  # noqa: ASYNC110 - of other processes
+            await anyio.sleep(0.02)
+
+
 async def test_a_tree_goes_on_after_the_death_of_every_process(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = "mortal"
     process = client_process(name, f"whole({str(tmp_path)!r}, {CHILDREN}, {STEPS})")
-    with anyio.fail_after(40):
-        while len(executions(tmp_path)) < 20:
-            await anyio.sleep(0.02)
+    await some_executions(tmp_path, 20)
     kill_all(name, process.pid)
     process.wait()
     with History(name=name) as history:
