@@ -2,7 +2,7 @@
 
 import click
 
-from parrot_async.cli import acting, clusters, completing, documents, reading
+from parrot_async.cli import acting, again, clusters, completing, documents, reading
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -16,7 +16,7 @@ def cli() -> None:
     """
 
 
-for module in (reading, acting, clusters, documents, completing):
+for module in (reading, acting, again, clusters, documents, completing):
     for command in module.COMMANDS:
         cli.add_command(command)
 

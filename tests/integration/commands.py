@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "parrot_async"]
@@ -25,19 +26,24 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
 
 
 def in_terminal(
-    arguments: list[str | Path], awaited: str = "", interrupts: int = 0
+    arguments: list[str | Path],
+    awaited: str = "",
+    interrupts: int = 0,
+    act: Callable[[], object] | None = None,
 ) -> tuple[int, str]:
-    """Run the command in a terminal; press Ctrl-C so often when it shows the awaited word."""
+    """Run the command in a terminal; when it shows the awaited word, act, or press Ctrl-C."""
     pid, terminal = pty.fork()
     if not pid:
         os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
         os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])  # noqa: S606
-    shown, until = b"", time.monotonic() + 100
+    shown, until, acted = b"", time.monotonic() + 100, False
     while chunk := _read(terminal):
         shown += chunk
-        if interrupts and awaited.encode() in shown:
+        if awaited and not acted and awaited.encode() in shown:
+            acted = True
             os.write(terminal, b"\x03" * interrupts)
-            interrupts = 0
+            if act is not None:
+                act()
         if time.monotonic() > until:
             os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
