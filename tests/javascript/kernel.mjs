@@ -47,7 +47,7 @@ export class Model {
 /** Rows of a tree with a root, groups, and `size` jobs in all, at a moment of its life. */
 export function rowsOf(size, { now = Date.now() / 1000, id = "m816v5560z1jkk", title = "ingest docs/" } = {}) {
   const random = numbers(size);
-  const groups = size > 12 ? Math.max(1, Math.min(20, Math.floor(size / 12))) : 0;
+  const groups = size > 12 ? Math.max(2, Math.min(20, Math.floor(size / 12))) : 0;
   const root = { id, title, status: "waiting_for_children", type: "root_job", created: now - 130, started: now - 128, ends: now + 77, counts: {}, pool: "cpu", function: "papers:ingest" };
   const rows = [root];
   const each = groups ? Math.floor((size - 1 - groups) / groups) : size - 1;

@@ -1271,7 +1271,7 @@ function usage(rows) {
     fill.style.transform = `scaleX(${most ? size(row) / most : 0})`;
     return line([row[0], box("bar", {}, [fill]), many(row[1]), many(row[2]), money(row[3])]);
   });
-  return table(["API", "", "Tokens in", "out", "Cost"], made);
+  return table(["API", "Share", "Tokens in", "out", "Cost"], made);
 }
 
 /** @param {(string | HTMLElement)[]} cells */
@@ -1322,6 +1322,9 @@ function scale(seconds) {
 
 // ----------------------------------------------------------------------------------------- view
 
+/** For how long a pointer that has moved is taken for a hand. */
+const HAND = 3_000;
+
 let views = 0;
 
 /** One place on a page where a feed is shown. */
@@ -1337,15 +1340,16 @@ class View {
     this.detailed = false;
     /** @type {Map<string, boolean>} What somebody has opened or shut, whatever the rules say. */
     this.choices = new Map();
-    /** @type {Set<string>} */
-    this.open = new Set();
+    /** @type {Map<string, boolean>} Which lines are open now. */
+    this.open = new Map();
     /** @type {Set<string> | null} The rows that wait to be drawn again; null: all, in new order. */
     this.waiting = new Set();
     this.frame = 0;
     this.state = "";
     this.said = "";
     this.news = "";
-    this.near = this.pointed = false;
+    this.near = false;
+    this.pointed = -Infinity;
     this.chooser = this.panel ? new Chooser(this) : null;
     this.head = this.chooser ?? new Summary(this);
     this.notice = box("notice", { hidden: "" });
@@ -1371,7 +1375,7 @@ class View {
     this.element.addEventListener("click", (event) => this.clicked(event));
     tree.addEventListener("keydown", (event) => this.typed(event));
     tree.addEventListener("focus", () => this.active === null && this.move(0));
-    tree.addEventListener("pointerenter", () => (this.pointed = true));
+    tree.addEventListener("pointermove", () => (this.pointed = Date.now()));
     tree.addEventListener("pointerleave", () => this.left());
     this.details.element.addEventListener("keydown", (event) => event.key === "Escape" && this.shut());
     this.watch.observe(this.element);
@@ -1427,23 +1431,24 @@ class View {
   arrange() {
     const { roots, nodes } = this.feed.forest;
     const before = this.open;
-    this.open = new Set();
+    this.open = new Map();
     const isOpen = (/** @type {Node} */ node) => {
       const open = this.decide(node, nodes.size, before);
-      if (open) this.open.add(node.row.id);
+      this.open.set(node.row.id, open);
       return open;
     };
     this.lines.set(lines(this.chooser ? roots.filter(({ row }) => this.chooser?.fits(row)) : roots, isOpen));
   }
 
-  /** Nothing shuts by itself under somebody's pointer.
+  /** Nothing opens or shuts by itself under a hand that is about to press something.
    * @param {Node} node
    * @param {number} size
-   * @param {Set<string>} before */
+   * @param {Map<string, boolean>} before */
   decide(node, size, before) {
-    if (this.panel && !node.parent) return this.feed.opened?.id === node.row.id;
-    const choice = this.choices.get(node.row.id);
-    return choice ?? (opensByItself(node, size) || (this.pointed && before.has(node.row.id)));
+    const id = node.row.id;
+    if (this.panel && !node.parent) return this.feed.opened?.id === id;
+    const held = Date.now() - this.pointed < HAND ? before.get(id) : undefined;
+    return this.choices.get(id) ?? held ?? opensByItself(node, size);
   }
 
   /** @param {Node} node */
@@ -1453,11 +1458,11 @@ class View {
 
   /** @param {Node} node */
   isOpen(node) {
-    return this.open.has(node.row.id) || this.feed.opened?.id === node.row.id;
+    return this.open.get(node.row.id) ?? this.feed.opened?.id === node.row.id;
   }
 
   left() {
-    this.pointed = false;
+    this.pointed = -Infinity;
     this.changed(null);
   }
 
@@ -1554,6 +1559,7 @@ class View {
 
   shut() {
     this.detailed = false;
+    clearTimeout(this.looking);
     this.feed.look(null);
     this.lines.element.focus({ preventScroll: true });
     this.changed(new Set());
