@@ -881,12 +881,21 @@ class Lines {
   /** Take new lines, and leave what is in sight where it is.
    * @param {Node[]} nodes */
   set(nodes) {
-    const top = this.element.scrollTop;
-    const anchor = top < ROW ? undefined : this.nodes[Math.floor(top / ROW)];
+    const anchor = this.anchor();
+    const before = anchor ? this.nodes.indexOf(anchor) : -1;
     this.nodes = nodes;
     this.space.style.height = `${nodes.length * ROW}px`;
-    const place = anchor ? nodes.findIndex((node) => node.row.id === anchor.row.id) : -1;
-    if (place >= 0) this.element.scrollTop = place * ROW + (top % ROW);
+    const after = anchor ? nodes.findIndex((node) => node.row.id === anchor.row.id) : -1;
+    if (after >= 0) this.element.scrollTop += (after - before) * ROW;
+  }
+
+  /** The line that must not move: the one that has the keyboard, else the first in sight. */
+  anchor() {
+    const top = this.element.scrollTop;
+    if (top < ROW) return undefined;
+    const first = Math.ceil(top / ROW);
+    const seen = this.nodes.slice(first, first + MOST);
+    return seen.find((node) => node.row.id === this.view.active) ?? seen[0];
   }
 
   /** @returns {[number, number]} the first line in sight, and the one after the last */
