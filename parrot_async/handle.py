@@ -6,7 +6,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 
+import anyio
+
 from parrot_async import notebook, progress, report
+from parrot_async.bar import REFRESH, bar
 from parrot_async.events import Event
 from parrot_async.models import TERMINAL, ErrorInfo, JobId, JobNode, JobStatus, Usage, root_of
 from parrot_async.outcome import Outcome
@@ -213,6 +216,20 @@ class JobHandle(Generic[R_co]):
         installed.
         """
         return notebook.live_tree(self._client.source, self.id)
+
+    async def progress_bar(self) -> R_co:
+        """Show one bar until the job has ended, and return its result.
+
+        It is tqdm's where that is installed, in a notebook and in a terminal. To go on meanwhile:
+        `asyncio.create_task(handle.progress_bar())`.
+        """
+        with bar(self.node.title) as draw:
+            while not self.done:
+                draw(self.node)
+                with anyio.move_on_after(REFRESH):
+                    await self._client.ended([self.id])
+            draw(self.node)
+        return await self.result()
 
     def timeline(self) -> Timeline:
         """Return a picture of when which worker ran what below this job; a notebook shows it."""
