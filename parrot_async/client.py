@@ -76,19 +76,25 @@ class JobClient:
         security: Security | None = None,
         name: str | None = None,
         pools: Pools | None = None,
+        store: str | None = None,
         detach: bool = True,
     ) -> None:
         """Say which cluster; nothing is started or joined yet.
 
-        `name` and `pools` are of a local cluster: which one, and how many workers it gets when
-        it has to be started. `detach=False` ends it with this client.
+        `name`, `store` and `pools` are of a local cluster: which one, the URL of its job store
+        (`sqlite:///jobs.db`, `postgresql://user@host/database`; by default `$PARROT_STORE` or a
+        file of its own), and how many workers it gets when it has to be started. `detach=False`
+        ends it with this client.
         """
+        if store is not None and (address is not None or cluster is not None):
+            raise ClusterError("a store is that of a local cluster; others have $PARROT_STORE")
         if address is not None and cluster is not None:
             raise ClusterError("give an address or a cluster, not both")
         self._address = address or (cluster.scheduler_address if cluster is not None else None)
         self._security = security or (cluster.security if cluster is not None else None)
         self._name = name
         self._pools = pools
+        self._store = store
         self._detach = detach
         self._connection: Connection | None = None
         self._source: Source | None = None
@@ -120,7 +126,7 @@ class JobClient:
     async def _connect(self) -> Connection:
         address, security = self._address, self._security
         if address is None:
-            local = await local_cluster.ensure(self._name, self._pools)
+            local = await local_cluster.ensure(self._name, self._pools, store=self._store)
             address, security = local.address, local.security()
             self._started = local.started_by_us
         return Connection(address, security, self._mirror.take_in, self._mirror.lose)
@@ -148,7 +154,7 @@ class JobClient:
         if connection is not None:
             await asyncio.shield(connection.close())
             if not self._detach and self._address is None:
-                await local_cluster.down(self._name)
+                await local_cluster.down(self._name, store=self._store)
 
     @property
     def _line(self) -> Connection:

@@ -1,6 +1,5 @@
 """The jobs of a store as they were last written: no cluster is needed, and none is started."""
 
-import os
 import time
 from collections.abc import Iterator
 from types import TracebackType
@@ -27,7 +26,7 @@ class History:
 
     def __init__(self, store: str | None = None, *, name: str | None = None) -> None:
         """Open the store at a URL; StoreError where there is none, or where it cannot be read."""
-        url = store or os.environ.get("PARROT_STORE") or local_store(name)
+        url = store or local_store(name)
         self._own = is_own(url)
         self._store = open_store(url, read_only=True)
 

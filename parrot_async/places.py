@@ -13,5 +13,26 @@ def data_home() -> Path:
 
 
 def local_store(name: str | None = None) -> str:
-    """Return the URL of the job store of a local cluster that was given no other."""
-    return f"sqlite:///{data_home() / (name or 'default') / 'jobs.db'}"
+    """Return the URL of a local cluster's job store: `$PARROT_STORE`, or a file in its folder."""
+    file = data_home() / (name or "default") / "jobs.db"
+    return chosen_store() or f"sqlite:///{file}"
+
+
+def chosen_places(store: str | None = None) -> dict[str, str]:
+    """Return what tells a cluster where to keep jobs and big results, as environment variables.
+
+    Not as arguments: these would show a password in the list of processes.
+    """
+    places = {
+        "PARROT_STORE": chosen_store(store),
+        "PARROT_RESULTS": os.environ.get("PARROT_RESULTS"),
+    }
+    return {name: url for name, url in places.items() if url}
+
+
+def chosen_store(store: str | None = None) -> str | None:
+    """Return the URL that was given, else `$PARROT_STORE`, if any; a path in it is absolute."""
+    url = store or os.environ.get("PARROT_STORE") or None
+    if url is None or not url.startswith("sqlite:///"):
+        return url
+    return f"sqlite:///{Path(url.removeprefix('sqlite:///')).expanduser().absolute()}"

@@ -26,6 +26,7 @@ from parrot_async.cluster.folder import Folder, Holder, Record, package_version
 from parrot_async.cluster.nannies import HOST, Nannies
 from parrot_async.cluster.pools import Pools, workers
 from parrot_async.errors import ClusterError
+from parrot_async.places import chosen_places
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -161,10 +162,11 @@ async def _install_service(scheduler: "Scheduler", spec: Spec, pools: Pools) -> 
     """Install the service, and promise its jobs the workers that are still to start."""
     # By name: the layers have the two side by side, as each is of use without the other.
     install: Callable[..., Awaitable[None]] = importlib.import_module(_SERVICE).install
+    places = chosen_places()
     await install(
         scheduler,
-        store_url=f"sqlite:///{spec.root / 'jobs.db'}",
-        results_url=(spec.root / "results").as_uri(),
+        store_url=places.get("PARROT_STORE") or f"sqlite:///{spec.root / 'jobs.db'}",
+        results_url=places.get("PARROT_RESULTS") or (spec.root / "results").as_uri(),
         pools=[pool for pool, count in pools if count],
     )
 

@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import parrot_async
 from parrot_async.cluster.pools import Pools
 from parrot_async.errors import ClusterError
-from parrot_async.places import data_home
+from parrot_async.places import chosen_places, data_home
+from parrot_async.store import shown
 
 _PACKAGE = Path(parrot_async.__path__[0])
 _POLL = 0.02
@@ -80,15 +81,19 @@ class Folder:
     path: Path
 
     @classmethod
-    def of(cls, name: str | None) -> "Folder":
-        """The folder of the cluster that this user, host, Python environment and code share."""
+    def of(cls, name: str | None, store: str | None = None) -> "Folder":
+        """The folder of the cluster that this user, host, Python environment and code share.
+
+        Who names another job store than its own shares it only with who names the same.
+        """
         name = name or "default"
         if not _NAME.fullmatch(name):
             message = f"{name!r} cannot name a cluster: use letters, digits, '-', '_' and '.'"
             raise ClusterError(message)
         # The host counts because a home may be shared over the network, 127.0.0.1 never is.
         code = (package_version(), fingerprint(_PACKAGE))
-        parts = (sys.prefix, sys.version, socket.gethostname(), *code)
+        places = [shown(url) for url in chosen_places(store).values()]
+        parts = (sys.prefix, sys.version, socket.gethostname(), *code, *places)
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
         root = data_home() / name
         return cls(root, root / key)

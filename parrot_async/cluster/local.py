@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +24,7 @@ from parrot_async.cluster.pools import Pools
 from parrot_async.cluster.tether import MARK
 from parrot_async.durations import Duration, seconds
 from parrot_async.errors import ClusterError
+from parrot_async.places import chosen_places
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -83,7 +84,10 @@ class ClusterStatus(BaseModel):
 
 
 async def ensure(
-    name: str | None = None, pools: Pools | None = None, idle_timeout: Duration | None = None
+    name: str | None = None,
+    pools: Pools | None = None,
+    idle_timeout: Duration | None = None,
+    store: str | None = None,
 ) -> LocalCluster:
     """Start, or join, the cluster of this user, Python environment and code of parrot_async.
 
@@ -96,13 +100,15 @@ async def ensure(
         pools: the workers; by default what the machine has.
         idle_timeout: how long without a client or an active job until the cluster leaves;
             by default `$PARROT_IDLE_TIMEOUT` (such as "30s"), or 15 minutes.
+        store: URL of the job store; by default `$PARROT_STORE`, or a file of the cluster's own.
+            Each store has a cluster of its own.
 
     Raises:
         ClusterError: it did not start, or does not answer; the message has the log's last lines.
         OptionsError: the idle timeout is no duration.
     """
     return await anyio.to_thread.run_sync(
-        _ensure, name, pools, idle_timeout, abandon_on_cancel=True
+        _ensure, name, pools, idle_timeout, store, abandon_on_cancel=True
     )
 
 
@@ -126,15 +132,16 @@ async def running(name: str | None = None) -> list[ClusterStatus]:
     return await anyio.to_thread.run_sync(_running, name, abandon_on_cancel=True)
 
 
-async def down(name: str | None = None, grace: float = 10.0) -> bool:
+async def down(name: str | None = None, grace: float = 10.0, *, store: str | None = None) -> bool:
     """Stop the cluster and all its processes; False where none ran.
 
     Args:
         name: which one, as given to `ensure`.
         grace: seconds to end cleanly before it is killed.
+        store: as given to `ensure`.
     """
     return await anyio.to_thread.run_sync(
-        lambda: _down(Folder.of(name), grace), abandon_on_cancel=True
+        lambda: _down(Folder.of(name, store), grace), abandon_on_cancel=True
     )
 
 
@@ -147,18 +154,20 @@ async def down_all(name: str | None = None, grace: float = 10.0) -> int:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def _ensure(name: str | None, pools: Pools | None, idle_timeout: Duration | None) -> LocalCluster:
+def _ensure(
+    name: str | None, pools: Pools | None, idle_timeout: Duration | None, store: str | None
+) -> LocalCluster:
     if idle_timeout is None:
         idle_timeout = os.environ.get("PARROT_IDLE_TIMEOUT", _IDLE_TIMEOUT)
     timeout = seconds(idle_timeout)
-    folder = Folder.of(name)
+    folder = Folder.of(name, store)
     folder.make()
     with folder.joining(_START_PATIENCE):
         record = _live(folder)
         started_by_us = record is None
         if record is None:
             _sweep(folder)
-            record = _start(folder, pools, timeout)
+            record = _start(folder, pools, timeout, chosen_places(store))
         folder.touch()
     return LocalCluster(
         address=record.address,
@@ -186,7 +195,9 @@ def _live(folder: Folder) -> Record | None:
     return None
 
 
-def _start(folder: Folder, pools: Pools | None, idle_timeout: float) -> Record:
+def _start(
+    folder: Folder, pools: Pools | None, idle_timeout: float, places: Mapping[str, str]
+) -> Record:
     spec = Spec(
         id=uuid.uuid4().hex,
         root=folder.root,
@@ -194,7 +205,7 @@ def _start(folder: Folder, pools: Pools | None, idle_timeout: float) -> Record:
         pools=pools,
         idle_timeout=idle_timeout,
     )
-    code = _spawn(spec)
+    code = _spawn(spec, places)
     until = time.monotonic() + _START_PATIENCE
     # Another daemon may hold the lock: one whose starter died, and which is about to publish.
     while code in {0, HELD_BY_ANOTHER} and time.monotonic() < until:
@@ -207,7 +218,7 @@ def _start(folder: Folder, pools: Pools | None, idle_timeout: float) -> Record:
     raise ClusterError(message)
 
 
-def _spawn(spec: Spec) -> int:
+def _spawn(spec: Spec, places: Mapping[str, str]) -> int:
     """Run the daemon up to its fork: from then on it holds the running lock."""
     folder = spec.folder
     root = str(Path(parrot_async.__path__[0]).parent)
@@ -223,7 +234,7 @@ def _spawn(spec: Spec) -> int:
             stdout=log,
             stderr=log,
             cwd=folder.path,
-            env={**_EARLY_ENV, **os.environ, MARK: spec.id, "PYTHONUNBUFFERED": "1"},
+            env={**_EARLY_ENV, **os.environ, **places, MARK: spec.id, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
             check=False,
         ).returncode

@@ -16,12 +16,12 @@ from distributed.protocol.pickle import dumps
 from parrot_async import events
 from parrot_async.events import Event
 from parrot_async.models import QUEUES, JobId, Queue, parent_of
-from parrot_async.places import data_home
+from parrot_async.places import chosen_places, data_home
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.checking import Checking
 from parrot_async.service.custody import Custody
 from parrot_async.service.desk import Desk
-from parrot_async.service.dispatch import Dispatch, Values
+from parrot_async.service.dispatch import Dispatch, Loaded
 from parrot_async.service.executor import Executor
 from parrot_async.service.following import Following
 from parrot_async.service.journal import Journal, Terminal, part_of
@@ -71,8 +71,9 @@ class JobService(SchedulerPlugin):
     ) -> None:
         """`pools` are labels of workers that will surely come.
 
-        Without URLs, the store and the result folder lie in the data folder of the user who runs
-        the scheduler; workers on other machines need a `results_url` that they can write to.
+        Without URLs, `$PARROT_STORE` and `$PARROT_RESULTS` of the scheduler's process say where
+        things are kept, else the data folder of the user who runs it; workers on other machines
+        need a `results_url` that they can write to.
         """
         self.store_url = store_url or ""
         self.results_url = results_url or ""
@@ -130,8 +131,13 @@ class JobService(SchedulerPlugin):
     def _find_home(self) -> None:
         home = data_home() / "schedulers"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.store_url = self.store_url or f"sqlite:///{home / 'jobs.db'}"
-        self.results_url = self.results_url or (home / "results").as_uri()
+        chosen = chosen_places()
+        self.store_url = self.store_url or chosen.get(
+            "PARROT_STORE", f"sqlite:///{home / 'jobs.db'}"
+        )
+        self.results_url = self.results_url or chosen.get(
+            "PARROT_RESULTS", (home / "results").as_uri()
+        )
 
     def _listen(self, scheduler: Scheduler) -> None:
         scheduler.handlers.update(self._desk.handlers())
@@ -264,7 +270,7 @@ class JobService(SchedulerPlugin):
         for root_id in root_ids:
             self._recovery.let_go(root_id)
 
-    def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Values]":
+    def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Loaded]":
         return asyncio.ensure_future(load(self._journal, runs))
 
 

@@ -1,7 +1,5 @@
 """`dask scheduler --preload parrot_async.service.preload`: load the job service at the start."""
 
-import os
-
 from distributed import Scheduler
 
 from parrot_async.service.plugin import JobService
@@ -10,5 +8,4 @@ from parrot_async.wire import SERVICE
 
 async def dask_setup(scheduler: Scheduler) -> None:
     """Install the service; `$PARROT_STORE` and `$PARROT_RESULTS` say where it keeps things."""
-    service = JobService(os.environ.get("PARROT_STORE"), os.environ.get("PARROT_RESULTS"))
-    await scheduler.register_scheduler_plugin(service, name=SERVICE, idempotent=True)
+    await scheduler.register_scheduler_plugin(JobService(), name=SERVICE, idempotent=True)

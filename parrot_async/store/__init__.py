@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from parrot_async.errors import OptionsError
 from parrot_async.models import JobId, JobStatus, Queue
@@ -20,6 +21,7 @@ __all__ = [
     "StoredResult",
     "is_own",
     "open_store",
+    "shown",
 ]
 
 
@@ -240,6 +242,14 @@ def _open_postgres(url: str, read_only: bool) -> JobStore:
             "a job store in PostgreSQL needs psycopg: pip install 'parrot-async[postgres]'"
         ) from exc
     return PostgresStore(url, read_only)
+
+
+def shown(url: str) -> str:
+    """A store's URL as it may be shown and compared: without password and options."""
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{user}{place}{parts.path}"
 
 
 def is_own(url: str) -> bool:
