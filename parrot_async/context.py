@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 YIELD_EVERY = 0.01
 
+_NOTHING: Any = object()
+
 
 class Host(Slot, Protocol):
     """What a job's surroundings do for it: the runner on a worker, or nothing much elsewhere."""
@@ -48,6 +50,12 @@ class Host(Slot, Protocol):
 
     def spent(self, context: "JobContext", usage: Usage) -> None:
         """Record what was spent."""
+
+    def save(self, state: Any) -> None:
+        """Keep what a later attempt goes on from."""
+
+    def restored(self) -> Any:
+        """Return what an earlier attempt saved last."""
 
     def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
         """Accept children; the future is done when they are durable."""
@@ -66,6 +74,7 @@ class JobContext:
         self.tracks: list[Tracked[Any]] = []
         self.lines_sent = 0
         self.lines_due = 0.0
+        self.saved_due = 0.0
 
     @property
     def parent_id(self) -> JobId | None:
@@ -77,13 +86,24 @@ class JobContext:
         """Whether the job was told to stop."""
         return self.host.stopped.done()
 
-    def checkpoint(self) -> "Checkpoint":
+    def checkpoint(self, state: Any = _NOTHING) -> "Checkpoint":
         """Stop here if the job was told to stop, and hold here while it is paused.
 
         In an async job it holds where it can await: write `await current_job().checkpoint()`.
+        A `state` that can be pickled is saved: an attempt after this one finds the latest as
+        `current_job().restored`. A state of up to 64 KiB is on its way at once, and then at most
+        twice a second, as well as before the attempt ends; a bigger one is in the result folder
+        when this returns. SerializationError for one that cannot be pickled.
         """
+        if state is not _NOTHING:
+            self.host.save(state)
         self._stop_or_hold()
         return Checkpoint(self)
+
+    @property
+    def restored(self) -> Any:
+        """What an earlier attempt of this job saved last, before it failed or was lost, or None."""
+        return self.host.restored()
 
     def _stop_or_hold(self) -> None:
         if self.host.stopped.done():
@@ -288,6 +308,7 @@ class LocalHost:
     def __init__(self) -> None:
         """Nobody can stop it."""
         self.stopped: Future[None] = Future()
+        self._saved: Any = None
 
     def give_back(self, *, rests: bool = False) -> None:
         """There is no slot to give back."""
@@ -300,6 +321,14 @@ class LocalHost:
 
     def spent(self, context: JobContext, usage: Usage) -> None:
         """Nobody counts."""
+
+    def save(self, state: Any) -> None:
+        """Keep the state as it is."""
+        self._saved = state
+
+    def restored(self) -> Any:
+        """Return the state that was saved last."""
+        return self._saved
 
     def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
         """Run the calls here, one after the other, beside whatever loop may be running."""

@@ -142,6 +142,17 @@ class Continued(Frozen):
     at: float
 
 
+class Checkpointed(Frozen):
+    """Bodies saved what a later attempt goes on from; the states travel beside the event."""
+
+    kind: Literal["checkpointed"] = "checkpointed"
+    ids: Ids
+    attempts: Numbers
+    at: Times
+    urls: tuple[str | None, ...]
+    """Where a state lies that is too big to travel."""
+
+
 class Completed(Frozen):
     """Jobs ended with a result: COMPLETED. The values travel beside the event, in this order."""
 
@@ -208,6 +219,7 @@ Event = Annotated[
     | Paused
     | Resumed
     | Continued
+    | Checkpointed
     | Completed
     | AttemptFailed
     | Requeued
@@ -255,8 +267,9 @@ class Record:
     """An event as it travels: its JSON form, with the users' values beside it.
 
     `blobs` is empty or as long as the event's `ids`: pickled arguments beside `Submitted`,
-    results beside `Completed`, exceptions beside `AttemptFailed` and `Failed`; None where a
-    value is too big to travel (it lies at the result's URL) or there is none.
+    states beside `Checkpointed` as far as the store, results beside `Completed`, exceptions
+    beside `AttemptFailed` and `Failed`; None where a value is too big to travel (it lies at the
+    result's URL) or there is none.
     """
 
     body: bytes

@@ -287,6 +287,8 @@ class JobNode:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     retry_at: datetime | None = None
+    saved_at: datetime | None = None
+    """When its body last saved what a later attempt goes on from."""
     turned_at: float = 0.0
     """When it last began or ceased to wait for children, so that an older such event is known."""
     cancel_requested: bool = False

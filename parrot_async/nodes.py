@@ -22,7 +22,7 @@ def blank_node() -> JobNode:
     node.children = node.known_as = ()
     node.child_counts = node.past = node.result = node.error = node.origin = None
     node.begun_at = node.ended_at = node.attempt_error = None
-    node.started_at = node.completed_at = node.retry_at = None
+    node.started_at = node.completed_at = node.retry_at = node.saved_at = None
     node.usage = node.own_usage = node.logs = None
     node.child_weight = node.child_progress = node.counted_progress = node.own_progress = 0.0
     node.turned_at = 0.0

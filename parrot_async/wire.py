@@ -45,6 +45,8 @@ class Batch(NamedTuple):
     values: dict[JobId, "Value"]
     names: dict[JobId, dict[JobId, JobId]]
     """What the arguments of some of the jobs call others, with the ids of those."""
+    states: dict[JobId, "Value"]
+    """What earlier attempts of some of the jobs saved."""
 
 
 class Value(NamedTuple):

@@ -75,6 +75,7 @@ class Execution:
         self.grace = batch.graces[index]
         self.values = batch.values
         self.names = batch.names.get(self.id, {})
+        self._state = batch.states.get(self.id)
         self.context = JobContext(self, self.id, self.attempt)
         self.children: list[Child[Any]] = []
         self.dropped = False
@@ -141,6 +142,22 @@ class Execution:
     def spent(self, context: JobContext, usage: Usage) -> None:  # noqa: ARG002 - it is our own
         """Have the usage sent."""
         self.runner.outbox.spent(self, usage)
+
+    def save(self, state: Any) -> None:
+        """Have a state kept for a later attempt; a big one is written here and now."""
+        data = dump_value(state)
+        if len(data) <= INLINE:
+            self.runner.outbox.saved(self, data, None)
+            return
+        name = f"{self.id}.{self.attempt}.checkpoint.pickle"
+        self.runner.outbox.saved(self, None, results.write(self.runner.results_url, name, data))
+
+    def restored(self) -> Any:
+        """Return what an earlier attempt saved last; ResultExpiredError where its file is gone."""
+        if self._state is None:
+            return None
+        state = Value(*self._state)
+        return load_value(results.read(state.url) if state.url else state.data or b"")
 
     def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
         """Ask the service for children of this job."""

@@ -19,6 +19,8 @@ LINES_INTERVAL = 5.0
 MOST_LINES = 1000
 PROGRESS_INTERVAL = 0.1
 """Seconds between two sendings of progress alone."""
+SAVES_INTERVAL = 0.5
+"""Seconds between two sendings of a job's state, of which the latest counts."""
 
 
 Turn = events.Waiting | events.Paused | events.Continued
@@ -45,6 +47,7 @@ class Outbox:
         self._turned: dict[Attempted, type[Turn]] = {}
         self._said: dict[Attempted, type[Turn]] = {}
         self._progress: dict[Attempted, None] = {}
+        self._saved: dict[Attempted, tuple[float, bytes | None, str | None]] = {}
         self._completed: deque[tuple[Attempted, float, JobResult, bytes | None]] = deque()
         self._failed: deque[tuple[Attempted, float, ErrorInfo, bytes | None]] = deque()
         self._scheduled = float("inf")
@@ -86,6 +89,13 @@ class Outbox:
         self._turned[execution] = kind
         self._due(INTERVAL)
 
+    def saved(self, execution: Attempted, data: bytes | None, url: str | None) -> None:
+        """A job saved a state; only the latest is told."""
+        is_first = execution not in self._saved
+        self._saved[execution] = time.time(), data, url
+        if is_first:
+            self._due(INTERVAL, execution.context.saved_due - time.monotonic())
+
     def completed(self, execution: Attempted, result: JobResult, data: bytes | None) -> None:
         """An attempt returned."""
         self._completed.append((execution, time.time(), result, data))
@@ -102,8 +112,11 @@ class Outbox:
         self._last = time.monotonic()
         ends = self._take(self._completed), self._take(self._failed)
         records = [*self._starts(), *self._progresses()]
-        if self._middle or self._lines:
-            records += self._happenings({entry[0] for some in ends for entry in some})
+        for execution, *_ in ends[0]:
+            self._saved.pop(execution, None)
+        if self._middle or self._lines or self._saved:
+            ended = {entry[0] for some in ends for entry in some}
+            records += [*self._happenings(ended), *self._saves(ended)]
         return [*records, *self._turns(), *self._returns(ends[0]), *self._raises(ends[1])]
 
     @staticmethod
@@ -168,6 +181,25 @@ class Outbox:
             event = events.Logged(id=execution.id, attempt=execution.attempt, lines=tuple(lines))
             said.append(event)
         return said
+
+    def _saves(self, ended: set[Attempted]) -> list[Record]:
+        taken: list[tuple[Attempted, float, bytes | None, str | None]] = []
+        for execution in list(self._saved):
+            left = execution.context.saved_due - self._last
+            if left > 0 and execution not in ended:
+                self._due(INTERVAL, left)
+                continue
+            execution.context.saved_due = self._last + SAVES_INTERVAL
+            taken.append((execution, *self._saved.pop(execution)))
+        if not taken:
+            return []
+        event = events.Checkpointed(
+            ids=tuple(execution.id for execution, *_ in taken),
+            attempts=tuple(execution.attempt for execution, *_ in taken),
+            at=tuple(at for _, at, _, _ in taken),
+            urls=tuple(url for *_, url in taken),
+        )
+        return [Record(events.dump(event), tuple(data for _, _, data, _ in taken))]
 
     def _turns(self) -> list[Record]:
         """Return who waits, who rests and who goes on, where that is news."""

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from parrot_async.faults import reach
 from parrot_async.models import ErrorInfo, JobId, Queue
@@ -31,6 +32,16 @@ ASK_AGAIN = 0.5
 
 Values = Mapping[JobId, Value]
 
+
+class Loaded(NamedTuple):
+    """What runs take along: the results that arguments name, and what earlier attempts saved."""
+
+    values: Values
+    states: Values
+
+
+NOTHING = Loaded({}, {})
+
 logger = logging.getLogger(__name__)
 
 
@@ -41,9 +52,9 @@ class Dispatch:
         self,
         placement: Placement,
         queues: Mapping[str, Queue],
-        load: Callable[[Sequence[Run]], "asyncio.Future[Values]"],
+        load: Callable[[Sequence[Run]], "asyncio.Future[Loaded]"],
     ) -> None:
-        """`load` fills in big arguments and fetches the results that arguments name."""
+        """`load` fills in big arguments and fetches what else runs take along."""
         self._placement = placement
         self._queues = queues
         self._load = load
@@ -185,13 +196,12 @@ class Dispatch:
         return True
 
     def _send(self, picked: list[Run]) -> None:
-        far = [run for run in picked if run.needs or run.arguments is None]
-        near = [run for run in picked if not run.needs and run.arguments is not None]
-        self._start(near, {})
+        far = [run for run in picked if _takes_more(run)]
+        self._start([run for run in picked if not _takes_more(run)], NOTHING)
         if far:
             self._load(far).add_done_callback(lambda loaded: self._loaded(far, loaded))
 
-    def _loaded(self, runs: list[Run], loaded: "asyncio.Future[Values]") -> None:
+    def _loaded(self, runs: list[Run], loaded: "asyncio.Future[Loaded]") -> None:
         runs = [run for run in runs if run.state == "loading"]
         if (error := loaded.exception()) is not None:
             logger.error("the job store gave no arguments, will ask again: %r", error)
@@ -207,14 +217,14 @@ class Dispatch:
                 self.left(run)
                 self.ready(run)
 
-    def _start(self, runs: Sequence[Run], values: Values) -> None:
+    def _start(self, runs: Sequence[Run], loaded: Loaded) -> None:
         by_worker: defaultdict[tuple[str, int], list[Run]] = defaultdict(list)
         for run in runs:
             by_worker[run.worker, run.node.priority].append(run)
         for (worker, priority), some in by_worker.items():
             for start in range(0, len(some), BATCH):
                 part = some[start : start + BATCH]
-                key = self._placement.start(_batch(part, values), worker, priority)
+                key = self._placement.start(_batch(part, loaded), worker, priority)
                 self._batches[key] = dict.fromkeys(part)
                 now = time.monotonic()
                 for run in part:
@@ -291,7 +301,12 @@ def _by_worker(runs: Iterable[Run]) -> Iterable[tuple[str, list[tuple[JobId, int
     return by_worker.items()
 
 
-def _batch(runs: Sequence[Run], values: Values) -> Batch:
+def _takes_more(run: Run) -> bool:
+    """Whether something has to be fetched from the store before the run can start."""
+    return bool(run.needs) or run.arguments is None or run.node.saved_at is not None
+
+
+def _batch(runs: Sequence[Run], loaded: Loaded) -> Batch:
     specs = [run.node.spec for run in runs]
     return Batch(
         ids=tuple(run.id for run in runs),
@@ -300,8 +315,9 @@ def _batch(runs: Sequence[Run], values: Values) -> Batch:
         arguments=tuple(run.arguments or b"" for run in runs),
         coroutines=tuple(spec.is_async for spec in specs),
         graces=tuple(spec.grace for spec in specs),
-        values=_whole((i for run in runs for i in run.needs), values),
+        values=_whole((i for run in runs for i in run.needs), loaded.values),
         names={run.id: _names(run) for run in runs if run.node.known_as},
+        states={run.id: loaded.states[run.id] for run in runs if run.id in loaded.states},
     )
 
 

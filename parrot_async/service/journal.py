@@ -12,6 +12,7 @@ from parrot_async.models import JobId, JobNode, JobStatus, root_of
 from parrot_async.service.past import Past
 from parrot_async.service.recorder import Entry, Recorder
 from parrot_async.service.run import End
+from parrot_async.service.states import States
 from parrot_async.service.watch import Watch
 from parrot_async.store import Commit, JobStore, RootRow
 from parrot_async.tree import JobTree
@@ -42,6 +43,7 @@ class Journal:
         `taken` is called with trees that another service has taken over.
         """
         self.recorder = Recorder(store, owner, self._publish, taken)
+        self.states = States()
         self._watch = watch
         self._ended = ended
         self._loop = asyncio.get_running_loop()
@@ -237,6 +239,9 @@ class Journal:
         rows = Commit()
         if isinstance(event, Terminal):
             self._keep_results(event, record, tree, rows)
+        elif isinstance(event, events.Checkpointed):
+            rows.checkpoints = self.states.keep(event, record)
+            record = Record(record.body)
         if tree.root.status is not before:
             self._root_changed(tree, rows)
         self.recorder.record(Entry(root_id, record, rows, event=event))
@@ -293,6 +298,8 @@ class Journal:
             self._watch.publish(entry.root_id, entry.seq, entry.record)
             if isinstance(entry.event, Terminal):
                 self._ended(entry.event, entry.record)
+            elif isinstance(entry.event, events.Checkpointed):
+                self.states.written(entry.event)
 
 
 def part_of(event: Event, record: Record, keep: list[int]) -> tuple[Event, Record]:

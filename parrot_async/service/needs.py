@@ -7,7 +7,7 @@ from parrot_async import events
 from parrot_async.events import Record
 from parrot_async.models import ErrorInfo, JobId
 from parrot_async.outcome import Outcome
-from parrot_async.service.dispatch import Values
+from parrot_async.service.dispatch import Loaded
 from parrot_async.service.journal import Journal, Terminal
 from parrot_async.service.run import Run
 from parrot_async.store import StoredResult
@@ -15,13 +15,20 @@ from parrot_async.values import dump_value
 from parrot_async.wire import Value
 
 
-async def load(journal: Journal, runs: Sequence[Run]) -> Values:
-    """Fill in big arguments from the store; returns the results that arguments name.
+async def load(journal: Journal, runs: Sequence[Run]) -> Loaded:
+    """Fill in big arguments from the store; returns results that arguments name, and states."""
+    await _load_arguments(journal, [run for run in runs if run.arguments is None])
+    saved = [run.id for run in runs if run.node.saved_at is not None]
+    states = await journal.states.load(journal.recorder, saved)
+    return Loaded(await _values(journal, runs), states)
+
+
+async def _values(journal: Journal, runs: Sequence[Run]) -> dict[JobId, Value]:
+    """Return the results that arguments name.
 
     The value of a plan is made of its children's; in the place of one that did not complete
     stands its error.
     """
-    await _load_arguments(journal, [run for run in runs if run.arguments is None])
     needed = journal.with_parts({job_id for run in runs for job_id in run.needs})
     values = {i: value for i in needed if (value := journal.value(i)) is not None}
     if missing := [job_id for job_id in needed if job_id not in values]:

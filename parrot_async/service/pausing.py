@@ -51,7 +51,10 @@ class Pausing:
         (self.pause if paused else self.resume)(runs, "queue")
 
     def hold_born(self, born: Iterable[Run]) -> None:
-        """Hold new jobs whose parent somebody paused, or whose queue."""
+        """Hold new jobs whose parent somebody paused, or whose queue.
+
+        One that another service left may be held for a queue that goes on by now.
+        """
         born = list(born)
         above = [run.parent for run in born]
         by_person = [
@@ -61,6 +64,7 @@ class Pausing:
         ]
         self.pause(by_person, "person")
         self.pause([run for run in born if self._dispatch.is_paused(run)], "queue")
+        self.resume([run for run in born if not self._dispatch.is_paused(run)], "queue")
 
     def pause(self, runs: Iterable[Run], by: Holder) -> None:
         """Hold jobs: what does not run at once, what runs at its next checkpoint."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from parrot_async.events import (
     Cancelled,
     CancelRequested,
+    Checkpointed,
     Completed,
     Continued,
     Event,
@@ -61,6 +62,27 @@ from tests.unit.stories import (
 
 QUEUED, RUNNING = JobStatus.QUEUED, JobStatus.RUNNING
 WAITING, PAUSED = JobStatus.WAITING_FOR_CHILDREN, JobStatus.PAUSED
+
+
+def pause(*ids: str, at: float = 2, by: Holder = "person") -> PauseRequested:
+    """Somebody pauses them."""
+    return PauseRequested(ids=ids, at=at, by=by)
+
+
+def resume(*ids: str, at: float = 3, by: Holder = "person") -> Resumed:
+    """They let them go on."""
+    return Resumed(ids=ids, at=at, by=by)
+
+
+def holds(*ids: str, attempt: int = 1, at: float = 2.5) -> Paused:
+    """Their bodies hold at a checkpoint."""
+    return Paused(ids=ids, attempts=(attempt,) * len(ids), at=at)
+
+
+def checkpointed(*ids: str, attempt: int = 1, at: float = 2) -> Checkpointed:
+    """Their bodies save what a later attempt goes on from."""
+    n = len(ids)
+    return Checkpointed(ids=ids, attempts=(attempt,) * n, at=(at,) * n, urls=(None,) * n)
 
 
 def test_every_event_of_the_union_has_a_handler() -> None:
@@ -178,19 +200,13 @@ def test_a_repeat_of_an_older_wait_does_not_stop_a_body_that_went_on() -> None:
     assert tree.root.status is RUNNING
 
 
-def pause(*ids: str, at: float = 2, by: Holder = "person") -> PauseRequested:
-    """Somebody pauses them."""
-    return PauseRequested(ids=ids, at=at, by=by)
+def test_a_node_says_when_its_body_saved_something_last() -> None:
+    tree = family(1, started("r.0"), checkpointed("r.0", at=4), checkpointed("r.0", at=3))
 
+    for event in (attempt_failed("r.0"), requeued("r.0"), started("r.0", attempt=2, at=7)):
+        tree.apply(event)
 
-def resume(*ids: str, at: float = 3, by: Holder = "person") -> Resumed:
-    """They let them go on."""
-    return Resumed(ids=ids, at=at, by=by)
-
-
-def holds(*ids: str, attempt: int = 1, at: float = 2.5) -> Paused:
-    """Their bodies hold at a checkpoint."""
-    return Paused(ids=ids, attempts=(attempt,) * len(ids), at=at)
+    assert tree["r.0"].saved_at == datetime.fromtimestamp(4, UTC)
 
 
 def test_a_queued_job_is_paused_at_once_and_queued_again_when_it_is_resumed() -> None:
@@ -381,6 +397,7 @@ def test_a_wish_to_cancel_is_noted_until_the_end() -> None:
         waiting("r.0", attempt=1, at=8),
         Paused(ids=("r.0",), attempts=(1,), at=8),
         Continued(ids=("r.0",), attempts=(1,), at=8),
+        checkpointed("r.0"),
         completed("r.0", attempt=1),
         attempt_failed("r.0", attempt=1),
         started("r.0", attempt=1),
@@ -422,6 +439,7 @@ def test_a_result_that_comes_after_its_attempt_was_given_up_is_ignored() -> None
         PauseRequested(ids=("r.0",), at=20),
         Paused(ids=("r.0",), attempts=(1,), at=20),
         Resumed(ids=("r.0",), at=20),
+        checkpointed("r.0", at=20),
         requeued("r.0", at=20),
         completed("r.0", at=20, preview="other"),
         failed("r.0", at=20),
@@ -494,6 +512,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(PauseRequested, ids=COLUMN, at=MOMENT, by=HOLDER),
     st.builds(Paused, ids=COLUMN, attempts=NUMBERS, at=MOMENT),
     st.builds(Resumed, ids=COLUMN, at=MOMENT, by=HOLDER),
+    st.builds(Checkpointed, ids=COLUMN, attempts=NUMBERS, at=TIMES, urls=st.just((None,) * 4)),
     st.builds(Completed, ids=COLUMN, attempts=NUMBERS, at=TIMES, results=RESULTS),
     st.builds(lambda ids, n: attempt_failed(*ids, attempt=n), COLUMN, ATTEMPT),
     st.builds(Requeued, ids=COLUMN, at=MOMENT, retry_at=TIMES),
@@ -620,6 +639,7 @@ STORY: list[Event] = [
     Continued(ids=("r.1",), attempts=(1,), at=5),
     PauseRequested(ids=("r", "r.0", "r.2"), at=4.5),
     PauseRequested(ids=("r.2",), at=4.6, by="queue"),
+    Checkpointed(ids=("r.0",), attempts=(1,), at=(4.6,), urls=(None,)),
     Paused(ids=("r.0",), attempts=(1,), at=4.7),
     Resumed(ids=("r", "r.0", "r.2"), at=4.8),
     Resumed(ids=("r.2",), at=4.9, by="queue"),
