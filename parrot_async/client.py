@@ -444,7 +444,8 @@ class JobClient:
 
     async def cancel(self, ids: Sequence[JobId]) -> None:
         """Stop jobs and all below them; those that have ended stay as they are."""
-        await self._line.call("parrot_cancel", ids=list(ids))
+        told = await self._line.call("parrot_cancel", ids=list(ids))
+        self._mirror.goes_on(root_of(i) for i, was in zip(ids, told, strict=True) if was)
 
     async def retry(self, job_id: JobId, failed_only: bool = False) -> JobHandle[Any]:
         """Run a job that has ended again, as a new tree."""

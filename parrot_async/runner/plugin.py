@@ -225,7 +225,7 @@ class Runner(WorkerPlugin):
 
     def _flush(self) -> None:
         records = self.outbox.flush()
-        if records:
+        if records and not self.worker.batched_stream.closed():
             packed = [pack(record) for record in records]
             self.worker.batched_stream.send({"op": EVENTS, "records": packed})
 

@@ -140,9 +140,15 @@ class Desk:
     async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
         """Stop jobs and all below them."""
         return [
-            self._executor.cancel(job_id) or await self._custody.recovery.cancel(job_id)
+            self._executor.cancel(job_id) or await self._cancel_interrupted(job_id)
             for job_id in ids
         ]
+
+    async def _cancel_interrupted(self, job_id: JobId) -> bool:
+        cancelled = await self._custody.recovery.cancel(job_id)
+        if cancelled:
+            self._custody.following.goes_on([job_id])
+        return cancelled
 
     async def recover(self, ids: Sequence[JobId] = (), changed: str = "error") -> list[JobId]:
         """Go on with trees that nobody runs, those of `ids` or all; returns their roots."""

@@ -8,7 +8,7 @@ import sys
 import anyio
 import psutil
 
-from parrot_async import JobClient, Plan, Pools, current_job, job
+from parrot_async import JobClient, Plan, Pools, current_job, job, result_of
 from parrot_async.cluster import folder as cluster_folder
 from parrot_async.cluster.local import _members
 from tests.integration.traces import leave
@@ -34,7 +34,9 @@ def whole(folder: str, children: int, steps: int) -> Plan:
     """A plan with a body that has children, steps beside it, and one that needs a step."""
     first = traces.bind(folder, "first")
     beside = Plan("beside", [traces.bind(folder, f"step{n}") for n in range(steps)])
-    return Plan("whole", [first, body.bind(folder, children), beside, joins.bind(first, "!")])
+    return Plan(
+        "whole", [first, body.bind(folder, children), beside, joins.bind(result_of(first), "!")]
+    )
 
 
 @job

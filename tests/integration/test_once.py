@@ -1,18 +1,14 @@
 """Once: keys under races, results shared by content, late words of lost attempts."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from distributed import Scheduler, Worker
 
-from parrot_async import JobClient, JobHandle, current_job, job
-from parrot_async.service.plugin import JobService
+from parrot_async import JobClient, JobHandle, current_job, job, result_of
 from parrot_async.values import hash_of_all, hash_of_code
-from parrot_async.wire import SERVICE
+from tests.integration.services import service_on
 from tests.integration.traces import executions, leave
 
 
@@ -45,21 +41,6 @@ async def slow(folder: str) -> str:
     await anyio.sleep(0.3)
     leave(folder, "slow")
     return folder
-
-
-@asynccontextmanager
-async def service_on(home: Path) -> AsyncIterator[JobClient]:
-    """A scheduler with a service and a worker in this process, on the store of this folder."""
-    service = JobService(f"sqlite:///{home / 'jobs.db'}", (home / "results").as_uri())
-    async with AsyncExitStack() as stack:
-        scheduler = await stack.enter_async_context(
-            Scheduler(host="127.0.0.1", dashboard=False, dashboard_address="127.0.0.1:0")
-        )
-        await scheduler.register_scheduler_plugin(service, name=SERVICE, idempotent=True)
-        await stack.enter_async_context(
-            Worker(scheduler.address, nthreads=8, resources={"io": 1e6}, nanny=None)
-        )
-        yield await stack.enter_async_context(JobClient(scheduler.address))
 
 
 async def test_an_equal_call_takes_the_stored_result(client: JobClient, tmp_path: Path) -> None:
@@ -118,7 +99,7 @@ async def test_a_job_as_argument_counts_by_which_it_is(client: JobClient, tmp_pa
     one, two = [await client.submit(squares.options(cache=False), str(tmp_path), 2) for _ in "ab"]
 
     for of in (one, one, two):
-        assert await client.run(doubles, str(tmp_path), of) == 8  # type: ignore[arg-type]
+        assert await client.run(doubles, str(tmp_path), result_of(of)) == 8
 
     assert executions(tmp_path)["doubles4"] == 2
 
