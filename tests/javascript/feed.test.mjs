@@ -250,6 +250,20 @@ test("a tree that is open in a panel counts its own revisions", () => {
   assert.equal(feed.forest.nodes.size, 2);
 });
 
+test("a tree that is open in a panel is shut when the panel has it no more", () => {
+  const kernel = new Kernel([row("b"), row("a")], { view: "panel" });
+  const feed = feedOf(kernel.model);
+  const fill = { t: "full", of: "a", snapshot: snapshot() };
+
+  feed.open("a");
+  kernel.model.tell(fill);
+  kernel.delta({ gone: ["a"] });
+  assert.deepEqual(kernel.model.sent.at(-1), { t: "open", id: null });
+  kernel.model.tell({ t: "delta", of: "a", rev: 6, at: 1, new: [child("a.1", "a")] });
+
+  assert.deepEqual([...feed.forest.nodes.keys()], ["b"]);
+});
+
 test("details of the job that was asked about last are kept", () => {
   const model = new Model(snapshot());
   const feed = feedOf(model);

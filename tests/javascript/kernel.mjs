@@ -146,6 +146,7 @@ export class Kernel {
     else this.model.tell({ t: "full", snapshot: this.snapshot() });
   }
   openTree(id) {
+    if (!this.rows.has(id)) return;
     const rows = rowsOf(25, { id, title: this.rows.get(id).title });
     this.model.tell({ t: "full", of: id, snapshot: { view: "tree", rev: 1, at: Date.now() / 1000, rows: [this.rows.get(id), ...rows.slice(1)], over: false, can: this.can } });
   }

@@ -255,10 +255,10 @@ async def test_clocks_tick_in_the_browser(show: Show) -> None:
 
 async def test_a_panel_has_tabs_and_a_search(show: Show) -> None:
     page = await show("jobs=12&view=panel")
-    await expect(page.get_by_role("treeitem")).to_have_count(5)
-
-    await page.get_by_role("button", name="All").click()
     await expect(page.get_by_role("treeitem")).to_have_count(12)
+    await page.get_by_role("button", name="Active").click()
+    await expect(page.get_by_role("treeitem")).to_have_count(5)
+    await page.get_by_role("button", name="All").click()
     await page.get_by_role("searchbox").fill("ranker")
     await page.clock.run_for(300)
 
@@ -272,19 +272,30 @@ async def test_a_panel_has_tabs_and_a_search(show: Show) -> None:
 
 async def test_a_job_of_a_panel_opens_in_place(show: Show) -> None:
     page = await show("jobs=12&view=panel")
+    first, last = (page.locator(f"[role=treeitem][data-id='{ROOT[:-1]}{n}']") for n in (0, 9))
 
-    await row(page, "ingest docs/").locator(".pj-twisty").click()
+    await first.locator(".pj-twisty").click()
     await expect(row(page, "read part 1")).to_be_visible()
     await tree(page).evaluate("tree => { tree.scrollTop = tree.scrollHeight }")
-    await row(page, "ask the papers").locator(".pj-twisty").click()
+    await last.locator(".pj-twisty").click()
 
-    await expect(row(page, "ask the papers")).to_have_attribute("aria-expanded", "true")
+    await expect(last).to_have_attribute("aria-expanded", "true")
     await expect(page.locator("[aria-level='1'][aria-expanded=true]")).to_have_count(1)
     await expect(row(page, "read part 1")).to_be_visible()
-    await row(page, "ask the papers").locator(".pj-twisty").click()
-    await expect(page.get_by_role("treeitem")).to_have_count(5)
+    await last.locator(".pj-twisty").click()
+    await expect(page.get_by_role("treeitem")).to_have_count(12)
     opened = [word["id"] for word in await sent(page, "open")]
     assert opened == [f"{ROOT[:-1]}0", f"{ROOT[:-1]}9", None]
+
+
+async def test_a_panel_asks_for_more_when_there_is_more(show: Show) -> None:
+    page = await show("jobs=12&view=panel")
+    await expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+
+    await page.evaluate("kernel.delta({ totals: { matching: 345 } })")
+    await page.get_by_role("button", name="Show more of 345").click()
+
+    assert [ask["limit"] for ask in await sent(page, "ask")] == [100, 200]
 
 
 async def test_narrow_panes_drop_columns_and_keep_buttons(show: Show) -> None:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jobs } from "./module.mjs";
 
-const { actions, describe, family, label, moment, money, short, span, ticking } = jobs;
+const { actions, describe, describeRoot, family, label, moment, money, short, span, ticking } = jobs;
 const row = (changes) => ({ id: "a", title: "embed", status: "running", ...changes });
 
 test("durations are short and never jump between two forms of the same number", () => {
@@ -46,6 +46,14 @@ test("an ended row says what it took, and nothing of what was expected", () => {
 test("an error is said before all else, a retry counts down", () => {
   assert.equal(describe(row({ error: "ValueError: x", step: "pages" }), 0).note, "ValueError: x");
   assert.equal(describe(row({ status: "queued", retry: 112 }), 100).note, "next attempt in 12s");
+});
+
+test("a root in a panel says when it was submitted, and how long it took since then", () => {
+  const said = describeRoot(row({ status: "completed", created: 100, ended: 160, result: "7" }), 200);
+
+  assert.equal(said.note, `${moment(100, 200)} · → 7`);
+  assert.equal(said.elapsed, "1m 00s");
+  assert.equal(describeRoot(row({ status: "queued", created: 100 }), 200).elapsed, "");
 });
 
 test("100% is only said when it is reached", () => {

@@ -66,10 +66,10 @@ const LABELS = {
 
 /** @type {Record<string, Status[]>} */
 export const TABS = {
+  All: [],
   Active: ["running", "waiting_for_children", "paused"],
   Queued: ["queued", "planning"],
   Finished: ["completed", "failed", "cancelled"],
-  All: [],
 };
 
 /** Seconds in few columns: "0.4s", "12s", "3m 05s", "2h 10m", "4d 3h".
@@ -142,6 +142,16 @@ export function describe(row, now) {
     cost: row.cost ? money(row.cost) : "",
     attempt: row.attempt ? `attempt ${row.attempt}` : "",
   };
+}
+
+/** The same for a root in a panel: with the time when it was submitted, and of an ended one that
+ * is known from the store alone, the time since then.
+ * @param {Row} row
+ * @param {number} now */
+export function describeRoot(row, now) {
+  const said = describe(row.ended === undefined ? row : { started: row.created, ...row }, now);
+  const begun = row.created === undefined ? "" : moment(row.created, now);
+  return { ...said, note: [begun, said.note].filter(Boolean).join(" · ") };
 }
 
 /** Whether a bar says something: not of a leaf that has not begun, nor of what has ended.
@@ -440,13 +450,13 @@ export class Feed {
     this.last = snapshot.at;
     this.forest = new Forest();
     for (const row of snapshot.rows) this.forest.add(row);
-    if (before) this.keep(before);
+    if (before && this.forest.nodes.has(before.row.id)) this.keep(before);
+    else if (before) this.open(null);
   }
 
   /** Let the tree that is open in a panel survive a new list of roots.
    * @param {Node} before */
   keep(before) {
-    if (!this.forest.nodes.has(before.row.id)) return;
     for (const node of walk(before.children)) this.forest.add(node.row);
   }
 
@@ -520,6 +530,7 @@ export class Feed {
     for (const [id, changes] of delta.set ?? []) structure = this.forest.patch(id, changes) || structure;
     for (const id of delta.gone ?? []) this.forest.remove(id);
     if (delta.gone?.length) this.snapshot.rows = this.snapshot.rows.filter((row) => this.forest.nodes.has(row.id));
+    if (this.opened && !this.forest.nodes.has(this.opened.id)) this.open(null);
     this.changed(structure ? null : new Set(delta.set?.map(([id]) => id)));
   }
 
@@ -603,6 +614,13 @@ export class Feed {
     if (before) this.forest.prune(before);
     this.opened = id === null ? null : { id, rev: -1 };
     this.send({ t: "open", id });
+  }
+
+  /** @param {Status[]} status
+   * @param {string} text
+   * @param {number} limit */
+  ask(status, text, limit) {
+    this.send({ t: "ask", status, text, limit });
   }
 
   /** Nobody needs deltas of what nobody sees.
@@ -799,8 +817,7 @@ class Line {
    * @param {number} now */
   show(view, node, at, now) {
     const row = node.row;
-    const said = describe(row, now);
-    if (view.panel && !node.parent && row.created) said.note = [moment(row.created, now), said.note].filter(Boolean).join(" · ");
+    const said = view.panel && !node.parent ? describeRoot(row, now) : describe(row, now);
     this.node = node;
     this.element.style.transform = `translateY(${at * ROW}px)`;
     this.state(view, node, label(row, said));
@@ -1053,7 +1070,7 @@ class Chooser {
   /** @param {View} view */
   constructor(view) {
     this.view = view;
-    this.tab = "Active";
+    this.tab = "All";
     this.limit = PAGE;
     this.wait = 0;
     this.tabs = Object.keys(TABS).map((name) => box("tab", { type: "button", "data-tab": name }, [name, box("badge", {}, [], "span")], "button"));
@@ -1087,7 +1104,7 @@ class Chooser {
   }
 
   ask() {
-    this.view.feed.send({ t: "ask", status: TABS[this.tab], text: this.search.value.trim(), limit: this.limit });
+    this.view.feed.ask(TABS[this.tab], this.search.value.trim(), this.limit);
     this.view.changed(null);
   }
 
@@ -1374,6 +1391,7 @@ class View {
     this.watch = new IntersectionObserver((entries) => this.sight(entries[entries.length - 1].isIntersecting));
     this.turned = () => this.sight(this.near);
     this.listen();
+    this.chooser?.ask(); // what the kernel remembers may be of an earlier page
     place.append(this.element);
     feed.views.add(this);
     this.changed(null);
@@ -1460,9 +1478,12 @@ class View {
     return this.choices.get(id) ?? held ?? opensByItself(node, size);
   }
 
-  /** @param {Node} node */
+  /** Whether there is, or may be, something below: of the jobs of a panel only the open one is known.
+   * @param {Node} node */
   opens(node) {
-    return node.children.length > 0 || (this.panel && !node.parent && node.row.counts !== undefined);
+    if (node.children.length || !this.panel || node.parent) return node.children.length > 0;
+    const { opened } = this.feed;
+    return opened?.id !== node.row.id || opened.rev < 0;
   }
 
   /** @param {Node} node */
