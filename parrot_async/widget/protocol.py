@@ -6,8 +6,8 @@ seconds since the epoch, UTC; durations are seconds. Fields with their default a
 
 Below a live view lies its inert twin, static HTML in a `<div class="parrot-static">` in an output
 of its own, for the times without a kernel. The stylesheet hides it while a view is alive in the
-same cell: `:is(.jp-OutputArea, .output):has(.pj-jobs) .parrot-static { display: none }`, where
-`pj-jobs` is the class of the view's own outermost element.
+same cell: `:is(.jp-OutputArea, .output):has(.parrot-jobs) .parrot-static { display: none }`, where
+`parrot-jobs` is the class of the view's own outermost element.
 """
 
 from typing import Literal, NotRequired, TypedDict
