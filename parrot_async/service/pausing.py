@@ -55,16 +55,17 @@ class Pausing:
 
         One that another service left may be held for a queue that goes on by now.
         """
-        born = list(born)
-        above = [run.parent for run in born]
-        by_person = [
-            run
-            for run, parent in zip(born, above, strict=True)
-            if parent is not None and "person" in parent.node.held_by
-        ]
+        by_person, by_queue, free = [], [], []
+        for run in born:
+            if run.parent is not None and "person" in run.parent.node.held_by:
+                by_person.append(run)
+            if self._dispatch.is_paused(run):
+                by_queue.append(run)
+            elif run.node.held_by:
+                free.append(run)
         self.pause(by_person, "person")
-        self.pause([run for run in born if self._dispatch.is_paused(run)], "queue")
-        self.resume([run for run in born if not self._dispatch.is_paused(run)], "queue")
+        self.pause(by_queue, "queue")
+        self.resume(free, "queue")
 
     def pause(self, runs: Iterable[Run], by: Holder) -> None:
         """Hold jobs: what does not run at once, what runs at its next checkpoint."""
