@@ -39,15 +39,13 @@ class Server:
         self._servant = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         # Not below pytest's folder, which is closed to the servant.
         self.folder = Path(tempfile.mkdtemp(prefix="parrot-postgres-"))
-        if self._servant:
-            os.chown(self.folder, self._servant.pw_uid, self._servant.pw_gid)
+        self._give(self.folder)
         with closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
-        if self._servant:
-            os.chown(secret, self._servant.pw_uid, self._servant.pw_gid)
+        self._give(secret)
         self._run(
             *("initdb", "-D", self._data, "-U", "parrot", "--auth=scram-sha-256", "-E", "UTF8"),
             *(f"--pwfile={secret}", "--locale=C.UTF-8", "--no-sync"),
@@ -90,6 +88,17 @@ class Server:
         """The URL of a database without a store, which is without one afterwards."""
         yield self.url()
         self.execute("SET lock_timeout = '20s'; DROP SCHEMA IF EXISTS parrot_async CASCADE")
+
+    def make_tablespace(self, name: str, disk: Path) -> None:
+        """Let databases lie on another disk."""
+        folder = disk / name
+        folder.mkdir()
+        self._give(folder)
+        self.execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+
+    def _give(self, path: Path) -> None:
+        if self._servant:
+            os.chown(path, self._servant.pw_uid, self._servant.pw_gid)
 
     @property
     def _data(self) -> str:

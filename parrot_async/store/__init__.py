@@ -115,8 +115,9 @@ class JobStore(Protocol):
     """Where jobs are durable; every method may be called from any thread and blocks on the disk.
 
     All methods raise StoreError and its kinds. A commit that raised has written nothing that
-    can be seen, except where the process was killed in it; the same commit may be tried again
-    as a whole, which at worst repeats events, and the fold is indifferent to that.
+    can be seen, except where the process, the server or the line to it ended in it; the same
+    commit may be tried again as a whole, which at worst repeats events, and the fold is
+    indifferent to that.
     """
 
     def commit(self, batch: Commit) -> range:

@@ -143,8 +143,10 @@ class PostgresStore:
 
     def claim(self, root_ids: Iterable[JobId], owner: str, now: float) -> list[JobId]:
         """Make `owner` the owner of those that are still interrupted, and return them."""
-        claimed = self._writer.rows(self._sql["claim"], (list(root_ids), owner, now))
-        return [root_id for (root_id,) in claimed]
+        claim = (list(root_ids), owner, now)
+        # What was claimed before the line was cut is no longer interrupted, and yet its answer.
+        found = self._writer.do(partial(self._claim, *claim), partial(self._claim_again, *claim))
+        return [root_id for (root_id,) in found]
 
     def queues(self) -> list[Queue]:
         """The queues that were saved, by name."""
@@ -208,6 +210,15 @@ class PostgresStore:
             if last is not None:
                 return int(last) - len(batch.events) + 1
         return self._write(batch, line)
+
+    def _claim(self, wanted: list[JobId], owner: str, now: float, line: Connection) -> list[Any]:
+        return line.execute(self._sql["claim"], (wanted, owner, now)).fetchall()
+
+    def _claim_again(
+        self, wanted: list[JobId], owner: str, now: float, line: Connection
+    ) -> list[Any]:
+        claimed = line.execute(self._sql["owned"], (wanted, owner)).fetchall()
+        return claimed + self._claim(wanted, owner, now, line)
 
     def _delete(self, root_id: JobId, line: Connection) -> Dropped:
         # A transaction a tree, so that the service gets its turn while much is deleted.

@@ -1,7 +1,10 @@
 """The PostgreSQL store behind bad lines, without rights, and under kill -9."""
 
+import os
 import socket
+import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -11,7 +14,7 @@ from threading import Event, Thread
 
 import pytest
 
-from parrot_async.errors import OptionsError, StoreError, StoreLockedError
+from parrot_async.errors import OptionsError, StoreError, StoreFullError, StoreLockedError
 from parrot_async.models import JobStatus
 from parrot_async.store import Commit, RootRow, open_store
 from parrot_async.store.postgres import PostgresStore
@@ -144,6 +147,21 @@ def test_a_commit_whose_answer_was_lost_is_written_once(
         assert [number for number, _ in store.events("tree")][1:] == list(numbers)
 
 
+def test_a_claim_whose_answer_was_lost_is_still_ours(
+    url: str, postgres_server: Server, line: Muted
+) -> None:
+    through = url.replace(str(postgres_server.port), str(line.port))
+    with closing(PostgresStore(through)) as store:
+        store.commit(Commit(roots=[ROOT, replace(ROOT, id="other")], owner="dead"))
+        store.lease("me", 200.0)
+        line.muted.set()
+
+        claimed = store.claim(["tree"], "me", now=100.0)
+
+        assert claimed == ["tree"]
+        assert {row.id: row.owner for row in store.roots()} == {"tree": "me", "other": "dead"}
+
+
 def test_equal_events_of_two_commits_are_two_even_when_the_line_is_cut_between(
     store: PostgresStore, postgres_server: Server
 ) -> None:
@@ -170,6 +188,45 @@ def test_a_server_that_is_gone_is_said_to_be_and_all_goes_on_when_it_is_back(
         store.commit(Commit(events=[("tree", b"2")]))
 
         assert bodies(store) == [b"1", b"2"]
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of sixteen megabytes that a server may write to, where this user may mount one."""
+    folder = Path(tempfile.mkdtemp(prefix="parrot-disk-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=1777", "none", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        folder.rmdir()
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+    folder.rmdir()
+
+
+def test_a_full_disk_loses_nothing_accepted_and_the_commit_can_be_repeated(
+    own_server: Server, small_disk: Path
+) -> None:
+    own_server.make_tablespace("small", small_disk)
+    own_server.execute("CREATE DATABASE jobs TABLESPACE small")
+    accepted: list[bytes] = []
+    with closing(PostgresStore(own_server.url("jobs"))) as store:
+        (small_disk / "ballast").write_bytes(bytes(4_000_000))
+        refused = b""
+        with pytest.raises(StoreFullError, match="make space"):  # noqa: PT012 - which is not known
+            for n in range(1_000):
+                refused = b"%d" % n + os.urandom(100_000)
+                store.commit(Commit(events=[("tree", refused)]))
+                accepted.append(refused)
+        kept = bodies(store)
+
+        (small_disk / "ballast").unlink()
+        store.commit(Commit(events=[("tree", refused)]))
+
+        assert kept == accepted
+        assert bodies(store) == [*accepted, refused]
+    own_server.stop()
 
 
 @pytest.mark.parametrize("seed", range(3))

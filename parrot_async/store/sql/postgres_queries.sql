@@ -153,6 +153,9 @@ FROM parrot_async.interrupted(%s::float8);
 -- claim: Gives interrupted trees to a new owner.
 SELECT * FROM parrot_async.claim(%b::text[], %s, %s);
 
+-- owned: Reads which trees an owner has.
+SELECT id FROM parrot_async.roots WHERE id = ANY (%b::text[]) AND owner = %s;
+
 -- queues: Reads the saved queues.
 SELECT body FROM parrot_async.queues ORDER BY name;
 
