@@ -42,22 +42,25 @@ class Retention:
     """Prunes, when somebody asks and by itself."""
 
     def __init__(self, journal: Journal, executor: Executor, results_url: str) -> None:
-        """`results_url` is the folder of values that are too big for the store."""
+        """`results_url` is the folder of values that are too big for the store.
+
+        OptionsError where `$PARROT_KEEP_FOR` is no duration.
+        """
         self._journal = journal
         self._executor = executor
         self._results_url = results_url
+        told = os.environ.get("PARROT_KEEP_FOR") or KEEP_FOR
+        self._keep_for = None if told == "forever" else seconds(told)
 
     async def keep(self) -> None:
         """Drop what is over for ever: values each minute, old trees each hour."""
-        told = os.environ.get("PARROT_KEEP_FOR", KEEP_FOR)
-        older_than = None if told == "forever" else seconds(told)
         pruned_at = -math.inf
         while True:
             try:
                 await self.expire()
                 if time.monotonic() - pruned_at > PRUNE_EVERY:
                     pruned_at = time.monotonic()
-                    await self.prune(older_than)
+                    await self.prune(self._keep_for)
             except (StoreError, OSError):
                 logger.exception("could not drop what is over, will try again")
             await asyncio.sleep(EXPIRE_EVERY)
