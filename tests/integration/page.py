@@ -125,11 +125,9 @@ def printed_in(messages: list[dict[str, Any]]) -> str:
 
 def _is_end(message: dict[str, Any], request: str) -> bool:
     """Whether the kernel says that the cell has ended."""
-    return (
-        message["msg_type"] == "status"
-        and message["content"]["execution_state"] == "idle"
-        and message["parent_header"].get("msg_id") == request
-    )
+    if message["msg_type"] != "status" or message["parent_header"].get("msg_id") != request:
+        return False
+    return bool(message["content"]["execution_state"] == "idle")
 
 
 def _brief(message: dict[str, Any]) -> str:

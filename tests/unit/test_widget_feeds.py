@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 from itertools import pairwise
 
-from parrot_async.events import CancelRequested, Logged, PauseRequested, Spent
+from parrot_async.events import CancelRequested, Event, Logged, PauseRequested, Spent
 from parrot_async.models import JobSpec, LogLine, Usage
 from parrot_async.tree import fold
 from parrot_async.widget.details import LOG_LINES, LOG_TEXT, TEXT, details
@@ -217,7 +217,7 @@ def test_deltas_add_up_to_the_snapshot() -> None:
     world = plan_of(3)
     feed = world.feed("r")
     shown = {said["id"]: dict(said) for said in feed.snapshot()["rows"]}
-    story = [
+    story: list[Event] = [
         started("r.0", "r.1"),
         progressed("r.0", percent=50, step="half"),
         submitted("r.0.0"),
