@@ -8,11 +8,14 @@ from typing import Any
 import anyio
 import pytest
 
-from parrot_async import JobClient, current_job, job
+from parrot_async import JobClient, JobStatus, current_job, job
+from parrot_async.cluster import down
 from parrot_async.errors import SerializationError
 from parrot_async.wire import INLINE
+from tests.integration.interrupting import POOLS, kill_all
 
 LIMIT = 30.0
+PAUSED = JobStatus.PAUSED
 
 
 @job(retries=1, retry_delay="10ms")
@@ -125,3 +128,42 @@ def test_a_plain_call_saves_nothing_for_the_next() -> None:
     current_job().checkpoint("half way")
 
     assert current_job().restored is None
+
+
+@job
+def waits_at(count: int) -> tuple[Any, int]:
+    here = current_job()
+    restored = here.restored
+    for number in range(restored or 0, count):
+        here.checkpoint(number)
+        time.sleep(0.02)
+    return restored, here.attempt
+
+
+async def test_a_paused_job_and_its_state_outlive_every_process() -> None:
+    name = "paused"
+    async with JobClient(name=name, pools=POOLS) as client:
+        handle = await client.submit(waits_at, 60)
+        queued = await client.submit(restored_of_nothing.options(depends_on=[handle]))
+        with anyio.fail_after(LIMIT):
+            while handle.node.saved_at is None:  # noqa: ASYNC110 - the node comes by another thread
+                await anyio.sleep(0.01)
+            await handle.pause()
+            await queued.pause()
+            while queued.status is not PAUSED or handle.status is not PAUSED:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+    kill_all(name)
+
+    async with JobClient(name=name, pools=POOLS) as client:
+        handles = await client.recover()
+        await anyio.sleep(0.5)
+        states = [handle.status for handle in handles]
+        for handle in handles:
+            await handle.resume()
+        with anyio.fail_after(LIMIT):
+            (restored, attempt), nothing = [await handle for handle in handles]
+    await down(name)
+
+    assert states == [PAUSED, PAUSED]
+    assert restored is not None
+    assert (attempt, nothing) == (2, None)
