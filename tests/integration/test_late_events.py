@@ -146,3 +146,22 @@ async def test_ends_of_many_trees_in_one_event_reach_each(scheduler: Scheduler) 
         said(scheduler, handles[0], event, *map(dump_value, "abc"))
 
         assert await client.gather(handles) == ["a", "b", "c"]
+
+
+async def test_a_late_result_of_a_lost_attempt_replaces_none(
+    scheduler: Scheduler, handle: JobHandle[str]
+) -> None:
+    said(scheduler, handle, failed(handle, 1, LOST), b"")
+    with anyio.fail_after(5):
+        async for event in handle.events():
+            if event.kind == "started" and event.attempts == (2,):
+                break
+    said(scheduler, handle, completed(handle, 2), dump_value("second"))
+    assert await handle == "second"
+
+    said(scheduler, handle, completed(handle, 1), dump_value("first, too late"))
+    await anyio.sleep(0.1)
+
+    async with JobClient(scheduler.address) as other:
+        assert await (await other.attach(handle.id)) == "second"
+    assert await ends(handle) == ["completed"]

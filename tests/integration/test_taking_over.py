@@ -61,6 +61,16 @@ async def fleeting_parent(folder: str) -> list[str]:
     return [first, await here.run(waits_for, folder, "go")]
 
 
+@job
+async def saves(folder: str) -> int:
+    here = current_job()
+    if here.restored is not None:
+        return int(here.restored)
+    here.checkpoint(7)
+    await here.run(waits_for, folder, "never")
+    return 0
+
+
 def url_of(home: Path) -> str:
     return f"sqlite:///{home / 'jobs.db'}"
 
@@ -118,6 +128,19 @@ async def test_an_attempt_that_was_interrupted_is_not_held_against_the_job(
         (traces / "go").touch()
         assert await handle == "go"
         assert handle.node.attempt >= 6
+
+
+async def test_a_body_goes_on_from_what_it_saved(home: Path, traces: Path) -> None:
+    async with service_on(home) as one:
+        handle = await one.submit(saves, str(traces))
+        await until(handle, "running", 1)
+        await until(handle, "waiting_for_children")
+        await anyio.sleep(0.5)
+
+    async with service_on(home) as two:
+        (handle,) = await two.recover()
+
+        assert await handle == 7
 
 
 async def test_plans_go_on_in_their_order(home: Path, traces: Path) -> None:

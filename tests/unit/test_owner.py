@@ -1,5 +1,6 @@
 """Who owns a tree: whether that process lives is known on its own machine only."""
 
+import os
 import subprocess
 import sys
 
@@ -21,7 +22,7 @@ def test_a_process_that_was_killed_does_not_live_even_as_a_zombie() -> None:
         owner = process.stdout.readline().decode().strip()
         alive = lives(owner)
         process.kill()
-        process.stdout.read()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         zombie = lives(owner)
 
     assert (alive, zombie, lives(owner)) == (True, False, False)
