@@ -115,7 +115,7 @@ class Timeline:
             f'<svg xmlns="http://www.w3.org/2000/svg" class="parrot-timeline" role="img"'
             f' viewBox="0 0 {WIDTH:.0f} {height:.0f}" aria-label="{label}">'
             f"<style>{STYLE}</style>{_HATCH}"
-            f"{''.join(self._drawn(workers))}{''.join(self._axis(height, left_out))}</svg>"
+            f"{''.join(self._axis(height, left_out))}{''.join(self._drawn(workers))}</svg>"
         )
 
     def _repr_svg_(self) -> str:
