@@ -723,7 +723,9 @@ function shape(tag, attributes) {
   return element;
 }
 
-/** @param {string} kind class without its prefix
+/** What takes the keyboard is marked one by one, so that Jupyter leaves it alone: it looks for the
+ * mark at what is focused, and no further up once a rule of its own fits that.
+ * @param {string} kind class without its prefix
  * @param {Record<string, string>} [attributes]
  * @param {(Node_ | string)[]} [inside]
  * @param {string} [tag]
@@ -732,6 +734,7 @@ function box(kind, attributes = {}, inside = [], tag = "div") {
   const element = document.createElement(tag);
   element.className = kind.split(" ").map((name) => `pj-${name}`).join(" ");
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (tag === "button" || tag === "input" || "tabindex" in attributes) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...inside);
   return element;
 }
@@ -1175,6 +1178,7 @@ class Details {
     if (this.sign.dataset.status !== row.status) this.sign.replaceChildren(icon(row.status));
     this.sign.dataset.status = row.status;
     put(this.title, row.title);
+    mark(this.element, "aria-label", `Details of ${row.title}`);
     put(this.status, inFull(row));
     buttons(this.buttons, feed, row, true, false);
     this.tell(row, feed.now());
@@ -1384,7 +1388,7 @@ class View {
     this.more = box("button more", { type: "button", "data-act": "more", hidden: "" }, [], "button");
     this.details = new Details(this);
     this.voice = box("voice", { "aria-live": "polite" });
-    this.element = box("", { "data-lm-suppress-shortcuts": "true" }, [
+    this.element = box("", {}, [
       this.head.element, this.notice, this.lines.element, this.empty, this.more, this.details.element, this.voice,
     ]);
     this.element.className = "parrot-jobs";
