@@ -33,9 +33,15 @@ from parrot_async.outcome import Outcome
 from parrot_async.service.retention import Pruned
 from parrot_async.source import Source
 from parrot_async.store import RootRow
-from parrot_async.submission import groups_of_calls, groups_of_plan, map_root, new_id
+from parrot_async.submission import (
+    groups_of_calls,
+    groups_of_piece,
+    groups_of_plan,
+    map_root,
+    new_id,
+)
 from parrot_async.tree import JobTree
-from parrot_async.values import Call, dump_function
+from parrot_async.values import dump_function
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel
@@ -228,17 +234,12 @@ class JobClient:
         function_id, data = dump_function(fn)
         under_way: deque[asyncio.Task[JobId]] = deque()
         top = map_root(fn, len(calls), root_id)
-        await self._send(root_id, [top], {function_id: data})
+        first = groups_of_piece(fn, calls[:PIECE], function_id, root_id, 0)
+        await self._send(root_id, [top, *first], {function_id: data})
         try:
-            for start in range(0, len(calls), PIECE):
-                piece: list[Call] = [(args, {}) for args in calls[start : start + PIECE]]
-                groups = groups_of_calls(fn, piece, function_id)
-                ordinal = start
-                for group in groups:
-                    count = len(group["arguments"])
-                    group["parent_id"] = root_id
-                    group["ids"] = [f"{root_id}.{n}" for n in range(ordinal, ordinal + count)]
-                    ordinal += count
+            for start in range(PIECE, len(calls), PIECE):
+                piece = calls[start : start + PIECE]
+                groups = groups_of_piece(fn, piece, function_id, root_id, start)
                 under_way.append(asyncio.ensure_future(self._send(root_id, groups, {})))
                 await asyncio.sleep(0)
                 if len(under_way) >= PIECES_UNDER_WAY:

@@ -93,6 +93,23 @@ def _spec(fn: Callable[..., Any], function_id: str) -> JobSpec:
     return spec_of(fn).model_copy(update=update)
 
 
+def groups_of_piece(
+    fn: Callable[..., Any],
+    calls: Sequence[tuple[Any, ...]],
+    function_id: str,
+    root_id: JobId,
+    start: int,
+) -> list[Group]:
+    """Return the groups of some jobs of a `map`, the first of which has this ordinal."""
+    groups = groups_of_calls(fn, [(args, {}) for args in calls], function_id)
+    for group in groups:
+        count = len(group["arguments"])
+        group["parent_id"] = root_id
+        group["ids"] = [f"{root_id}.{n}" for n in range(start, start + count)]
+        start += count
+    return groups
+
+
 def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, bytes]]:
     """Return the groups of a whole declared tree, parents first, and its functions by id."""
     functions: dict[str, bytes] = {}

@@ -1,7 +1,8 @@
-"""What becomes of trees that do not run here: taken over, followed, or pruned."""
+"""What becomes of trees that do not run here: taken over, followed, pruned, or given up."""
 
 from dataclasses import dataclass
 
+from parrot_async.service.abandoned import Abandoned
 from parrot_async.service.following import Following
 from parrot_async.service.recovery import Recovery
 from parrot_async.service.retention import Retention
@@ -14,3 +15,4 @@ class Custody:
     recovery: Recovery
     following: Following
     retention: Retention
+    abandoned: Abandoned

@@ -113,6 +113,8 @@ class Desk:
         if client is not None and is_tree and len(groups) == 1:
             # Its first event goes with this answer, and there has been no other yet.
             self._watch.subscribe(client, *root_id)
+        if client is not None and is_tree:
+            self._custody.abandoned.begun(job_id, client)
         first = self._journal.first_event(job_id) if is_tree else None
         return job_id, b"" if first is None else events.dump(first)
 

@@ -18,6 +18,7 @@ from parrot_async.events import Event
 from parrot_async.models import QUEUES, JobId, Queue, parent_of
 from parrot_async.places import chosen_places, data_home
 from parrot_async.runner.plugin import Runner
+from parrot_async.service.abandoned import Abandoned
 from parrot_async.service.checking import Checking
 from parrot_async.service.custody import Custody
 from parrot_async.service.desk import Desk
@@ -111,6 +112,7 @@ class JobService(SchedulerPlugin):
         folder = f"{self.results_url.rstrip('/')}/{_mark(self.store_url)}"
         retention = Retention(self._journal, self._executor, folder)
         following = Following(self._journal, self._executor, self.watch, self._recovery)
+        abandoned = Abandoned(self._executor, self.watch)
         self._desk = Desk(
             self._journal,
             self._executor,
@@ -118,10 +120,10 @@ class JobService(SchedulerPlugin):
             self._placement,
             self.watch,
             queues=queues,
-            custody=Custody(self._recovery, following, retention),
+            custody=Custody(self._recovery, following, retention, abandoned),
         )
         self._idle_since: float | None = time.monotonic()
-        lasting = (retention.keep(), lease.keep(), following.keep())
+        lasting = (retention.keep(), lease.keep(), following.keep(), abandoned.keep())
         self._tasks = [asyncio.create_task(each) for each in lasting]
         scheduler.extensions[SERVICE] = self
         self._listen(scheduler)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from parrot_async.errors import FunctionChangedError
 from parrot_async.models import ErrorInfo, FailurePolicy, JobId, JobNode, JobStatus, Queue, root_of
 from parrot_async.nodes import is_over
+from parrot_async.service.abandoned import LEFT, lacks_jobs
 from parrot_async.service.checking import Checking
 from parrot_async.service.dispatch import Dispatch
 from parrot_async.service.executor import Executor
@@ -153,6 +154,8 @@ class Recovery:
                 run.unclaimed = self._executor.children_to_find(run, failed_too=True)
             if run.node.cancel_requested:
                 self._executor.stop(run, ErrorInfo("cancelled", "it was cancelled"))
+            elif lacks_jobs(run):
+                self._executor.stop(run, LEFT)
             elif run.state == "backoff" and run.node.retry_at is not None:
                 self._executor.wait(run, run.node.retry_at.timestamp() - time.time())
 

@@ -117,6 +117,10 @@ class Watch:
         """Return the number of clients."""
         return len(self._clients)
 
+    def has(self, client: str) -> bool:
+        """Whether a client has a stream."""
+        return client in self._clients
+
     async def serve(self, comm: Comm, client: str) -> None:
         """Serve one client until it goes."""
         watcher = self._clients[client] = Watcher(comm)
