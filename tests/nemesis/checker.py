@@ -170,9 +170,9 @@ def _again(
     if life.status is JobStatus.COMPLETED and any(n > life.ends[0][2] for n in attempts):
         yield f"again: {job_id} completed by attempt {life.ends[0][2]} and ran again: {attempts}"
     for run in sorted(runs, key=lambda run: run.attempt)[:-1]:
-        if run.attempt not in life.over:
+        if run.attempt in life.started and run.attempt not in life.over:
             yield f"again: {job_id} ran again, and nothing had befallen attempt {run.attempt}"
-        elif life.over[run.attempt] == "lost" and run.pid not in dead:
+        elif life.over.get(run.attempt, "lost") == "lost" and run.pid not in dead:
             yield f"again: {job_id} ran again, and worker {run.pid} of {run.attempt} had not died"
 
 

@@ -66,7 +66,6 @@ def read(
     root_ids: Iterable[JobId],
     accepted: Sequence[JobId],
     file: Path,
-    expected: dict[JobId, Any],
 ) -> History:
     """Gather what the store and the side-effect file say of these trees."""
     logs = {
@@ -77,7 +76,7 @@ def read(
     trees = set(logs)
     executions = [run for run in executions_in(file) if root_of(run.job_id) in trees]
     dead = {run.pid for run in executions if not psutil.pid_exists(run.pid)}
-    return History(accepted, logs, executions, values, expected, dead)
+    return History(accepted, logs, executions, values, dead=dead)
 
 
 def _value(stored: StoredResult) -> Any:

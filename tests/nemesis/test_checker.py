@@ -103,6 +103,14 @@ def without_lines_of(job_id: str) -> History:
     return history
 
 
+def unheard(pid: int) -> History:
+    """The second attempt of "r.1" is the first that is heard of."""
+    history = good()
+    history.events["r"][4:9] = [started("r.0"), completed("r.0"), started("r.1", attempt=2)]
+    history.executions[2] = Execution("r.1", 1, 0.0, pid)
+    return history
+
+
 BREACHES: list[tuple[str, Callable[[], History]]] = [
     ("accepted", lost_tree),
     ("accepted", unseen_tree),
@@ -131,6 +139,7 @@ BREACHES: list[tuple[str, Callable[[], History]]] = [
     ("again", lambda: with_runs(("r.0", 2, 9))),
     ("again", lambda: without("attempt_failed", "r.1")),
     ("again", lambda: replace(good(), dead=())),
+    ("again", lambda: unheard(7)),
 ]
 
 
@@ -154,6 +163,10 @@ def test_a_retry_after_an_error_of_its_own_is_left_in_peace() -> None:
     history.dead = ()
 
     assert check(history) == []
+
+
+def test_an_attempt_that_died_before_it_was_heard_of_is_left_in_peace() -> None:
+    assert check(unheard(8)) == []
 
 
 @pytest.mark.parametrize(("promise", "breach"), BREACHES)

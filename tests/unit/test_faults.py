@@ -119,5 +119,7 @@ def test_a_trap_holds_who_passes_until_it_is_let_go(tmp_path: Path) -> None:
 def test_every_point_is_on_the_way_of_a_job() -> None:
     code = "".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
 
-    called = set(re.findall(r'"(\w+)"', "".join(re.findall(r"\b_?reach(?:_commit)?\((.*)\)", code))))
+    called = set(
+        re.findall(r'"(\w+)"', "".join(re.findall(r"\b_?reach(?:_commit)?\((.*)\)", code)))
+    )
     assert called == set(POINTS)
