@@ -8,6 +8,7 @@ import anyio
 from playwright.async_api import Locator, Page
 
 from tests.browser.jupyter import Server
+from tests.browser.trees import TWIN, VIEW
 
 LONGEST = 60
 """Seconds that anything may take; on a busy machine Jupyter alone takes ten to open."""
@@ -71,7 +72,7 @@ class Notebook:
             await self.start(index)
             await self.ended(index)
             for output in await self.outputs(index):
-                assert output["output_type"] != "error", output["traceback"]
+                assert output["output_type"] != "error", f"{output['ename']}: {output['evalue']}"
 
     async def outputs(self, index: int) -> list[dict[str, Any]]:
         """Return a cell's outputs, as the file has them."""
@@ -89,7 +90,11 @@ class Notebook:
 
     def view(self, index: int) -> Locator:
         """Return the live view among a cell's outputs."""
-        return self.shown(index).locator(".pj-jobs")
+        return self.shown(index).locator(VIEW)
+
+    def twin(self, index: int) -> Locator:
+        """Return the inert twin of the live view among a cell's outputs."""
+        return self.shown(index).locator(TWIN)
 
     async def save(self) -> None:
         """Write the file."""

@@ -9,12 +9,12 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import FIRST
 from tests.browser.jupyter import Server
 from tests.browser.notebook import opened
-from tests.browser.trees import CLOSED, child, press, root, submit
+from tests.browser.trees import CLOSED, TWIN, VIEW, child, press, root, submit
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("server", ["lab"], indirect=True)]
 
 FAIL = "broken = await client.submit(divide, 1, 0)\nbroken"
-VIEWS = {"include": [[".pj-jobs"], [".parrot-static"]]}
+VIEWS = {"include": [[VIEW], [TWIN]]}
 
 
 async def violations(page: Page) -> str:
@@ -36,7 +36,8 @@ async def test_axe_finds_nothing_wrong_in_light_and_dark(
         await expect(view.get_by_role("region", name="Details")).to_contain_text("Arguments")
         await root(notebook.view(4)).click()
         await expect(notebook.view(4)).to_contain_text("Traceback")
-        await expect(root(notebook.view(5)).first).to_contain_text("pass_all")
+        found = notebook.view(5).get_by_role("treeitem", name="pass_all")
+        await expect(found.first).to_be_visible()
 
         for theme in "JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast":
             await notebook.theme(theme)

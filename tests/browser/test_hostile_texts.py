@@ -7,7 +7,7 @@ from tests.browser.conftest import FIRST
 from tests.browser.jupyter import Server
 from tests.browser.notebook import opened
 from tests.browser.test_outliving import page_of, saved_with
-from tests.browser.trees import root
+from tests.browser.trees import TWIN, root
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("server", ["lab"], indirect=True)]
 
@@ -48,11 +48,11 @@ async def test_a_title_stays_text_in_every_output_and_in_the_saved_file(
         await saved_with(notebook, 3, EVIL)
         await notebook.restart()
         await notebook.reload()
-        await expect(notebook.shown(3).locator(".parrot-static")).to_contain_text(EVIL)
+        await expect(notebook.twin(3)).to_contain_text(EVIL)
         await unharmed(page)
         path = notebook.path
 
     await page.goto((await page_of(path)).as_uri())
 
-    await expect(page.locator(".parrot-static")).to_contain_text(EVIL)
+    await expect(page.locator(TWIN)).to_contain_text(EVIL)
     await unharmed(page)

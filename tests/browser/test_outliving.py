@@ -11,18 +11,18 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import FIRST
 from tests.browser.jupyter import Server, private
-from tests.browser.notebook import LONGEST, Notebook, opened
-from tests.browser.trees import CLOSED, child, press, root, submit
+from tests.browser.notebook import Notebook, opened
+from tests.browser.trees import CLOSED, TWIN, child, press, root, submit
 
 pytestmark = pytest.mark.slow
 
 SAVED_WITHIN = 20_000
-"""Milliseconds until a running tree's last state is in the notebook: it is put there now and then."""
+"""Milliseconds until a running tree's state is in the notebook: it is put there now and then."""
 
 
 async def saved_with(notebook: Notebook, index: int, words: str) -> None:
     """Wait until the inert twin of a view says this, and save the notebook."""
-    twin = notebook.shown(index).locator(".parrot-static")
+    twin = notebook.twin(index)
     await expect(twin).to_contain_text(words, timeout=SAVED_WITHIN)
     await notebook.save()
 
@@ -54,17 +54,19 @@ async def test_a_reload_brings_the_view_back(server: Server, page: Page, gates: 
 async def test_a_new_kernel_shows_the_last_state_until_attach_revives_it(
     server: Server, page: Page, gates: list[Path]
 ) -> None:
-    revive = "handle = await client.attach(Path('id').read_text())\nhandle"
-    keep = "Path('id').write_text(handle.id);"
+    revive = (
+        "from pathlib import Path\nhandle = await client.attach(Path('id').read_text())\nhandle"
+    )
+    keep = "from pathlib import Path\nPath('id').write_text(handle.id);"
     cells = [*FIRST, submit([gates[:2], [CLOSED]]), keep, "handle", revive]
     async with opened(page, server, "restart.ipynb", cells) as notebook:
         await notebook.run(0, 1, 2, 3, 4)
         gates[0].touch()
-        await saved_with(notebook, 4, "1/2")
+        await saved_with(notebook, 4, "1 of 2")
         await notebook.restart()
         await notebook.reload()
 
-        twin = notebook.shown(4).locator(".parrot-static")
+        twin = notebook.twin(4)
         await expect(twin).to_be_visible()
         await expect(twin).to_contain_text("pass_gates")
         await expect(twin).to_contain_text("attach")
@@ -89,8 +91,8 @@ async def test_nbconvert_shows_the_last_state_without_a_network(
 
     await page.goto((await page_of(path)).as_uri())
 
-    await expect(page.locator(".parrot-static")).to_be_visible()
-    await expect(page.locator(".parrot-static")).to_contain_text("pass_gates")
+    await expect(page.locator(TWIN)).to_be_visible()
+    await expect(page.locator(TWIN)).to_contain_text("pass_gates")
 
 
 @pytest.mark.parametrize("server", ["lab"], indirect=True)
@@ -103,9 +105,10 @@ async def test_a_view_whose_kernel_is_dead_says_so(server: Server, page: Page) -
 
         os.kill(int(await notebook.text(4)), signal.SIGSTOP)
 
-        await expect(view).to_contain_text("last known state", timeout=20_000)
+        notice = view.get_by_text("last known state")
+        await expect(notice).to_be_visible(timeout=20_000)
         await expect(root(view).get_by_role("button", name="Cancel")).to_have_count(0)
         os.kill(int(await notebook.text(4)), signal.SIGCONT)
-        await expect(view).not_to_contain_text("last known state", timeout=20_000)
+        await expect(notice).to_be_hidden(timeout=20_000)
         await press(root(view), "Cancel")
         await expect(root(view)).to_contain_text("Cancelled")

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import FIRST
 from tests.browser.jupyter import Server
 from tests.browser.notebook import opened
-from tests.browser.trees import CLOSED, child, press, root, submit
+from tests.browser.trees import CLOSED, child, press, submit
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import FIRST
 from tests.browser.jupyter import Server, jupyter
-from tests.browser.trees import CLOSED, child, press, root, submit
+from tests.browser.trees import CLOSED, TWIN, VIEW, child, press, root, submit
 
 pytestmark = pytest.mark.slow
 
@@ -29,10 +29,10 @@ async def test_voila_shows_a_live_tree_with_buttons_that_work(
 
     await page.goto(voila.url("board.ipynb"))
 
-    view = page.locator(".pj-jobs")
+    view = page.locator(VIEW)
     await expect(child(view, 1)).to_contain_text("waiting 0/2", timeout=STARTS)
     gates[0].touch()
     await expect(child(view, 1)).to_contain_text("waiting 1/2")
-    await expect(page.locator(".parrot-static")).to_be_hidden()
+    await expect(page.locator(TWIN)).to_be_hidden()
     await press(root(view), "Cancel")
     await expect(root(view)).to_contain_text("Cancelled")

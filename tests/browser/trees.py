@@ -5,6 +5,8 @@ from pathlib import Path
 
 from playwright.async_api import Locator
 
+VIEW = ".parrot-jobs"
+TWIN = ".parrot-static"
 CLOSED = Path("/never/opened")
 
 

@@ -1,8 +1,8 @@
 """The jobs that the tests watch; the text of this file is a cell of their notebooks."""
 
-import asyncio
 from contextlib import suppress
-from pathlib import Path
+
+import anyio
 
 from parrot_async import JobCancelledError, current_job, job
 
@@ -11,8 +11,8 @@ from parrot_async import JobCancelledError, current_job, job
 async def pass_gates(gates: list[str]) -> int:
     """Take one step more whenever the file appears that the step waits for."""
     async for gate in current_job().track(gates, "waiting"):
-        while not Path(gate).exists():  # noqa: ASYNC110 - another process makes it
-            await asyncio.sleep(0.02)
+        while not await anyio.Path(gate).exists():  # noqa: ASYNC110 - another process makes it
+            await anyio.sleep(0.02)
     return len(gates)
 
 
