@@ -19,7 +19,7 @@ from parrot_async.ingest import server as wheel
 PASSWORD = "s3cret+pass"  # noqa: S105
 PATIENCE = 30.0
 # What a test kills is a process, never the power: the disk need not be waited for.
-OPTIONS = "-c unix_socket_directories= -c fsync=off -c full_page_writes=off"
+NO_SYNC = "-c fsync=off -c full_page_writes=off"
 
 
 def binaries(kind: str) -> Path | None:
@@ -33,8 +33,9 @@ def binaries(kind: str) -> Path | None:
 class Server:
     """A server of its own in a folder of its own; PostgreSQL refuses to run as root."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, durable: bool = False) -> None:
         """Lay out the folder; nothing runs yet."""
+        self._sync = "" if durable else NO_SYNC
         self._programs = programs
         self._servant = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         # Not below pytest's folder, which is closed to the servant.
@@ -57,7 +58,10 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        options = f"-c port={self.port} -c listen_addresses=127.0.0.1 {OPTIONS}"
+        options = (
+            f"-c port={self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+            f" {self._sync}"
+        )
         until = time.monotonic() + PATIENCE
         while self._run("pg_ctl", "start", "-w", "-D", self._data, "-o", options, check=False):
             assert time.monotonic() < until, (self.folder / "log").read_text()
@@ -122,9 +126,9 @@ class Server:
 
 
 @contextmanager
-def running(programs: Path) -> Iterator[Server]:
-    """A server that runs, and is gone afterwards."""
-    server = Server(programs)
+def running(programs: Path, durable: bool = False) -> Iterator[Server]:
+    """A server that runs, and is gone afterwards; `durable` also for a loss of power."""
+    server = Server(programs, durable)
     try:
         server.start()
         yield server

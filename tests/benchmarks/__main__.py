@@ -17,7 +17,7 @@ from rich.table import Table
 
 from tests.benchmarks.harness import verdict
 
-NAMES = ("map", "latency", "children", "ack", "fold", "ingest", "lateness", "memory")
+NAMES = tuple("map latency children ack ack_postgres fold ingest lateness memory".split())
 COLUMNS = ("benchmark", "ours", "raw", "ratio", "unit", "required", "goal", "verdict")
 Figures = dict[str, Any]
 

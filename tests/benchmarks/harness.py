@@ -17,6 +17,7 @@ from distributed import Client, LocalCluster
 
 from parrot_async import JobClient, JobStatus, Pools, cluster, events
 from parrot_async.models import JobId
+from parrot_async.places import local_store
 from parrot_async.store import open_store
 from parrot_async.tree import JobTree, fold
 
@@ -43,8 +44,8 @@ class Sides(NamedTuple):
     name: str
 
     def tree(self, root_id: JobId) -> JobTree:
-        """Return a tree as the store's file has it."""
-        store = open_store(f"sqlite:///{self.home / self.name / 'jobs.db'}")
+        """Return a tree as the store has it."""
+        store = open_store(local_store(self.name))
         try:
             return fold(events.load(body) for _, body in store.events(root_id))
         finally:
