@@ -125,7 +125,7 @@ class JobClient:
             self._connection = connection
             self._source = Source(self._mirror, connection, self.claim, self.history)
             if self._started and hello["interrupted"]:
-                message = "%d jobs were interrupted: `await client.recover()` goes on with them"
+                message = "interrupted jobs: %d; `await client.recover()` goes on with them"
                 logger.warning(message, hello["interrupted"])
         return self
 

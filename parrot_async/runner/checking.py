@@ -29,4 +29,4 @@ def _problem(data: bytes | None, code: str) -> str:
         return f"cannot be imported any more ({error_info(exc).message})"
     if not callable(fn):  # a name that is another thing now
         return "is no function any more"
-    return CHANGED if hash_of_code(fn) != code else ""
+    return CHANGED if code and hash_of_code(fn) != code else ""

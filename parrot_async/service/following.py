@@ -37,13 +37,18 @@ class Following:
 
     async def attach(self, after: Mapping[JobId, int]) -> None:
         """Follow those of the trees that a client attaches to which do not run here."""
-        for root_id in after.keys() - self._executor.runs.keys():
-            row = await self._row(root_id)
-            if row is not None and not row.status.terminal:
-                if root_id not in self._latest:
-                    self._latest[root_id] = await self._newest(root_id, after[root_id])
-                if root_id in await self._recovery.interrupted():
-                    self._say(root_id, INTERRUPTED)
+        elsewhere = after.keys() - self._executor.runs.keys()
+        unfinished = await self._unfinished(elsewhere) if elsewhere else []
+        for root_id in unfinished:
+            if root_id not in self._latest:
+                self.follow(root_id, await self._newest(root_id, after[root_id]))
+        if unfinished:
+            for root_id in set(unfinished).intersection(await self._recovery.interrupted()):
+                self._say(root_id, INTERRUPTED)
+
+    def follow(self, root_id: JobId, after: int) -> None:
+        """Send clients from now on what another service writes of a tree after this event."""
+        self._latest[root_id] = after
 
     def goes_on(self, root_ids: Iterable[JobId]) -> None:
         """Follow trees no more that run here now."""
@@ -84,6 +89,11 @@ class Following:
             self._latest[root_id] = seq
         if row is None or row.status.terminal:
             self._latest.pop(root_id, None)
+
+    async def _unfinished(self, root_ids: Iterable[JobId]) -> list[JobId]:
+        wanted = list(root_ids)
+        found = await self._journal.recorder.read(lambda store: [store.root(i) for i in wanted])
+        return [row.id for row in found if row is not None and not row.status.terminal]
 
     async def _row(self, root_id: JobId) -> RootRow | None:
         return await self._journal.recorder.read(lambda store: store.root(root_id))

@@ -56,6 +56,8 @@ class Journal:
         self._open: dict[tuple[type[Event] | None, JobId], tuple[type[Event], list[Row]]] = {}
         self._orders: dict[JobId, int] = {}
         self._published: dict[JobId, int] = {}
+        self._foreign: set[JobId] = set()
+        """Trees in memory that others run, or nobody, as they were when they were fetched."""
         self._contents: dict[JobId, str] = {}
         """Content keys of jobs that have not ended, and whose results are shared."""
         self._order = 0
@@ -111,11 +113,22 @@ class Journal:
         return self._orders[root_id]
 
     async def fetch(self, root_id: JobId) -> None:
-        """Take a tree from the store into memory."""
+        """Take a tree from the store into memory, again where another service goes on with it."""
+        if root_id in self._trees and root_id not in self._foreign:
+            return
         past = await self.past(root_id)
-        if root_id not in self._trees and past.tree.root_id is not None:
-            self._trees[root_id] = past.tree
+        if past.tree.root_id is None or (root_id in self._trees and root_id not in self._foreign):
+            return
+        self._trees[root_id] = past.tree
+        if past.tree.root.status.terminal:
+            self._foreign.discard(root_id)
             self._keep_finished(root_id, past.tree)
+        else:
+            self._foreign.add(root_id)
+
+    def is_foreign(self, job_id: JobId) -> bool:
+        """Whether a job's tree had not ended when it was fetched, and does not run here."""
+        return root_of(job_id) in self._foreign
 
     async def past(self, root_id: JobId, before: Past | None = None) -> Past:
         """Return a tree's past from the store; `before` is as much of it as is known already."""
@@ -126,6 +139,7 @@ class Journal:
     def adopt(self, past: Past) -> None:
         """Keep a tree from now on that this service goes on with."""
         root_id = past.tree.root.id
+        self._foreign.discard(root_id)
         self._trees[root_id] = past.tree
         self._published[root_id] = past.last
         for node in past.tree.walk():
@@ -135,6 +149,7 @@ class Journal:
     def forget(self, root_id: JobId) -> None:
         """Keep no tree that is gone from the store, or that another service goes on with."""
         tree = self._trees.pop(root_id, None)
+        self._foreign.discard(root_id)
         self._finished_nodes -= self._finished.pop(root_id, 0)
         self._orders.pop(root_id, None)
         self._published.pop(root_id, None)

@@ -111,7 +111,9 @@ class JobService(SchedulerPlugin):
         self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
         folder = f"{self.results_url.rstrip('/')}/{_mark(self.store_url)}"
         retention = Retention(self._journal, self._executor, folder)
-        following = Following(self._journal, self._executor, self.watch, self._recovery)
+        self._following = following = Following(
+            self._journal, self._executor, self.watch, self._recovery
+        )
         abandoned = Abandoned(self._executor, self.watch)
         self._desk = Desk(
             self._journal,
@@ -270,6 +272,7 @@ class JobService(SchedulerPlugin):
         """Let go of trees that another service took for interrupted, and goes on with."""
         logger.error("another job service goes on with %s: stopped here", ", ".join(root_ids))
         for root_id in root_ids:
+            self._following.follow(root_id, self._journal.published(root_id))
             self._recovery.let_go(root_id)
 
     def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Loaded]":

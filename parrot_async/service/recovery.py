@@ -1,6 +1,7 @@
 """Recover: trees that a service left unfinished go on here, from the last completed child."""
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -25,6 +26,8 @@ INTERRUPTED = ErrorInfo("lost", "the job service ended while it ran")
 TAKEN = ErrorInfo("lost", "another job service goes on with it")
 LOOK_AGAIN = 0.25
 """Seconds between two looks at a lease that may be running out."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,7 +71,7 @@ class Recovery:
         wanted = {root_of(job_id) for job_id in ids}
         async with self._one_at_a_time:
             rows = await self._settled(wanted)
-            pasts = [await self._journal.past(row.id) for row in rows]
+            pasts = await self._startable([await self._journal.past(row.id) for row in rows])
             await self._learn_queues(pasts)
             problems = await self._checking.problems(_unfinished(pasts), accept_changed)
             if problems:
@@ -109,6 +112,30 @@ class Recovery:
                 return [row for row in left.interrupted if not wanted or row.id in wanted]
             await asyncio.sleep(LOOK_AGAIN)
 
+    async def _startable(self, pasts: Sequence[Past]) -> list[Past]:
+        """Leave out trees that need jobs which others run, or of which nobody goes on."""
+        left = list(pasts)
+        while True:
+            lacking = {id(past): need for past in left if (need := await self._lacks(past, left))}
+            for past in left:
+                if id(past) in lacking:
+                    message = "job %s was not recovered: it needs job %s, which runs elsewhere"
+                    logger.warning(message, past.tree.root.id, lacking[id(past)])
+            if not lacking:
+                return left
+            left = [past for past in left if id(past) not in lacking]
+
+    async def _lacks(self, past: Past, beside: Sequence[Past]) -> JobId | None:
+        """Name a job that a tree needs, and that ends neither here nor in the trees beside it."""
+        here = {other.tree.root.id for other in beside}
+        for needed in {i for node in _unfinished([past]) for i in node.depends_on}:
+            if root_of(needed) not in here:
+                await self._journal.fetch(root_of(needed))
+                node = self._journal.node(needed)
+                if self._journal.is_foreign(needed) and node and not node.status.terminal:
+                    return needed
+        return None
+
     async def _look(self) -> Left:
         here = {job_id for job_id in self._executor.runs if root_of(job_id) == job_id}
         owner = self._journal.recorder.owner
@@ -130,16 +157,8 @@ class Recovery:
         # What its service still wrote until then counts.
         mine = [await self._journal.past(i, p) for i, p in zip(ids, pasts, strict=True)]
         mine = [past for past in mine if past.tree.root.id in claimed]
-        await self._fetch_needs(mine)
         self._go_on(mine)
         return [past.tree.root.id for past in mine]
-
-    async def _fetch_needs(self, pasts: Sequence[Past]) -> None:
-        """Have the other trees in memory that these need results of."""
-        here = {past.tree.root.id for past in pasts}
-        needed = {root_of(i) for node in _unfinished(pasts) for i in node.depends_on}
-        for root_id in needed - here:
-            await self._journal.fetch(root_id)
 
     def _go_on(self, pasts: Sequence[Past]) -> None:
         born: list[Run] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from parrot_async.errors import JobNotFoundError, KeyTakenError
+from parrot_async.errors import JobNotFoundError, KeyTakenError, NotEndedError
 from parrot_async.events import Submitted
 from parrot_async.models import JobId, JobNode, JobSpec, JobStatus, Queue, root_of
 from parrot_async.service.executor import CANCELLED_BY_PARENT, Executor
@@ -239,10 +239,15 @@ class Submissions:
         asked = list(asked)
         born = {job_id for some in asked for job_id in some.ids}
         for needed in {job_id for some in asked for job_id in some.depends_on} - born:
-            if self._journal.node(needed) is None:
-                await self._journal.fetch(root_of(needed))
-            if self._journal.node(needed) is None:
+            await self._journal.fetch(root_of(needed))
+            node = self._journal.node(needed)
+            if node is None:
                 raise JobNotFoundError(f"it needs job {needed}, which is not known here")
+            if self._journal.is_foreign(needed) and not node.status.terminal:
+                raise NotEndedError(
+                    f"it needs job {needed}, which another service runs, or none: wait for its "
+                    "end, or `await client.recover()`"
+                )
 
     async def accept(
         self, asked: Sequence[Asked], functions: Mapping[str, bytes], ends: Mapping[JobId, End]

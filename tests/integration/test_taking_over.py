@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from parrot_async import JobClient, JobHandle, JobStatus, Plan, current_job, events, job, result_of
-from parrot_async.errors import FunctionChangedError, InterruptedJobError
+from parrot_async.errors import FunctionChangedError, InterruptedJobError, NotEndedError
 from parrot_async.models import RetryPolicy
 from parrot_async.store import Commit, open_store
 from tests.integration.services import service_on
@@ -318,6 +318,23 @@ async def test_a_service_that_lost_its_lease_writes_nothing_more(
         assert kinds.count("completed") == 1
         assert kinds.count("started") == 2
         assert await one.run(marks, str(traces), "still there") == "still there"
+
+
+async def test_a_job_that_needs_another_services_job_waits_for_its_end(
+    home: Path, traces: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with service_on(home) as one:
+        async with service_on(home) as two:
+            theirs = await two.submit(waits_for, str(traces), "go")
+            with pytest.raises(NotEndedError, match="another service"):
+                await one.submit(measures, b"", result_of(theirs))
+            needs = await two.submit(measures, b"", result_of(theirs))
+
+        assert [handle.id for handle in await one.recover([needs.id])] == []
+        assert f"it needs job {theirs.id}" in caplog.text
+        assert len(await one.recover()) == 2
+        (traces / "go").touch()
+        assert await (await one.attach(needs.id)) == 2
 
 
 async def test_two_that_recover_at_once_share_the_jobs(home: Path, traces: Path) -> None:
