@@ -1,18 +1,11 @@
 """`JobTree`: the live view of one job and all below it."""
 
-import time
-
-from IPython.display import display
-
 from parrot_async.models import JobId
 from parrot_async.source import Source
 from parrot_async.widget.feeds import TreeFeed
 from parrot_async.widget.protocol import Act, Done
-from parrot_async.widget.saved import Twin
+from parrot_async.widget.saved import Bundle, tree_bundle
 from parrot_async.widget.view import View
-
-SAVE = 10.0
-"""Seconds between two times that the inert twin is brought up to date."""
 
 _made: dict[tuple[Source, JobId], "JobTree"] = {}
 
@@ -28,9 +21,6 @@ class JobTree(View):
     def __init__(self, source: Source, job_id: JobId) -> None:
         """Show a job; nothing is sent before a browser asks for it."""
         super().__init__(source, TreeFeed(source, job_id, self.wake))
-        self._twin = Twin(f"parrot-{self.model_id}")
-        self._saved_rev = 0
-        self._save_at = time.monotonic() + SAVE
         self.wake()
 
     @property
@@ -38,17 +28,9 @@ class JobTree(View):
         """Whether the job has ended."""
         return self.feed.over
 
-    def update(self) -> None:
-        """Send what has changed; save it at the end, and now and then before."""
-        super().update()
-        if self._saved_rev == self.feed.rev:
-            return
-        now = time.monotonic()
-        if self.is_over:
-            self.send_state("snapshot")
-        if self.is_over or now >= self._save_at:
-            self._saved_rev, self._save_at = self.feed.rev, now + SAVE
-            self._twin.update(self.feed.tree, self.feed.job_id)
+    def inert(self) -> Bundle:
+        """The tree as it is now, in forms that need no kernel."""
+        return tree_bundle(self.feed.tree, self.feed.job_id)
 
     def answer(self, asked: Act, done: Done) -> None:
         """Say what became of a press; where the whole job runs again, show that run from now on."""
@@ -66,15 +48,6 @@ class JobTree(View):
     def __repr__(self) -> str:
         """Say what it is of."""
         return f"<live view of job {self.feed.job_id}>"
-
-    def show(self) -> None:
-        """Display it in the cell that runs, and its inert twin below it."""
-        data, metadata = self._repr_mimebundle_() or ({}, {})
-        display(data, metadata=metadata, raw=True)
-        self._twin.show(self.feed.tree, self.feed.job_id)
-
-    def _ipython_display_(self) -> None:
-        self.show()
 
 
 def job_tree(source: Source, job_id: JobId) -> JobTree:

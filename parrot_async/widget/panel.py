@@ -5,6 +5,7 @@ from parrot_async.source import Source
 from parrot_async.widget.feeds import TreeFeed
 from parrot_async.widget.panel_feed import POLL, PanelFeed
 from parrot_async.widget.protocol import ToKernel
+from parrot_async.widget.saved import Bundle, panel_bundle
 from parrot_async.widget.view import Feed, View
 
 
@@ -21,6 +22,10 @@ class JobsPanel(View):
     def __repr__(self) -> str:
         """Say of what it is."""
         return "<panel of all jobs>"
+
+    def inert(self) -> Bundle:
+        """The newest jobs as they are now, in forms that need no kernel."""
+        return panel_bundle(self.feed.snapshot()["rows"])
 
     def obey(self, word: ToKernel) -> None:
         """Do what a browser asked for."""

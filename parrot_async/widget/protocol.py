@@ -43,6 +43,9 @@ class Row(TypedDict):
     pool: NotRequired[str]
     queue: NotRequired[str]
     function: NotRequired[str]
+    """Where the title does not say it."""
+    call: NotRequired[str]
+    """Arguments in short, where the title is but the function's name."""
     tokens: NotRequired[int]
     """Of the job and all below it, like the cost."""
     cost: NotRequired[str]

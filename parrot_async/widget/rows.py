@@ -12,7 +12,7 @@ from parrot_async.store import RootRow
 from parrot_async.tree import ACTIVE
 from parrot_async.widget.protocol import Row
 
-TITLE, STEP, PREVIEW = 160, 80, 80
+TITLE, STEP, PREVIEW, CALL = 160, 80, 80, 40
 """Characters of a text that travel in a row; the details have all of it."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -58,13 +58,15 @@ def differences(before: Row, now: Row) -> dict[str, object]:
 
 
 def _spec(node: JobNode, title: str) -> dict[str, Any]:
-    """What is the same for all jobs of a submission."""
+    """What it was submitted as."""
     spec = node.spec
+    is_named = not spec.function.endswith(title)
     return {
         "type": "" if spec.job_type is JobType.TASK else spec.job_type.value,
         "queue": "" if spec.queue == "default" else spec.queue,
         "pool": spec.pool,
-        "function": "" if spec.function.endswith(title) else line(spec.function),
+        "function": line(spec.function) if is_named else "",
+        "call": "" if is_named or not node.arguments else line(node.arguments, CALL),
     }
 
 

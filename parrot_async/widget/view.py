@@ -9,6 +9,7 @@ from typing import Protocol
 
 import anywidget
 import traitlets
+from IPython.display import display
 
 from parrot_async.models import JobId
 from parrot_async.source import Source
@@ -26,11 +27,14 @@ from parrot_async.widget.protocol import (
     ToBrowser,
     ToKernel,
 )
+from parrot_async.widget.saved import Bundle, Twin
 from parrot_async.widget.ticking import TICKER
 
 STATIC = Path(__file__).parent / "static"
 BEAT = 4.0
 """Seconds of silence after which a view in sight says that the kernel is alive."""
+SAVE = 10.0
+"""Seconds between two times that the inert twin is brought up to date."""
 UNSEEN = 1.0
 """Seconds until a view that nobody sees looks whether it is over, for its end is saved."""
 
@@ -69,15 +73,40 @@ class View(anywidget.AnyWidget):
         """Show what the feed has."""
         self.source = source
         self.feed = feed
-        self.looking = Looking(source)
+        self.looking = Looking(source, self.wake)
         self._words: deque[ToKernel] = deque()
         self._answers: deque[tuple[Act, Done]] = deque()
         self._seen = False
         self._spoke_at = 0.0
+        self._saved_rev = 0
+        self._save_at = time.monotonic() + SAVE
         super().__init__()
+        self.twin = Twin(f"parrot-{self.model_id}")
         self.on_msg(self._hear)
         hear_clicks(self.comm)
         flush_after_cells()
+
+    # What a kind of view says of itself.
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be nothing more to say."""
+        return False
+
+    def inert(self) -> Bundle:
+        """The view as it is now, in forms that need no kernel."""
+        raise NotImplementedError
+
+    # On the thread of the cell.
+
+    def show(self) -> None:
+        """Display it in the cell that runs, and its inert twin below it."""
+        data, metadata = self._repr_mimebundle_() or ({}, {})
+        display(data, metadata=metadata, raw=True)
+        self.twin.show(self.inert())
+
+    def _ipython_display_(self) -> None:
+        self.show()
 
     # From any thread.
 
@@ -131,6 +160,8 @@ class View(anywidget.AnyWidget):
         about = self.looking.details()
         if about is not None:
             self._say(about)
+        if self._saved_rev != self.feed.rev:
+            self._save()
 
     def advance(self, feed: Feed, of: JobId | None = None) -> None:
         """Send what has changed of one feed; all of it, where nothing was sent before."""
@@ -171,20 +202,26 @@ class View(anywidget.AnyWidget):
         self._spoke_at = time.monotonic()
         self.send(words)
 
+    def _save(self) -> None:
+        """Put it where a saved notebook keeps it: at the end, and now and then before."""
+        now = time.monotonic()
+        if self.is_over:
+            self.send_state("snapshot")
+        if self.is_over or now >= self._save_at:
+            self._saved_rev, self._save_at = self.feed.rev, now + SAVE
+            self.twin.update(self.inert())
+
     def _next(self) -> float | None:
         """Beat if it is time for that; when to be called again."""
-        if not self._seen or self.is_over:
+        if not self._seen:
             return None
+        if self.is_over:
+            return self.looking.pause
         silent = time.monotonic() - self._spoke_at
         if silent >= BEAT:
             self._beat()
             silent = 0.0
-        return min(BEAT - silent, self.looking.pause)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there will be nothing more to say."""
-        return False
+        return min(BEAT - silent, self.looking.pause or BEAT)
 
 
 @cache

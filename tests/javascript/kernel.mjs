@@ -61,7 +61,7 @@ export function rowsOf(size, { now = Date.now() / 1000, id = "m816v5560z1jkk", t
 }
 
 function leafOf(parent, leaf, part, random, now) {
-  const row = { id: `${parent}.${leaf}`, parent, title: `embed chunk ${leaf + 1}`, status: "queued", created: now - 120, function: "papers:embed" };
+  const row = { id: `${parent}.${leaf}`, parent, title: `embed chunk ${leaf + 1}`, call: `docs/${leaf}.pdf`, status: "queued", created: now - 120, function: "papers:embed" };
   const luck = random();
   if (part > 0.55) return row;
   const begin = now - 100 + 60 * part + 10 * luck;

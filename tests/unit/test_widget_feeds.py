@@ -86,6 +86,18 @@ def test_a_row_has_the_sums_of_all_below_it() -> None:
     assert (said["tokens"], said["cost"], said["counts"]) == (120, "0.25", {"running": 1})
 
 
+def test_arguments_are_said_where_the_title_is_but_the_functions_name() -> None:
+    spec = JobSpec(title="embed", function="papers:embed")
+    event = submitted("r", spec=spec).model_copy(update={"arguments": ("'page 7'",)})
+    tree, named = fold([event]), fold([event.model_copy(update={"titles": ("page 7",)})])
+
+    said = row(tree["r"], {})
+
+    assert said["call"] == "'page 7'"
+    assert "function" not in said
+    assert "call" not in row(named["r"], {})
+
+
 def test_hostile_texts_travel_as_data_without_control_characters() -> None:
     spec = JobSpec(title=HOSTILE + "\x1b[31m\u202e\n" * 100)
     tree = fold([submitted("r", spec=spec), started("r"), progressed("r", percent=1, step=HOSTILE)])
@@ -328,7 +340,7 @@ def test_the_dearest_come_first_in_the_details() -> None:
 
 def test_details_come_when_opened_and_again_when_the_job_has_changed_but_not_at_once() -> None:
     world = plan_of(1)
-    looking = Looking(world.source)
+    looking = Looking(world.source, world.wake)
     nothing = looking.details()
 
     looking.at("r.0")
@@ -340,6 +352,6 @@ def test_details_come_when_opened_and_again_when_the_job_has_changed_but_not_at_
     assert (nothing, again) == (None, None)
     assert first is not None
     assert first["id"] == "r.0"
-    assert unchanged == float("inf")
-    assert 0 < looking.pause <= 1
+    assert unchanged is None
+    assert 0 < (looking.pause or 0) <= 1
     assert looking.details() is None

@@ -10,7 +10,7 @@
  * @typedef {{id: string, parent?: string, title: string, status: Status, type?: string,
  *   progress?: number, step?: string, done?: number, total?: number, created?: number,
  *   started?: number, ended?: number, ends?: number, retry?: number, attempt?: number,
- *   worker?: string, pool?: string, queue?: string, function?: string, tokens?: number,
+ *   worker?: string, pool?: string, queue?: string, function?: string, call?: string, tokens?: number,
  *   cost?: string, error?: string, result?: string, counts?: Partial<Record<Status, number>>,
  *   stopping?: boolean, pausing?: boolean}} Row
  * @typedef {Record<string, number | string>} Totals
@@ -194,7 +194,7 @@ const inFull = (row) => (row.stopping && !ENDED.has(row.status) ? "stopping" : r
 export function label(row, said) {
   const where = [said.pool, said.worker].filter(Boolean).join(" ");
   return [
-    row.title, inFull(row), said.percent, said.note, said.attempt,
+    row.title, row.call, inFull(row), said.percent, said.note, said.attempt,
     said.elapsed && `${said.elapsed} elapsed`, said.left && `${said.left} left`, where && `on ${where}`,
     said.tokens && `${said.tokens} tokens`, said.cost,
   ].filter(Boolean).join(", ");
@@ -795,6 +795,7 @@ class Line {
     this.twisty = box("twisty", { "data-act": "toggle" }, [icon("twisty")]);
     this.sign = box("sign");
     this.title = box("title");
+    this.call = box("call");
     this.attempt = box("attempt");
     this.note = box("note");
     this.indent = box("indent");
@@ -807,7 +808,7 @@ class Line {
     this.cells.progress.append(this.bar, this.percent);
     this.cells.worker.append(this.pool, this.name);
     this.buttons = box("buttons");
-    const job = box("job", {}, [this.indent, this.twisty, this.sign, this.title, this.attempt, this.note]);
+    const job = box("job", {}, [this.indent, this.twisty, this.sign, this.title, this.call, this.attempt, this.note]);
     this.element = box("row", { role: "treeitem" }, [job, ...Object.values(this.cells), this.buttons]);
     /** @type {Node | null} */
     this.node = null;
@@ -860,6 +861,7 @@ class Line {
     mark(this.element, "data-parent", node.children.length ? "" : null);
     if (this.title.textContent !== row.title) this.title.title = row.title;
     put(this.title, row.title);
+    put(this.call, row.call ?? "");
     put(this.attempt, said.attempt);
     if (this.note.textContent !== said.note) this.note.title = said.note;
     put(this.note, said.note);
@@ -1080,8 +1082,7 @@ class Chooser {
     this.search = /** @type {HTMLInputElement} */ (box("search", { type: "search", placeholder: "Search jobs", "aria-label": "Search jobs" }, [], "input"));
     this.totals = box("figures");
     this.element = box("summary", {}, [
-      box("top", {}, [box("tabs", { role: "group", "aria-label": "Jobs by state" }, this.tabs), this.search]),
-      box("under", {}, [this.totals]),
+      box("top", {}, [box("tabs", { role: "group", "aria-label": "Jobs by state" }, this.tabs), this.totals, this.search]),
     ]);
     this.element.addEventListener("click", (event) => this.choose(event));
     this.search.addEventListener("input", () => this.typed());
