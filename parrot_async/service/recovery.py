@@ -186,7 +186,8 @@ class Recovery:
             expected=node.spec.expected,
             needs=node.depends_on,
             fingerprint=past.prints.get(node.id, ""),
-            attempt=node.attempt,
+            # One more may have been sent that nobody heard of: no number is given twice.
+            attempt=node.attempt + 1,
             reuse=node.id in past.reuse,
         )
         errors = [attempt.error for attempt in node.attempts if attempt.error is not None]
