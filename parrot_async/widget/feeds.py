@@ -1,10 +1,12 @@
 """The rows of one live view as its browsers know them, and what has changed since."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from itertools import islice
-from typing import Literal
+from typing import Literal, cast
+from zlib import compress, decompress
 
 from parrot_async.models import TERMINAL, JobId, JobNode, parent_of, root_of
 from parrot_async.source import Source
@@ -32,9 +34,10 @@ class TreeFeed:
         self.touched: dict[JobId, None] = {}
         """The jobs of the latest delta, and all above them."""
         self._source = source
-        self._claim = source.claim(root_of(job_id))
+        self._claim: object = source.claim(root_of(job_id))
         self._lock = threading.Lock()
         self._rows: dict[JobId, Row] = {}
+        self._packed = b""
         self._late: list[JobId] = []
         self._said_over = False
         self._changes = source.changes(job_id, wake)
@@ -51,7 +54,12 @@ class TreeFeed:
     def over(self) -> bool:
         """Whether the job has ended."""
         tree = self.tree
-        return tree is not None and tree[self.job_id].status in TERMINAL
+        return self.is_packed or (tree is not None and tree[self.job_id].status in TERMINAL)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether nothing more will be told."""
+        return bool(self._packed)
 
     def snapshot(self) -> Snapshot:
         """All that the browsers have been told until now."""
@@ -60,7 +68,7 @@ class TreeFeed:
                 "view": self.view,
                 "rev": self.rev,
                 "at": time.time(),
-                "rows": list(self._rows.values()),
+                "rows": self._told(),
                 "over": self._said_over,
                 "can": list(ACTIONS),
             }
@@ -68,7 +76,7 @@ class TreeFeed:
     def advance(self) -> Delta | None:
         """What has changed since the last time; None where nothing has."""
         tree = self.tree
-        if tree is None:
+        if tree is None or self._packed:
             self._changes.leave()
             return None
         with self._lock:
@@ -79,6 +87,17 @@ class TreeFeed:
     def leave(self) -> None:
         """Leave the changes for later, and be woken at the next."""
         self._changes.leave()
+
+    def pack(self) -> None:
+        """Keep what was told in few bytes, and the tree no more: a kernel shows many."""
+        with self._lock:
+            self._packed = compress(json.dumps(self._told()).encode())
+            self._rows, self._claim = {}, None
+
+    def _told(self) -> list[Row]:
+        if self._packed:
+            return cast("list[Row]", json.loads(decompress(self._packed)))
+        return list(self._rows.values())
 
     def _load(self, tree: JobTree) -> None:
         """Make the first rows; the ids of the others are kept for later."""

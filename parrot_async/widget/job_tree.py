@@ -1,5 +1,7 @@
 """`JobTree`: the live view of one job and all below it."""
 
+import time
+
 from parrot_async.models import JobId
 from parrot_async.source import Source
 from parrot_async.widget.feeds import TreeFeed
@@ -39,6 +41,17 @@ class JobTree(View):
             _made.pop((self.source, self.feed.job_id), None)
             _made[self.source, done["id"]] = self
             self.feed = TreeFeed(self.source, done["id"], self.wake)
+
+    def _next(self) -> float | None:
+        """Let the tree go a while after its end: till then something may come late."""
+        after = super()._next()
+        if not self.is_over or self.feed.is_packed:
+            return after
+        left = self.save_at - time.monotonic()
+        if left <= 0:
+            self.feed.pack()
+            return after
+        return left if after is None else min(left, after)
 
     def close(self) -> None:
         """Be gone from the page; another `handle.widget()` is a new one."""

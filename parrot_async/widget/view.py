@@ -79,7 +79,7 @@ class View(anywidget.AnyWidget):
         self._seen = False
         self._spoke_at = 0.0
         self._saved_rev = 0
-        self._save_at = time.monotonic() + SAVE
+        self.save_at = time.monotonic() + SAVE
         super().__init__()
         self.twin = Twin(f"parrot-{self.model_id}")
         self.on_msg(self._hear)
@@ -207,8 +207,8 @@ class View(anywidget.AnyWidget):
         now = time.monotonic()
         if self.is_over:
             self.send_state("snapshot")
-        if self.is_over or now >= self._save_at:
-            self._saved_rev, self._save_at = self.feed.rev, now + SAVE
+        if self.is_over or now >= self.save_at:
+            self._saved_rev, self.save_at = self.feed.rev, now + SAVE
             self.twin.update(self.inert())
 
     def _next(self) -> float | None:
@@ -221,7 +221,8 @@ class View(anywidget.AnyWidget):
         if silent >= BEAT:
             self._beat()
             silent = 0.0
-        return min(BEAT - silent, self.looking.pause or BEAT)
+        details = self.looking.pause
+        return BEAT - silent if details is None else min(BEAT - silent, details)
 
 
 @cache

@@ -122,6 +122,53 @@ def test_the_end_is_saved_also_when_nobody_looks(world: World) -> None:
     assert heard(view) == []
 
 
+def test_a_view_lets_its_tree_go_after_the_end_and_can_still_be_reloaded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = seen_tree(world)
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+    heard(view)
+    before = view.feed.snapshot()["rows"]
+    early = view.feed.is_packed
+
+    view.save_at = 0.0
+    view.tick()
+    world.forget("r")
+    said(view)
+
+    assert not early
+    assert view.feed.is_packed
+    assert view.is_over
+    (full,) = say(view, t="hello", rev=0)
+    assert full["snapshot"]["rows"] == before
+    assert len(before) == 3
+
+
+def test_the_details_of_a_tree_that_is_not_here_come_with_it(world: World) -> None:
+    view = seen_tree(world)
+
+    nothing = say(view, t="look", id="q.0")
+    world.tell(submitted("q", spec=PLAN), submitted("q.0"))
+    (about,) = heard(view)
+
+    assert nothing == []
+    assert world.line.attached == ["q.0"]
+    assert about["id"] == "q.0"
+
+
+def test_details_that_changed_come_also_after_the_end(world: World) -> None:
+    view = seen_tree(world)
+    say(view, t="look", id="r")
+
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+    view.tick()
+    after = view.tick()
+
+    assert view.is_over
+    assert after is not None
+    assert 0 < after <= 1
+
+
 def test_a_view_in_sight_beats_as_long_as_the_job_is_not_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +356,29 @@ def test_a_job_under_way_that_is_here_shows_how_far_it_is(world: World) -> None:
     panel = seen_panel(world, stored("m1", "running"))
 
     assert panel.feed.snapshot()["rows"][0]["progress"] == 40
+
+
+def test_the_inert_form_of_a_panel_is_a_table_of_text(world: World) -> None:
+    panel = seen_panel(world, stored("m1", title="<img src=x>", error="a <b>"))
+
+    shown = panel.inert()
+
+    assert "<td>&lt;img src=x&gt;</td>" in shown["text/html"]
+    assert "<td>1970-01-01 00:00:01+00:00</td>" in shown["text/html"]
+    assert "<b>" not in shown["text/html"]
+    assert "<img src=x>  completed" in shown["text/plain"]
+
+
+def test_the_inert_form_of_a_tree_says_how_to_bring_it_to_life_as_long_as_it_runs(
+    world: World,
+) -> None:
+    view = JobTree(world.source, "r")
+
+    running = view.inert()["text/html"]
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+
+    assert "await client.attach(&#x27;r&#x27;)" in running
+    assert "attach" not in view.inert()["text/html"]
 
 
 def test_a_row_of_a_panel_opens_its_tree(world: World) -> None:

@@ -57,6 +57,11 @@ class World:
             self._claims.append(self.claim(root_of(ids[0])))
             self.mirror.take_in([(root_of(ids[0]), self._seq, Record(dump(event)))])
 
+    def forget(self, root_id: JobId) -> None:
+        """Let nobody but the views hold a tree."""
+        self._claims.clear()
+        assert self.mirror.drop(root_id)
+
     def wake(self) -> None:
         self.wakings += 1
 
