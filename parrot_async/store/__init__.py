@@ -198,7 +198,7 @@ class JobStore(Protocol):
         """Those of the URLs at which a result or a checkpoint lies that is still wanted."""
 
     def expire(self, now: float) -> Dropped:
-        """Drop results whose time is over at `now`, and checkpoints of trees that have ended.
+        """Drop results and leases whose time is over, and checkpoints of trees that have ended.
 
         That a result existed is remembered. Only results are counted.
         """

@@ -162,9 +162,10 @@ class PostgresStore:
         return {url for (url,) in self._read("named", (wanted, wanted))}
 
     def expire(self, now: float) -> Dropped:
-        """Drop results whose time is over at `now`, and checkpoints of trees that have ended."""
+        """Drop results and leases whose time is over, and checkpoints of trees that have ended."""
         results = self._writer.rows(self._sql["expire"], (now,))
         checkpoints = self._writer.rows(self._sql["drop_checkpoints"])
+        self._change("drop_leases", (now,))
         return Dropped(len(results), _urls(results + checkpoints))
 
     def delete(self, root_ids: Iterable[JobId]) -> Dropped:

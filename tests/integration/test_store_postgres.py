@@ -304,6 +304,20 @@ def test_a_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_the_password_may_lie_in_the_users_own_file(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pgpass"
+    file.write_text(f"127.0.0.1:*:*:parrot:{PASSWORD}\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(file))
+
+    with closing(PostgresStore(url.replace(f":{PASSWORD}", ""))) as store:
+        store.commit(Commit(events=[("tree", b"1")]))
+
+        assert bodies(store) == [b"1"]
+
+
 def test_no_repr_shows_the_password(store: PostgresStore) -> None:
     shown = f"{store!r} {store._writer!r} {store._writer.place}"
 

@@ -174,6 +174,9 @@ DELETE FROM parrot_async.checkpoints USING parrot_async.roots
 WHERE id = split_part(job_id, '.', 1) AND status IN ('completed', 'failed', 'cancelled')
 RETURNING url;
 
+-- drop_leases: Forgets the leases that are over.
+DELETE FROM parrot_async.leases WHERE until <= %s;
+
 -- delete_results: Forgets a tree's results; ids below `root` lie between "root." and "root/".
 DELETE FROM parrot_async.results
 WHERE job_id = %(root)s OR job_id BETWEEN %(root)s || '.' AND %(root)s || '/'

@@ -1,9 +1,6 @@
 -- append_event: Appends an event to the log.
 INSERT INTO events (root_id, body) VALUES (?, ?);
 
--- last_event: Gives the number of the event that this connection appended last.
-SELECT last_insert_rowid();
-
 -- put_arguments: Keeps what a job was called with.
 INSERT OR REPLACE INTO arguments (job_id, value) VALUES (?, ?);
 
@@ -166,6 +163,9 @@ WHERE (SELECT status FROM roots WHERE id = substr(job_id, 1, instr(job_id || '.'
 
 -- expire: Drops the values whose time is over and remembers that there were some.
 UPDATE results SET value = NULL, url = NULL, expires_at = NULL, expired = 1 WHERE expires_at <= ?;
+
+-- drop_leases: Forgets the leases that are over.
+DELETE FROM leases WHERE until <= ?;
 
 -- urls_of_root: Reads the URLs of a tree's values; ids below `root` lie between "root." and "root/".
 SELECT url FROM results
