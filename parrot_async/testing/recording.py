@@ -22,9 +22,13 @@ class ChildCall(NamedTuple):
 class Recording(LocalHost):
     """What a body said of itself, in order; a value that was said twice in a row is there once."""
 
-    def __init__(self, instead: Mapping[Callable[..., Any], Callable[..., Any]]) -> None:
+    def __init__(
+        self, instead: Mapping[Callable[..., Any], Callable[..., Any]], restored: Any
+    ) -> None:
         """`instead` has the functions that run in the place of children's own."""
         super().__init__()
+        super().save(restored)
+        self.checkpoints: list[Any] = []
         self.percents: list[float] = []
         self.steps: list[str] = []
         self.usage = Usage()
@@ -45,6 +49,11 @@ class Recording(LocalHost):
         """Add the usage up."""
         self.usage += usage
 
+    def save(self, state: Any) -> None:
+        """Note the state, and keep it as what the body finds restored."""
+        self.checkpoints.append(state)
+        super().save(state)
+
     def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
         """Note the children, and run them here."""
         self.children += [ChildCall(fn, *call) for call in calls]
@@ -53,16 +62,19 @@ class Recording(LocalHost):
 
 @contextmanager
 def recording_job(
-    instead: Mapping[Callable[..., Any], Callable[..., Any]] | None = None, *, attempt: int = 1
+    instead: Mapping[Callable[..., Any], Callable[..., Any]] | None = None,
+    *,
+    attempt: int = 1,
+    restored: Any = None,
 ) -> Iterator[Recording]:
     """Make plain calls of jobs in this block report to the recording that it gives.
 
     `with recording_job() as recorded: embed(texts)`, or `await embed(texts)`, and then look at
-    `recorded.percents`, `.steps`, `.usage` and `.children`. Children run here, at once;
-    `instead={load: fake_load}` has another function run in the place of one's own. `attempt` is
-    what the body finds in `current_job().attempt`.
+    `recorded.percents`, `.steps`, `.usage`, `.checkpoints` and `.children`. Children run here, at
+    once; `instead={load: fake_load}` has another function run in the place of one's own.
+    `attempt` and `restored` are what the body finds in `current_job()`.
     """
-    recording = Recording(instead or {})
+    recording = Recording(instead or {}, restored)
     token = _current.set(JobContext(recording, "recorded", attempt))
     try:
         yield recording

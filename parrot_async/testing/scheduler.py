@@ -1,7 +1,7 @@
 """What the job service and its runner need of Dask, without Dask: one worker, in this process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ from parrot_async.service.placement import PREFIX, Placement
 from parrot_async.service.plugin import JobService
 from parrot_async.submission import Group
 from parrot_async.testing.ending import end
-from parrot_async.wire import CONTROL, RUNNER, SERVICE, Batch
+from parrot_async.wire import CHECK, CONTROL, RUNNER, SERVICE, Batch
 
 WORKER = "eager-worker"
 
@@ -57,6 +57,7 @@ class EagerWorker:
         self.state = SimpleNamespace(nthreads=slots, total_resources=dict.fromkeys(labels, 1))
         self.batched_stream = self
         self.stream_handlers: dict[str, Callable[..., None]] = {}
+        self.handlers: dict[str, Callable[..., Any]] = {}
         self.scheduler = Questions(scheduler.handlers)
         self.plugins: dict[str, EagerRunner] = {}
         self._listening = scheduler.stream_handlers
@@ -66,6 +67,11 @@ class EagerWorker:
         self.plugins[RUNNER] = runner
         self._loop = asyncio.get_running_loop()
         await runner.setup(self)  # type: ignore[arg-type]  # it asks for no more
+
+    @staticmethod
+    def closed() -> bool:
+        """Whether the stream is; it never is."""
+        return False
 
     async def close(self) -> None:
         """Let the runner go."""
@@ -131,6 +137,15 @@ class EagerPlacement(Placement):
     def control(self, worker: str, **message: Any) -> None:  # noqa: ARG002
         """Tell the runner something."""
         self._worker.hear(**message)
+
+    async def check(
+        self,
+        worker: str,  # noqa: ARG002
+        functions: Mapping[str, tuple[bytes | None, str]],
+    ) -> dict[str, str]:
+        """Have the worker look at stored functions."""
+        found: dict[str, str] = await self._worker.handlers[CHECK](functions=dict(functions))
+        return found
 
     def can_kill(self, worker: str) -> bool:  # noqa: ARG002
         """Say no: it is this process."""

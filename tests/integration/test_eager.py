@@ -85,6 +85,14 @@ def flaky(seen: Path, wanted: int) -> int:
     return wanted
 
 
+@job
+def appear(file: Path) -> str:
+    if not file.exists():
+        file.touch()
+        raise OSError("not yet")
+    return "there"
+
+
 @job(timeout=0.2)
 async def sleepy() -> None:
     await anyio.sleep(60)
@@ -95,6 +103,15 @@ def stubborn(begun: Path) -> None:
     begun.touch()
     for _ in current_job().track(range(10_000), "waiting"):
         time.sleep(0.01)
+
+
+@job(retries=1, retry_delay=0.01)
+def goes_on() -> list[int]:
+    here = current_job()
+    if here.restored is None:
+        here.checkpoint([1, 2])
+        raise OSError("lost the line")
+    return [*here.restored, 3]
 
 
 async def one(client: JobClient, folder: Path) -> JobHandle[Any]:
@@ -177,7 +194,43 @@ async def cancelled_before_it_began(client: JobClient, folder: Path) -> JobHandl
     return handle
 
 
+async def paused(client: JobClient, folder: Path) -> JobHandle[Any]:
+    steps = [stubborn.bind(folder / "a"), add.bind(1, 2)]
+    handle = await client.submit(Plan("held", steps, on_failure="collect"))
+    while not (folder / "a").exists():  # noqa: ASYNC110 - a file tells nobody
+        await anyio.sleep(0.01)
+    await handle.pause()
+    async for _ in handle.events():
+        if handle.children[0].status is JobStatus.PAUSED:
+            break
+    await handle.resume()
+    await handle.children[0].cancel()
+    return handle
+
+
+async def a_paused_queue(client: JobClient, folder: Path) -> JobHandle[Any]:
+    await client.pause(queue="slow")
+    handle = await client.submit(add.options(queue="slow"), 1, 2)
+    await client.resume(queue="slow")
+    return handle
+
+
+async def saved_and_restored(client: JobClient, folder: Path) -> JobHandle[Any]:
+    return await client.submit(goes_on)
+
+
+async def run_again(client: JobClient, folder: Path) -> JobHandle[Any]:
+    steps = [add.bind(1, 2), appear.bind(folder / "seen")]
+    handle = await client.submit(Plan("twice", steps, on_failure="collect"))
+    await handle.wait()
+    return await handle.retry(failed_only=True)
+
+
 PROGRAMS: list[Program] = [
+    paused,
+    a_paused_queue,
+    saved_and_restored,
+    run_again,
     one,
     steps_and_costs,
     big_and_loud,

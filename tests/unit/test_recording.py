@@ -66,3 +66,18 @@ def test_a_body_that_is_told_to_stop_stops_at_its_next_step() -> None:
             pass
 
     assert current_job().cancelled is False
+
+
+def test_a_body_goes_on_from_what_it_had_saved() -> None:
+    @job
+    def go_on() -> int:
+        here = current_job()
+        for number in range(here.restored or 0, 4):
+            here.checkpoint(number)
+        return here.attempt
+
+    with recording_job(attempt=3, restored=2) as recorded:
+        attempt = go_on()
+
+    assert attempt == 3
+    assert recorded.checkpoints == [2, 3]
