@@ -53,7 +53,7 @@ test("deltas change rows in place, so that the saved state is the present", () =
   model.tell({ t: "delta", rev: 7, at: 8, new: [child("a.1", "a")], set: [["a", { status: "waiting_for_children" }]], over: true });
 
   assert.deepEqual(model.get("snapshot"), snapshot({
-    rev: 7, at: 8, over: true,
+    rev: 7, at: 8, over: true, read: true,
     rows: [row("a", { status: "waiting_for_children" }), child("a.0", "a", { progress: 40 }), child("a.1", "a")],
   }));
   assert.deepEqual(told.changes, [new Set(["a.0"]), null]);

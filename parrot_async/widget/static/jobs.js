@@ -15,7 +15,7 @@
  *   stopping?: boolean, pausing?: boolean}} Row
  * @typedef {Record<string, number | string>} Totals
  * @typedef {{view: "tree"|"panel", rev: number, at: number, rows: Row[], over: boolean,
- *   can: Action[], totals?: Totals}} Snapshot
+ *   can: Action[], totals?: Totals, read?: true}} Snapshot
  * @typedef {{t: "full", of?: string, snapshot: Snapshot}} Full
  * @typedef {{t: "delta", of?: string, rev: number, at: number, new?: Row[],
  *   set?: [string, Record<string, unknown>][], gone?: string[], totals?: Totals, over?: boolean}} Delta
@@ -442,9 +442,12 @@ export class Feed {
     return this.state === "live" ? Date.now() / 1000 + this.offset : this.last;
   }
 
-  /** @param {Snapshot | undefined} snapshot */
+  /** `read` tells a state that is shown from the kernel's next one: without it, Jupyter would
+   * compare ten thousand rows one by one to find that out, and hold the page for a tenth of a second.
+   * @param {Snapshot | undefined} snapshot */
   load(snapshot) {
     if (!snapshot?.rows) return;
+    snapshot.read = true;
     const before = this.opened && this.forest.nodes.get(this.opened.id);
     this.snapshot = snapshot;
     this.last = snapshot.at;
