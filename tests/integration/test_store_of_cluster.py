@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from parrot_async import JobClient, Pools, job
@@ -14,6 +15,8 @@ from parrot_async.errors import ClusterError
 from parrot_async.history import History
 from parrot_async.models import JobStatus
 from parrot_async.store import shown
+from tests.integration.interrupting import POOLS, kill_all, whole
+from tests.integration.traces import executions
 from tests.postgres import PASSWORD, Server, binaries, running
 
 
@@ -78,6 +81,32 @@ async def test_jobs_go_on_when_the_server_of_their_store_was_killed_and_is_back(
         assert results == list(range(300))
         assert tree.root.status is JobStatus.COMPLETED
         assert {node.status for node in tree.walk()} == {JobStatus.COMPLETED}
+
+
+async def test_what_a_crash_interrupted_in_one_cluster_goes_on_in_another(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARROT_STORE", url)
+    first = await JobClient(name="first", pools=POOLS)
+    handle = await first.submit(whole(str(tmp_path), 10, 10))
+    with anyio.fail_after(60):
+        while executions(tmp_path).total() < 8:  # noqa: ASYNC110 - of other processes
+            await anyio.sleep(0.02)
+    kill_all("first")
+    await first.aclose()
+
+    async with JobClient(name="second", pools=POOLS, detach=False) as second:
+        (again,) = await second.recover()
+        with anyio.fail_after(60):
+            result = await again
+
+        assert again.id == handle.id
+        assert result[1:] == [
+            [f"child{n}" for n in range(10)],
+            [f"step{n}" for n in range(10)],
+            "first!",
+        ]
+        assert {node.status for node in again.tree.walk()} == {JobStatus.COMPLETED}
 
 
 async def test_a_file_is_meant_from_where_the_client_is(
