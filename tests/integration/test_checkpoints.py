@@ -140,6 +140,7 @@ def waits_at(count: int) -> tuple[Any, int]:
     return restored, here.attempt
 
 
+@pytest.mark.slow
 async def test_a_paused_job_and_its_state_outlive_every_process() -> None:
     name = "paused"
     async with JobClient(name=name, pools=POOLS) as client:
