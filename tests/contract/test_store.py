@@ -1,5 +1,6 @@
 """What every job store does, whatever it stands on."""
 
+import math
 import pickle
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -730,3 +731,28 @@ def test_a_store_that_is_not_there_is_not_made_for_reading(url: str) -> None:
 
     open_store(url).close()
     open_store(url, read_only=True).close()
+
+
+def test_all_unfinished_trees_are_interrupted_at_the_end_of_time(store: JobStore) -> None:
+    store.lease("alive", 1e12)
+    store.commit(Commit(roots=[replace(ROOT, id="busy")], owner="alive"))
+    store.commit(Commit(roots=[replace(ROOT, id="ended", status=JobStatus.FAILED)], owner="alive"))
+
+    assert [row.id for row in store.interrupted(math.inf)] == ["busy"]
+
+
+def test_a_url_is_named_as_long_as_a_result_or_a_checkpoint_lies_there(store: JobStore) -> None:
+    store.commit(
+        Commit(
+            roots=[replace(ROOT, id=name) for name in ("a", "b")],
+            results=[("a", None, None, "memory://big"), ("b", None, None, "memory://big")],
+            checkpoints=[("b.0", 1, None, "memory://state")],
+        )
+    )
+    urls = ["memory://big", "memory://state", "memory://unknown"]
+
+    assert store.named(urls) == {"memory://big", "memory://state"}
+    store.delete(["a"])
+    assert store.named(urls) == {"memory://big", "memory://state"}
+    store.delete(["b"])
+    assert store.named(urls) == set()

@@ -12,12 +12,14 @@ from parrot_async.wire import SERVICE
 
 
 @asynccontextmanager
-async def service_on(home: Path) -> AsyncIterator[JobClient]:
-    """A client of a service on the store of this folder, with a worker; it ends cleanly."""
-    service = JobService(f"sqlite:///{home / 'jobs.db'}", (home / "results").as_uri())
+async def service_on(
+    home: Path, store: str | None = None, port: int = 0
+) -> AsyncIterator[JobClient]:
+    """A client of a service, with a worker; its store is in this folder, or at a URL."""
+    service = JobService(store or f"sqlite:///{home / 'jobs.db'}", (home / "results").as_uri())
     async with AsyncExitStack() as stack:
         scheduler = await stack.enter_async_context(
-            Scheduler(host="127.0.0.1", dashboard=False, dashboard_address="127.0.0.1:0")
+            Scheduler(host="127.0.0.1", port=port, dashboard=False, dashboard_address="127.0.0.1:0")
         )
         await scheduler.register_scheduler_plugin(service, name=SERVICE, idempotent=True)
         await stack.enter_async_context(Worker(scheduler.address, nthreads=8, nanny=None))

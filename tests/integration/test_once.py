@@ -1,5 +1,6 @@
 """Once: keys under races, results shared by content, late words of lost attempts."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from parrot_async import JobClient, JobHandle, current_job, job, result_of
 from parrot_async.values import hash_of_all, hash_of_code
 from tests.integration.services import service_on
 from tests.integration.traces import executions, leave
+from tests.postgres import Server
 
 
 @job(cache=True)
@@ -135,8 +137,17 @@ async def test_of_many_submissions_with_one_key_one_is_accepted(
     assert executions(tmp_path)["slow"] == 1
 
 
-async def test_of_two_services_one_accepts_a_key(tmp_path: Path) -> None:
-    async with service_on(tmp_path) as one, service_on(tmp_path) as two:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_of_two_services_one_accepts_a_key(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    async with AsyncExitStack() as stack:
+        url = None
+        if kind == "postgres":
+            server: Server = request.getfixturevalue("postgres_server")
+            url = stack.enter_context(server.database())
+        one = await stack.enter_async_context(service_on(tmp_path, url))
+        two = await stack.enter_async_context(service_on(tmp_path, url))
         handles: dict[int, JobHandle[str]] = {}
 
         async def submit(number: int, of: JobClient) -> None:

@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,9 +14,16 @@ import anyio
 import pytest
 
 from parrot_async import JobClient, JobHandle, JobStatus, Plan, current_job, events, job, result_of
-from parrot_async.errors import FunctionChangedError, InterruptedJobError, NotEndedError
+from parrot_async.errors import (
+    ChildrenFailedError,
+    FunctionChangedError,
+    InterruptedJobError,
+    NotEndedError,
+)
 from parrot_async.models import RetryPolicy
 from parrot_async.store import Commit, open_store
+from parrot_async.submission import groups_of_calls, map_root, new_id
+from parrot_async.values import dump_function
 from tests.integration.services import service_on
 from tests.integration.traces import executions, is_there, leave
 
@@ -266,6 +274,40 @@ async def test_who_waits_for_an_interrupted_job_is_told(
         await two.recover([job_id])
         (traces / "go").touch()
         assert await handle == "go"
+
+
+async def test_who_waited_through_the_end_of_the_service_is_told(
+    home: Path, traces: Path, free_tcp_port: int
+) -> None:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(service_on(home, port=free_tcp_port))
+        async with JobClient(first.address) as client:
+            handle = await client.submit(waits_for, str(traces), "go")
+            await until(handle, "running")
+            await stack.aclose()
+            await stack.enter_async_context(service_on(home, port=free_tcp_port))
+
+            with anyio.fail_after(20), pytest.raises(InterruptedJobError):
+                await handle
+            await client.recover()
+            (traces / "go").touch()
+            assert await handle == "go"
+
+
+async def test_a_map_that_was_not_submitted_to_its_end_fails(home: Path, traces: Path) -> None:
+    async with service_on(home) as one:
+        top = map_root(marks, 3, new_id())
+        root_id = top["ids"][0]
+        function_id, data = dump_function(marks)
+        await one._send(root_id, [top], {function_id: data})
+        (piece,) = groups_of_calls(marks, [((str(traces), "a"), {})], function_id)
+        await one._send(root_id, [{**piece, "parent_id": root_id, "ids": [f"{root_id}.0"]}], {})
+
+    async with service_on(home) as two:
+        (handle,) = await two.recover()
+
+        with anyio.fail_after(5), pytest.raises(ChildrenFailedError, match="1 of 3"):
+            await handle
 
 
 async def test_an_interrupted_job_can_be_cancelled(home: Path, traces: Path) -> None:
