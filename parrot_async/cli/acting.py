@@ -89,7 +89,7 @@ async def _services(place: Place) -> "AsyncIterator[JobClient]":
         async with JobClient(place.cluster) as client:
             yield client
         return
-    clusters = await running(place.name)
+    clusters = await running(place.name, store=place.store)
     if not clusters:
         raise ClusterError(
             "no cluster of yours runs here, so that nothing runs: `parrot-async recover` resumes"

@@ -50,7 +50,7 @@ def gc(place: Place, older_than: str | None, keep: int | None, size: int | None)
 def _client(place: Place) -> "JobClient":
     from parrot_async.client import JobClient
 
-    return JobClient(place.cluster, name=place.name)
+    return JobClient(place.cluster, name=place.name, store=place.store)
 
 
 async def _retry(place: Place, text: str, failed_only: bool) -> None:

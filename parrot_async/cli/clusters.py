@@ -6,6 +6,7 @@ import click
 
 from parrot_async.cli.printing import document, row_line
 from parrot_async.cli.running import given, run
+from parrot_async.cli.source import Place, opened
 
 if TYPE_CHECKING:
     from parrot_async.cluster import ClusterStatus
@@ -14,46 +15,53 @@ SHOWN_JOBS = 10
 _name = click.option("--name", metavar="NAME", help="A local cluster's name.  [default: default]")
 
 
+_store = click.option("--store", metavar="URL", help="That of this job store."
+                      "  [env: PARROT_STORE; default: a file of its own]")  # fmt: skip
+
+
 @click.command()
 @click.option("--cpu", type=click.IntRange(0), help="Workers of one job each.  [default: cores]")
 @click.option("--gpu", type=click.IntRange(0), help="Workers of a device each.  [default: devices]")
 @click.option("--io", type=click.IntRange(0), help="Jobs that wait at once.  [default: 512]")
 @_name
-def up(name: str | None, **pools: int | None) -> None:
+@_store
+def up(name: str | None, store: str | None, **pools: int | None) -> None:
     """Start your cluster on this machine, unless it runs; it ends by itself when idle."""
-    run(lambda: _up(name, {pool: count for pool, count in pools.items() if count is not None}))
+    run(lambda: _up(name, store, given(pools)))
 
 
 @click.command()
 @click.option("--all", "everything", is_flag=True,
-              help="Stop those of other environments and versions as well.")  # fmt: skip
+              help="Stop those of other environments, versions and stores as well.")  # fmt: skip
 @click.option("--database", is_flag=True, help="Stop the embedded PostgreSQL as well.")
 @_name
-def down(name: str | None, everything: bool, database: bool) -> None:
+@_store
+def down(name: str | None, store: str | None, everything: bool, database: bool) -> None:
     """Stop your cluster on this machine; `recover` resumes what it was running."""
-    run(lambda: _down(name, everything, database))
+    run(lambda: _down(name, store, everything, database))
 
 
-async def _up(name: str | None, counts: dict[str, int]) -> None:
+async def _up(name: str | None, store: str | None, counts: dict[str, int]) -> None:
     from parrot_async.cluster import Pools, ensure
 
     pools = Pools.found().model_copy(update=counts) if counts else None
-    cluster = await ensure(name, pools)
+    cluster = await ensure(name, pools, store=store)
     done = "Started" if cluster.started_by_us else "Already running, left as it is"
     has = cluster.pools
     click.echo(f"{done}: {has.cpu} cpu and {has.gpu} gpu workers, {has.io} io slots")
     click.echo(f"Scheduler {cluster.address}, process {cluster.pid}, log {cluster.log_file}")
 
 
-async def _down(name: str | None, everything: bool, database: bool) -> None:
+async def _down(name: str | None, store: str | None, everything: bool, database: bool) -> None:
     from parrot_async import cluster
 
     if everything:
         count = await cluster.down_all(name)
         click.echo(f"Stopped: {count}." if count else "No cluster of yours ran here.")
     else:
-        click.echo("Stopped." if await cluster.down(name) else "No cluster of yours ran here.")
-        if others := [one for one in await cluster.running(name) if not one.own]:
+        stopped = await cluster.down(name, store=store)
+        click.echo("Stopped." if stopped else "No cluster of yours ran here.")
+        if others := [one for one in await cluster.running(name, store=store) if not one.own]:
             click.echo(f"{_others(others)}: `parrot-async down --all` stops them too.")
     if database:
         await _stop_database()
@@ -61,7 +69,7 @@ async def _down(name: str | None, everything: bool, database: bool) -> None:
 
 def _others(others: "list[ClusterStatus]") -> str:
     processes = ", ".join(str(one.record.pid) for one in others)
-    return f"Still running, of other environments or versions: process {processes}"
+    return f"Still running, of other environments, versions or stores: process {processes}"
 
 
 async def _stop_database() -> None:
@@ -73,19 +81,19 @@ async def _stop_database() -> None:
     click.echo("PostgreSQL stopped." if stopped else "PostgreSQL did not run.")
 
 
-async def show(name: str | None, json: bool) -> None:
-    """Show the clusters of a name and its latest jobs."""
+async def show(place: Place, json: bool) -> None:
+    """Show the clusters of a place and its latest jobs."""
     from parrot_async.cluster import running
 
-    found = await running(name)
+    found = await running(place.name, store=place.store)
     if json:
-        document([given(one.model_dump()) for one in found])
+        document([one.model_dump() for one in found])
         return
     for one in found:
         click.echo(_described(one))
     if not any(one.own for one in found):
         click.echo("No cluster of yours runs here; the next job, or `parrot-async up`, starts one.")
-    for line in await _latest_jobs(name):
+    for line in await _latest_jobs(place):
         click.echo(line)
 
 
@@ -93,7 +101,7 @@ def _described(found: "ClusterStatus") -> str:
     record = found.record
     since = record.started.astimezone().strftime("%Y-%m-%d %H:%M")
     workers = ", ".join(f"{count} {pool}" for pool, count in found.workers.items() if count)
-    whose = "" if found.own else f", of another environment or version ({record.version})"
+    whose = "" if found.own else f", of another environment, version or store ({record.version})"
     return "\n".join(
         [
             f"Running since {since}{whose}: workers {workers or 'starting'}",
@@ -103,12 +111,11 @@ def _described(found: "ClusterStatus") -> str:
     )
 
 
-async def _latest_jobs(name: str | None) -> list[str]:
-    from parrot_async.cli.source import Place, opened
+async def _latest_jobs(place: Place) -> list[str]:
     from parrot_async.errors import StoreError
 
     try:
-        async with opened(Place(name)) as source:
+        async with opened(place) as source:
             rows = await source.jobs(limit=SHOWN_JOBS)
             interrupted = await source.interrupted()
     except StoreError as exc:

@@ -67,7 +67,7 @@ def status(place: Place, job: str | None, once: bool, json: bool) -> None:
     and with --json, it is shown once.
     """
     if job is None:
-        run(lambda: clusters.show(place.name, json))
+        run(lambda: clusters.show(place, json))
     else:
         run(lambda: _status(place, job, once, json))
 

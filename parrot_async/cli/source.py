@@ -46,7 +46,8 @@ def at_a_place(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def placed(*, name: str | None, store: str | None, cluster: str | None, **options: Any) -> None:
-        command(place=Place(name, store, cluster), **options)
+        # A store that was named counts more than a cluster that the environment names.
+        command(place=Place(name, store, None if store else cluster), **options)
 
     for option in reversed(_options):
         placed = option(placed)

@@ -99,9 +99,9 @@ class Folder:
         return cls(root, root / key)
 
     @classmethod
-    def all_of(cls, name: str | None) -> "list[Folder]":
-        """The same, and then those of this name that other environments or other code made."""
-        own = cls.of(name)
+    def all_of(cls, name: str | None, store: str | None = None) -> "list[Folder]":
+        """The same, and then those of this name of other environments, code or stores."""
+        own = cls.of(name, store)
         paths = sorted(path.parent for path in own.root.glob("*/running.lock"))
         return [own, *(cls(own.root, path) for path in paths if path != own.path)]
 

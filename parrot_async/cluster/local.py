@@ -75,7 +75,7 @@ class ClusterStatus(BaseModel):
     workers: dict[str, int]
     """Live worker processes of each pool."""
     own: bool = True
-    """False for one of another Python environment, or of other code of parrot_async."""
+    """False for one of another Python environment, other code of parrot_async, or another store."""
 
     def security(self) -> "Security":
         """The TLS credentials, for `distributed.Client(record.address, security=...)`."""
@@ -123,13 +123,13 @@ async def status(name: str | None = None) -> ClusterStatus | None:
     )
 
 
-async def running(name: str | None = None) -> list[ClusterStatus]:
-    """Every cluster of this name that runs, whatever environment or code it is of; our own first.
+async def running(name: str | None = None, *, store: str | None = None) -> list[ClusterStatus]:
+    """Every cluster of this name that runs, whatever `own` says of it; our own comes first.
 
     Raises:
         ClusterError: one runs but does not answer.
     """
-    return await anyio.to_thread.run_sync(_running, name, abandon_on_cancel=True)
+    return await anyio.to_thread.run_sync(_running, name, store, abandon_on_cancel=True)
 
 
 async def down(name: str | None = None, grace: float = 10.0, *, store: str | None = None) -> bool:
@@ -146,7 +146,7 @@ async def down(name: str | None = None, grace: float = 10.0, *, store: str | Non
 
 
 async def down_all(name: str | None = None, grace: float = 10.0) -> int:
-    """Stop every cluster of this name, of other environments and code as well; how many ran."""
+    """Stop every cluster of this name, of other environments, code and stores; how many ran."""
 
     def work() -> int:
         return sum([_down(folder, grace) for folder in Folder.all_of(name)])
@@ -242,8 +242,8 @@ def _spawn(spec: Spec, places: Mapping[str, str]) -> int:
         os.close(log)
 
 
-def _running(name: str | None) -> list[ClusterStatus]:
-    own, *others = Folder.all_of(name)
+def _running(name: str | None, store: str | None) -> list[ClusterStatus]:
+    own, *others = Folder.all_of(name, store)
     found = [_status(own, own=True), *(_status(folder, own=False) for folder in others)]
     return [status for status in found if status is not None]
 

@@ -330,7 +330,7 @@ def test_clusters_of_other_versions_are_shown_reached_and_stopped(
     assert cancelled.returncode == 0
     assert down.splitlines()[0] == "Stopped."
     assert f"process {old['record']['pid']}" in down
-    assert "of another environment or version" in shown
+    assert "of another environment, version or store" in shown
     assert reached.returncode == 0
     assert stopped == "Stopped: 1.\n"
 

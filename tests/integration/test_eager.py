@@ -286,8 +286,8 @@ async def test_a_program_ends_as_it_does_on_a_cluster(
     for some in (eager, client):
         folder = tmp_path / type(some).__name__
         folder.mkdir()
-        handle = await program(some, folder)
         with anyio.fail_after(20):
+            handle = await program(some, folder)
             end = await ending(handle)
         endings.append((end, shape(handle.tree, handle.node)))
 
