@@ -7,9 +7,9 @@ import pytest
 from parrot_async.faults import POINTS
 from tests.nemesis.town import Town, town
 
-VICTIMS = ("client", "worker")
+VICTIMS = ("client", "worker", "scheduler")
 RUNS = 3
-NIGHTLY_RUNS = 20
+NIGHTLY = 20
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,10 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]
         yield place
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
+@pytest.mark.parametrize(
+    "seed",
+    [*range(RUNS), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(RUNS, NIGHTLY))],
+)
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("point", POINTS)
 async def test_no_promise_is_broken(place: Town, victim: str, point: str, seed: int) -> None:

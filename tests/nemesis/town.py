@@ -89,7 +89,7 @@ class Town:
                     await self._recover()
                 if victim == "worker":
                     await anyio.to_thread.run_sync(client.join, abandon_on_cancel=True)
-                await self._rest()
+                await self._rest(at_least=0 if victim == "scheduler" else 1)
         finally:
             for left in self.traps.iterdir():
                 left.unlink()
@@ -118,18 +118,18 @@ class Town:
         async with JobClient(name=self.name) as client:
             await client.recover()
 
-    async def _rest(self) -> None:
-        """Wait until all that is in the store has ended."""
+    async def _rest(self, at_least: int) -> None:
+        """Wait until all new trees in the store have ended, which are so many at least."""
         store = self.store()
         try:
-            while not self._rests(store):  # noqa: ASYNC110 - another process tells nobody
+            while not self._rests(store, at_least):  # noqa: ASYNC110 - another process tells nobody
                 await anyio.sleep(0.02)
         finally:
             store.close()
 
-    def _rests(self, store: JobStore) -> bool:
+    def _rests(self, store: JobStore, at_least: int) -> bool:
         new = [row for row in store.roots(limit=10_000) if row.id not in self._known]
-        return bool(new) and all(row.status.terminal for row in new)
+        return len(new) >= at_least and all(row.status.terminal for row in new)
 
     def _new(self, store: JobStore) -> Collection[JobId]:
         return {row.id for row in store.roots(limit=10_000)} - self._known
