@@ -9,7 +9,6 @@ from parrot_async.models import (
     ErrorInfo,
     FailurePolicy,
     JobId,
-    JobResult,
     JobStatus,
     parent_of,
 )
@@ -390,12 +389,4 @@ class Executor:
         expected = run.expected if run.expected is not None else run.ended_children
         if run.children or run.ended_children < expected or run.state != "plan":
             return
-        count = run.ended_children
-        if run.bad_children and run.node.spec.on_failure is not FailurePolicy.IGNORE:
-            first = run.bad_child.message if run.bad_child else "no result"
-            message = f"{run.bad_children:,} of {count:,} children did not complete: {first}"
-            self.finish(run, End(time.time(), error=ErrorInfo("children", message)))
-        else:
-            good = count - run.bad_children
-            done = JobResult(preview=f"{good:,} of {count:,} children completed")
-            self.finish(run, End(time.time(), result=done))
+        self.finish(run, run.end_as_plan())

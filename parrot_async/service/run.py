@@ -1,10 +1,11 @@
 """What the service remembers of a job until it has ended."""
 
+import time
 from asyncio import TimerHandle
 from dataclasses import dataclass
 from typing import Literal
 
-from parrot_async.models import ErrorInfo, JobId, JobNode, JobResult
+from parrot_async.models import ErrorInfo, FailurePolicy, JobId, JobNode, JobResult
 
 State = Literal[
     "blocked",
@@ -104,3 +105,13 @@ class Run:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+
+    def end_as_plan(self) -> End:
+        """Return how a plan ends of which all children have ended."""
+        count, good = self.ended_children, self.ended_children - self.bad_children
+        if self.bad_children and self.node.spec.on_failure is not FailurePolicy.IGNORE:
+            first = self.bad_child.message if self.bad_child else "no result"
+            message = f"{self.bad_children:,} of {count:,} children did not complete: {first}"
+            return End(time.time(), error=ErrorInfo("children", message))
+        done = JobResult(preview=f"{good:,} of {count:,} children completed")
+        return End(time.time(), result=done)
