@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jobs } from "./module.mjs";
 
-const { actions, describe, describeRoot, family, label, moment, money, short, span, ticking } = jobs;
+const { actions, describe, describeRoot, family, label, moment, money, shares, short, span, ticking } = jobs;
 const row = (changes) => ({ id: "a", title: "embed", status: "running", ...changes });
 
 test("durations are short and never jump between two forms of the same number", () => {
@@ -90,4 +90,17 @@ test("only those actions are offered that the state allows and the service knows
   assert.deepEqual(offered({ stopping: true }), []);
   assert.deepEqual(offered({ status: "completed", counts: { completed: 2 } }), ["retry"]);
   assert.deepEqual(offered({ status: "failed", counts: { failed: 2 } }), ["retry_failed", "retry"]);
+});
+
+test("the summary's bar is as far as the tree, whatever its leaves do", () => {
+  const share = (progress, tally) => {
+    const { done, running, paused } = shares(row({ progress }), tally);
+    return [done, running, paused];
+  };
+
+  assert.deepEqual(share(50, { completed: 2, failed: 1, running: 4, queued: 3 }), [2, 2, 0]);
+  assert.deepEqual(share(40, { running: 1 }), [0.4, 0.6, 0]);
+  assert.deepEqual(share(90, { running: 1, paused: 1 }), [1.8, 0, 0.19999999999999996]);
+  assert.deepEqual(share(10, { completed: 2, running: 4 }), [0, 4, 0]);
+  assert.deepEqual(share(100, { completed: 3, queued: 1 }), [0, 0, 0]);
 });

@@ -849,7 +849,7 @@ class Line {
     mark(element, "aria-expanded", opens ? String(view.isOpen(node)) : null);
     mark(element, "aria-selected", String(node.row.id === view.active));
     mark(this.twisty, "data-none", opens ? null : "");
-    this.indent.style.setProperty("--level", String(Math.min(node.level, 12) - 1));
+    this.element.style.setProperty("--level", String(Math.min(node.level, 12) - 1));
   }
 
   /** @param {Row} row
@@ -868,7 +868,7 @@ class Line {
     put(this.attempt, said.attempt);
     if (this.note.textContent !== said.note) this.note.title = said.note;
     put(this.note, said.note);
-    mark(this.note, "data-error", row.error ? "" : null);
+    mark(this.element, "data-error", row.error ? "" : null);
   }
 
   /** @param {Row} row
@@ -983,36 +983,48 @@ class Lines {
   }
 }
 
+/** What a job is, how it is, and what can be done with it. */
+class Heading {
+  /** @param {number} level
+   * @param {HTMLElement[]} after */
+  constructor(level, after = []) {
+    this.sign = box("sign");
+    this.title = box("heading", { role: "heading", "aria-level": String(level) });
+    this.status = box("word");
+    this.buttons = box("buttons");
+    this.element = box("top", {}, [this.sign, this.title, this.status, this.buttons, ...after]);
+  }
+
+  /** @param {Feed} feed
+   * @param {Row} row */
+  draw(feed, row) {
+    if (this.sign.dataset.status !== row.status) this.sign.replaceChildren(icon(row.status));
+    this.sign.dataset.status = row.status;
+    put(this.title, row.title);
+    put(this.status, inFull(row));
+    buttons(this.buttons, feed, row, true, false);
+  }
+}
+
 /** One glance at a whole tree: what it is, how far, what went wrong, what it costs. */
 class Summary {
   /** @param {View} view */
   constructor(view) {
     this.view = view;
-    this.sign = box("sign");
-    this.title = box("heading", { role: "heading", "aria-level": "3" });
-    this.status = box("word");
-    this.buttons = box("buttons");
-    this.bar = box("whole", { role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": "Overall progress" });
-    this.counts = box("counts");
+    this.heading = new Heading(3);
+    this.portions = [...ORDER.slice(0, 3), "done", ...ORDER.slice(3)].map((name) => box("portion", { "data-status": name }));
+    this.bar = box("whole", { role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": "Overall progress" }, this.portions);
+    this.numbers = ORDER.map(count);
+    this.counts = box("counts", {}, this.numbers);
     this.figures = box("figures");
-    this.element = box("summary", {}, [
-      box("top", {}, [this.sign, this.title, this.status, this.buttons]),
-      this.bar,
-      box("under", {}, [this.counts, this.figures]),
-    ]);
-    this.drawn = "";
+    this.element = box("summary", {}, [this.heading.element, this.bar, box("under", {}, [this.counts, this.figures])]);
   }
 
   draw() {
     const root = this.view.feed.forest.roots[0];
     if (!root) return;
-    const said = describe(root.row, this.view.feed.now());
-    if (this.sign.dataset.status !== root.row.status) this.sign.replaceChildren(icon(root.row.status));
-    this.sign.dataset.status = root.row.status;
-    put(this.title, root.row.title);
-    put(this.status, inFull(root.row));
-    buttons(this.buttons, this.view.feed, root.row, true, false);
-    this.tell(root.row, said);
+    this.heading.draw(this.view.feed, root.row);
+    this.tell(root.row, describe(root.row, this.view.feed.now()));
     this.divide(root);
   }
 
@@ -1033,38 +1045,39 @@ class Summary {
    * @param {Node} root */
   divide(root) {
     const tally = this.view.feed.forest.tally;
-    const single = root.children.length === 0;
-    const parts = ORDER.filter((status) => (tally[status] ?? 0) > 0);
-    const key = single ? `${root.row.status} ${root.row.progress}` : parts.map((status) => `${status} ${tally[status]}`).join();
-    if (key === this.drawn) return;
-    this.drawn = key;
-    if (single) this.bar.replaceChildren(...portions(root.row));
-    else this.bar.replaceChildren(...parts.map((status) => portion(status, tally[status] ?? 0)));
-    this.counts.hidden = single;
-    this.counts.replaceChildren(...parts.map((status) => count(status, tally[status] ?? 0)));
+    const share = shares(root.row, tally);
+    for (const portion of this.portions) portion.style.flexGrow = String(share[portion.dataset.status ?? ""] ?? 0);
+    this.counts.hidden = root.children.length === 0;
+    for (const number of this.numbers) {
+      const status = /** @type {Status} */ (number.dataset.status);
+      number.hidden = !tally[status];
+      put(/** @type {Element} */ (number.lastChild), `${many(tally[status] ?? 0)} ${WORDS[status].toLowerCase()}`);
+    }
   }
 }
 
-/** @param {Status} status
- * @param {number} share */
-function portion(status, share) {
-  const part = box("portion", { "data-status": status });
-  part.style.flexGrow = String(share);
-  return part;
+/** How the summary's bar is divided: the leaves by their states; of those under way, what they have
+ * done is a part of its own, so that the bar is as far as the tree.
+ * @param {Row} row
+ * @param {Partial<Record<Status, number>>} tally
+ * @returns {Record<string, number>} */
+export function shares(row, tally) {
+  const sum = (/** @type {Status[]} */ states) => states.reduce((all, status) => all + (tally[status] ?? 0), 0);
+  const done = Math.max(0, ((row.progress ?? 0) / 100) * sum(ORDER) - sum(TABS.Finished));
+  /** @type {Record<string, number>} */
+  const parts = { ...tally, done: 0 };
+  for (const status of TABS.Active) {
+    const taken = Math.min(done - parts.done, parts[status] ?? 0);
+    parts[status] = (parts[status] ?? 0) - taken;
+    parts.done += taken;
+  }
+  return parts;
 }
 
-/** The bar of a job without children: its own progress.
- * @param {Row} row */
-function portions(row) {
-  const done = ENDED.has(row.status) ? 100 : row.progress ?? 0;
-  return [portion(ENDED.has(row.status) ? row.status : "running", done), portion("queued", 100 - done)];
-}
-
-/** How many are in a state; those that failed can be stepped through.
- * @param {Status} status
- * @param {number} number */
-function count(status, number) {
-  const inside = [icon(status), `${many(number)} ${WORDS[status].toLowerCase()}`];
+/** The place of how many are in a state; those that failed can be stepped through.
+ * @param {Status} status */
+function count(status) {
+  const inside = [icon(status), box("number")];
   if (status !== "failed") return box("count", { "data-status": status }, inside);
   const attributes = { type: "button", "data-act": "next", "data-status": status, title: "Show the next one that failed" };
   return box("count", attributes, inside, "button");
@@ -1157,14 +1170,11 @@ class Details {
   /** @param {View} view */
   constructor(view) {
     this.view = view;
-    this.sign = box("sign");
-    this.title = box("heading", { role: "heading", "aria-level": "4" });
-    this.status = box("word");
-    this.buttons = box("buttons");
+    this.heading = new Heading(4, [button("close", "Close details", false, false)]);
     this.facts = box("facts");
     this.body = box("body");
     this.element = box("details", { role: "region", "aria-label": "Details", hidden: "" }, [
-      box("top", {}, [this.sign, this.title, this.status, this.buttons, button("close", "Close details", false, false)]),
+      this.heading.element,
       this.facts,
       this.body,
     ]);
@@ -1179,12 +1189,8 @@ class Details {
     if (!node) return;
     const row = node.row;
     const feed = this.view.feed;
-    if (this.sign.dataset.status !== row.status) this.sign.replaceChildren(icon(row.status));
-    this.sign.dataset.status = row.status;
-    put(this.title, row.title);
+    this.heading.draw(feed, row);
     mark(this.element, "aria-label", `Details of ${row.title}`);
-    put(this.status, inFull(row));
-    buttons(this.buttons, feed, row, true, false);
     this.tell(row, feed.now());
     this.fill(row.id, feed.about?.id === row.id ? feed.about : null);
   }
