@@ -57,26 +57,38 @@ def _check(jobs: Sequence[str], queue: str | None, everything: bool) -> None:
 
 
 async def _cancel(place: Place, texts: Sequence[str]) -> None:
-    ids = await _found_all(place, texts)
+    ids = await _under_way(place, texts)
     async for client in _services(place):
         await client.cancel(ids)
-    for one in ids:
-        click.echo(f"Cancelled {one}")
+    _say("Cancelled", ids)
 
 
 async def _hold(place: Place, texts: Sequence[str], queue: str | None, *, holds: bool) -> None:
-    ids = await _found_all(place, texts) if texts else None
+    ids = await _under_way(place, texts) if texts else None
     async for client in _services(place):
         act = client.pause if holds else client.resume
         await act(ids, queue=queue)
-    done = "Paused" if holds else "Resumed"
-    for one in ids or [f"the queue {queue}" if queue else "every queue"]:
+    whole = [f"the queue {queue}" if queue else "every queue"]
+    _say("Paused" if holds else "Resumed", whole if ids is None else ids)
+
+
+def _say(done: str, what: Sequence[str]) -> None:
+    for one in what:
         click.echo(f"{done} {one}")
 
 
-async def _found_all(place: Place, texts: Sequence[str]) -> list[str]:
+async def _under_way(place: Place, texts: Sequence[str]) -> list[str]:
+    """Find jobs, and say which have ended already."""
+    ids: list[str] = []
     async with opened(place) as source:
-        return [await found(source, text) for text in texts]
+        for text in texts:
+            one = await found(source, text)
+            status = (await source.tree(one))[one].status
+            if status.terminal:
+                click.echo(f"{one} has ended: {status}", err=True)
+            else:
+                ids.append(one)
+    return ids
 
 
 async def _services(place: Place) -> "AsyncIterator[JobClient]":

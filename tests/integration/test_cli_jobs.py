@@ -215,6 +215,7 @@ def test_jobs_are_cancelled(cluster: None, tmp_path: Path) -> None:
 
     assert found.stdout.split() == ["Cancelled", ids[0], "Cancelled", ids[1]]
     assert anyio.run(ended, *ids) == [JobStatus.CANCELLED] * 2
+    assert run("cancel", ids[0], *HERE).stderr == f"{ids[0]} has ended: cancelled\n"
 
 
 def test_jobs_are_paused_and_resumed(cluster: None, tmp_path: Path) -> None:
