@@ -8,7 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask
+from distributed import Nanny
+
 from parrot_async import JobClient, Plan, current_job, faults, job
+from parrot_async.cluster import LocalCluster
+from parrot_async.cluster.pools import CAPACITY
 from parrot_async.handle import JobHandle
 from tests.nemesis.history import mark
 
@@ -70,6 +75,25 @@ def plan(file: str) -> Plan:
     )
 
 
+def nanny_process(cluster: LocalCluster, slots: int, traps: str) -> None:
+    """Be a nanny on another machine, with one worker for io jobs."""
+    os.environ[faults.VARIABLE] = f"traps={traps}"
+    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+    asyncio.run(_nanny(cluster, slots))
+
+
+async def _nanny(cluster: LocalCluster, slots: int) -> None:
+    async with Nanny(
+        cluster.address,
+        nthreads=slots,
+        resources={"io": CAPACITY},
+        security=cluster.security(),
+        memory_limit=0,
+        env={faults.VARIABLE: os.environ[faults.VARIABLE]},
+    ) as nanny:
+        await nanny.finished()
+
+
 async def submit_all(
     client: JobClient, file: str, say: Callable[[JobHandle[Any], Any], None]
 ) -> list[JobHandle[Any]]:
@@ -86,17 +110,17 @@ async def submit_all(
     return handles
 
 
-def client_process(name: str, file: str, accepted: str, traps: str) -> None:
+def client_process(name: str, store: str, file: str, accepted: str, traps: str) -> None:
     """Be a client that submits everything and waits; what was accepted is in a file."""
     faults.arm(f"traps={traps}")
-    asyncio.run(_client(name, file, Path(accepted)))
+    asyncio.run(_client(name, store, file, Path(accepted)))
 
 
-async def _client(name: str, file: str, accepted: Path) -> None:
+async def _client(name: str, store: str, file: str, accepted: Path) -> None:
     fd = os.open(accepted, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def say(handle: JobHandle[Any], value: Any) -> None:
         os.write(fd, (json.dumps([handle.id, value]) + "\n").encode())
 
-    async with JobClient(name=name) as client:
+    async with JobClient(name=name, store=store) as client:
         await client.gather(await submit_all(client, file, say))

@@ -1,31 +1,71 @@
 """Kill -9 at each point of a job's way, of each process that takes part in it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from parrot_async.faults import POINTS
-from tests.nemesis.town import Town, town
+from tests.nemesis.town import Town, lived_in
+from tests.postgres import Server, binaries
 
-VICTIMS = ("client", "worker", "scheduler")
 RUNS = 3
 NIGHTLY = 20
 
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("point", POINTS),
+    pytest.mark.parametrize(
+        "seed",
+        [*range(RUNS), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(RUNS, NIGHTLY))],
+    ),
+]
+
 
 @pytest.fixture(scope="module")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    """A cluster that goes on from kill to kill."""
-    async with town("nemesis", tmp_path_factory.mktemp("nemesis") / "town") as place:
-        yield place
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nemesis")
 
 
-@pytest.mark.parametrize(
-    "seed",
-    [*range(RUNS), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(RUNS, NIGHTLY))],
-)
-@pytest.mark.parametrize("victim", VICTIMS)
-@pytest.mark.parametrize("point", POINTS)
-async def test_no_promise_is_broken(place: Town, victim: str, point: str, seed: int) -> None:
-    objections = await place.run(victim, point, seed)
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    programs = binaries("wheel")
+    assert programs is not None
+    made = Server(programs)
+    made.start()
+    yield made
+    made.remove()
 
-    assert objections == []
+
+@pytest.fixture(scope="module")
+async def near(folder: Path) -> AsyncIterator[Town]:
+    """All on this machine, as a notebook has it."""
+    async with lived_in(Town("near", folder / "near")) as town:
+        yield town
+
+
+@pytest.fixture(scope="module")
+async def far(folder: Path) -> AsyncIterator[Town]:
+    """A worker with a nanny of its own."""
+    async with lived_in(Town("far", folder / "far", far=True)) as town:
+        yield town
+
+
+@pytest.fixture(scope="module")
+async def team(folder: Path, server: Server) -> AsyncIterator[Town]:
+    """The job store on a PostgreSQL server."""
+    async with lived_in(Town("team", folder / "team", server)) as town:
+        yield town
+
+
+@pytest.mark.parametrize("victim", ["client", "worker", "scheduler"])
+async def test_no_promise_is_broken(near: Town, victim: str, point: str, seed: int) -> None:
+    assert await near.run(victim, point, seed) == []
+
+
+async def test_no_promise_is_broken_by_a_lost_nanny(far: Town, point: str, seed: int) -> None:
+    assert await far.run("nanny", point, seed) == []
+
+
+async def test_no_promise_is_broken_by_a_lost_server(team: Town, point: str, seed: int) -> None:
+    assert await team.run("postgres", point, seed) == []

@@ -5,8 +5,8 @@ import multiprocessing
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -23,28 +23,38 @@ from parrot_async.places import data_home
 from parrot_async.store import JobStore, open_store
 from tests.nemesis.checker import check
 from tests.nemesis.history import read
-from tests.nemesis.programs import client_process
+from tests.nemesis.programs import client_process, nanny_process
+from tests.postgres import Server
 
-POOLS = Pools(cpu=1, gpu=0, io=4)
-PATIENCE = 30.0
+SLOTS = 4
+PATIENCE = 40.0
 """Seconds until all that was accepted must have ended after a kill."""
 MOST_PASSES = {"acknowledged": 3, "accepting": 3, "accepted": 3, "child_done": 6, "sent": 6}
 """Passes of a point of which every run has at least so many; of others there are ten."""
-OF_WORKERS = ("started", "result_written", "child_done")
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["tests.nemesis.programs"])
 
 
 class Town:
-    """A local cluster, and what its clients and bodies have written down."""
+    """A local cluster, and what its clients and bodies have written down.
 
-    def __init__(self, name: str, folder: Path) -> None:
+    With a `server` it has its job store there; with `far` its io worker and that one's nanny are
+    not the daemon's children, as on another machine.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, server: Server | None = None, *, far: bool = False
+    ) -> None:
         self.name = name
         self.traps = folder / "traps"
         self.file = folder / "executions"
         self.accepted = folder / "accepted"
+        self.server = server
+        self.url = server.url() if server else f"sqlite:///{data_home() / name / 'jobs.db'}"
         self.cluster: LocalCluster | None = None
+        self.far = far
+        self.nanny: BaseProcess | None = None
         self._known: set[JobId] = set()
         self.traps.mkdir(parents=True)
 
@@ -52,27 +62,16 @@ class Town:
         """Start the cluster, armed."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(VARIABLE, f"traps={self.traps}")
-            self.cluster = await ensure(self.name, POOLS)
+            pools = Pools(cpu=1, gpu=0, io=0 if self.far else SLOTS)
+            self.cluster = await ensure(self.name, pools, store=self.url)
+        if self.far:
+            await self._start_nanny()
 
     async def down(self) -> None:
         """Stop it."""
-        await down(self.name)
-
-    @property
-    def daemon(self) -> psutil.Process:
-        """The process of the scheduler, with the service and the nannies."""
-        assert self.cluster is not None
-        return psutil.Process(self.cluster.pid)
-
-    def workers(self) -> list[int]:
-        """Processes that run jobs: their fork server's children."""
-        servers = {child.pid for child in self.daemon.children()}
-        below = self.daemon.children(recursive=True)
-        return sorted(process.pid for process in below if process.ppid() in servers)
-
-    def store(self) -> JobStore:
-        """Open the store beside the service."""
-        return open_store(f"sqlite:///{data_home() / self.name / 'jobs.db'}")
+        if self.nanny is not None:
+            self.nanny.kill()
+        await down(self.name, store=self.url)
 
     async def run(self, victim: str, point: str, seed: int) -> list[str]:
         """Kill the victim when somebody is at the point; returns what breaks a promise."""
@@ -85,67 +84,98 @@ class Town:
                 caught = await _caught(trap)
                 self._kill(victim, caught, client, chance)
                 trap.with_name(point + CAUGHT).unlink()
-                if victim == "scheduler":
-                    await self._recover()
-                if victim == "worker":
+                await self._heal(victim)
+                if victim in ("worker", "nanny", "postgres"):
                     await anyio.to_thread.run_sync(client.join, abandon_on_cancel=True)
-                await self._rest(at_least=0 if victim == "scheduler" else 1)
+                await self._rest(at_least=1 if victim in ("client", "worker", "nanny") else 0)
         finally:
             for left in self.traps.iterdir():
                 left.unlink()
             client.kill()
             client.join()
-        well = client.exitcode == (0 if victim == "worker" else -signal.SIGKILL)
-        return [*self._check(), *([] if well else [f"client: it ended with {client.exitcode}"])]
+        objections = self._check()
+        if victim in ("worker", "nanny") and client.exitcode:
+            objections.append(f"client: it ended with {client.exitcode}")
+        return objections
 
     def _client(self) -> BaseProcess:
         paths = (str(self.file), str(self.accepted), str(self.traps))
-        client = _processes.Process(target=client_process, args=(self.name, *paths))
+        client = _processes.Process(target=client_process, args=(self.name, self.url, *paths))
         client.start()
         return client
+
+    # Killing and healing.
+
+    @property
+    def _daemon(self) -> psutil.Process:
+        """The process of the scheduler, with the service and the nannies."""
+        assert self.cluster is not None
+        return psutil.Process(self.cluster.pid)
+
+    def _workers(self) -> list[int]:
+        """Processes that run jobs: the children of fork servers."""
+        above = [self._daemon] if self.nanny is None else [self._daemon, _process(self.nanny)]
+        servers = {child.pid for parent in above for child in parent.children()}
+        below = [child for parent in above for child in parent.children(recursive=True)]
+        return sorted(process.pid for process in below if process.ppid() in servers)
 
     def _kill(self, victim: str, caught: int, client: BaseProcess, chance: random.Random) -> None:
         if victim == "client":
             client.kill()
         elif victim == "scheduler":
-            self.daemon.kill()
+            self._daemon.kill()
+        elif victim == "nanny" and self.nanny is not None:
+            self.nanny.kill()
+        elif victim == "postgres" and self.server is not None:
+            self.server.kill()
         else:
-            workers = self.workers()
+            workers = self._workers()
             os.kill(caught if caught in workers else chance.choice(workers), signal.SIGKILL)
 
-    async def _recover(self) -> None:
-        await self.up()
-        async with JobClient(name=self.name) as client:
-            await client.recover()
+    async def _heal(self, victim: str) -> None:
+        """Bring back what nobody but the user would."""
+        if victim == "scheduler":
+            await self.up()
+            async with JobClient(name=self.name, store=self.url) as client:
+                await client.recover()
+        elif victim == "nanny":
+            await self._start_nanny()
+        elif victim == "postgres" and self.server is not None:
+            await anyio.to_thread.run_sync(self.server.start)
+
+    async def _start_nanny(self) -> None:
+        if self.nanny is not None:
+            self.nanny.join()
+        args = (self.cluster, SLOTS, str(self.traps))
+        self.nanny = _processes.Process(target=nanny_process, args=args)
+        self.nanny.start()
+
+    # What there is then.
 
     async def _rest(self, at_least: int) -> None:
         """Wait until all new trees in the store have ended, which are so many at least."""
-        store = self.store()
-        try:
-            while not self._rests(store, at_least):  # noqa: ASYNC110 - another process tells nobody
+        with closing(open_store(self.url)) as store:
+            while not self._rests(store, at_least):  # noqa: ASYNC110 - a process tells nobody
                 await anyio.sleep(0.02)
-        finally:
-            store.close()
 
     def _rests(self, store: JobStore, at_least: int) -> bool:
         new = [row for row in store.roots(limit=10_000) if row.id not in self._known]
         return len(new) >= at_least and all(row.status.terminal for row in new)
 
-    def _new(self, store: JobStore) -> Collection[JobId]:
-        return {row.id for row in store.roots(limit=10_000)} - self._known
-
     def _check(self) -> list[str]:
         expected = dict(_lines(self.accepted))
-        store = self.store()
-        try:
-            roots = self._new(store)
-            values = {i: value for i, value in expected.items() if value is not None}
-            history = read(store, roots, [i for i in expected if i not in self._known], self.file)
-            history.expected = {i: value for i, value in values.items() if i in roots}
-            self._known |= set(roots)
-            return check(history)
-        finally:
-            store.close()
+        accepted = [root_id for root_id in expected if root_id not in self._known]
+        with closing(open_store(self.url)) as store:
+            new = {row.id for row in store.roots(limit=10_000)} - self._known
+            history = read(store, new, accepted, self.file)
+        values = {i: value for i, value in expected.items() if value is not None}
+        history.expected = {i: value for i, value in values.items() if i in new}
+        self._known |= new | set(accepted)
+        return check(history)
+
+
+def _process(process: BaseProcess) -> psutil.Process:
+    return psutil.Process(process.pid)
 
 
 async def _caught(trap: Path) -> int:
@@ -163,11 +193,10 @@ def _lines(path: Path) -> Iterator[list[Any]]:
 
 
 @asynccontextmanager
-async def town(name: str, folder: Path) -> AsyncIterator[Town]:
-    """Have a town for some runs."""
-    made = Town(name, folder)
-    await made.up()
+async def lived_in(town: Town) -> AsyncIterator[Town]:
+    """Have a town up for some runs."""
+    await town.up()
     try:
-        yield made
+        yield town
     finally:
-        await made.down()
+        await town.down()
