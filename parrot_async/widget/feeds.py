@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from itertools import islice
 from typing import Literal, cast
 from zlib import compress, decompress
 
@@ -14,9 +13,6 @@ from parrot_async.tree import JobTree
 from parrot_async.widget.actions import ACTIONS
 from parrot_async.widget.protocol import Delta, Row, Snapshot
 from parrot_async.widget.rows import differences, row
-
-AT_ONCE = 1_000
-"""Rows that a view begins with; the others follow at the first update, on a thread of its own."""
 
 
 class TreeFeed:
@@ -28,7 +24,7 @@ class TreeFeed:
     view: Literal["tree"] = "tree"
 
     def __init__(self, source: Source, job_id: JobId, wake: Callable[[], None]) -> None:
-        """Begin with the first rows, if the tree is here; have `wake` called when it changes."""
+        """Have no rows yet; `wake` is called when the tree comes or changes."""
         self.job_id = job_id
         self.rev = 0
         self.touched: dict[JobId, None] = {}
@@ -38,12 +34,9 @@ class TreeFeed:
         self._lock = threading.Lock()
         self._rows: dict[JobId, Row] = {}
         self._packed = b""
-        self._late: list[JobId] = []
-        self._said_over = False
+        self.said_over = False
+        """Whether the browsers were told that the job has ended."""
         self._changes = source.changes(job_id, wake)
-        tree = self.tree
-        if tree is not None:
-            self._load(tree)
 
     @property
     def tree(self) -> JobTree | None:
@@ -69,20 +62,31 @@ class TreeFeed:
                 "rev": self.rev,
                 "at": time.time(),
                 "rows": self._told(),
-                "over": self._said_over,
+                "over": self.said_over,
                 "can": list(ACTIONS),
             }
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a cell should wait for its rows."""
+        return False
+
+    def tick(self) -> None:
+        """Make the first rows, if the tree is here."""
+        if not self.rev:
+            self.advance()
+
     def advance(self) -> Delta | None:
-        """What has changed since the last time; None where nothing has."""
+        """What has changed since the last time; None where nothing has, or all is new."""
         tree = self.tree
         if tree is None or self._packed:
             self._changes.leave()
             return None
-        with self._lock:
-            if not self._rows:
-                self._load(tree)
-            return self._delta(tree)
+        self.touched = self._take(tree)
+        if not self.rev:
+            self._load(tree)
+            return None
+        return self._delta(tree)
 
     def leave(self) -> None:
         """Leave the changes for later, and be woken at the next."""
@@ -100,54 +104,50 @@ class TreeFeed:
         return list(self._rows.values())
 
     def _load(self, tree: JobTree) -> None:
-        """Make the first rows; the ids of the others are kept for later."""
-        walk = iter(tree.walk(self.job_id))
-        for node in islice(walk, AT_ONCE):
-            self._rows[node.id] = self._row(node)
-        self._late = [node.id for node in walk]
-        self._said_over = self.over
-        self.rev = 1
+        rows = {node.id: self._row(node) for node in tree.walk(self.job_id)}
+        with self._lock:
+            self._rows, self.said_over, self.rev = rows, self.over, 1
 
     def _row(self, node: JobNode) -> Row:
         return row(node, self._source.history, is_top=node.id == self.job_id)
 
     def _delta(self, tree: JobTree) -> Delta | None:
-        new: list[Row] = []
-        changed: list[tuple[str, dict[str, object]]] = []
-        self.touched = self._take(tree)
-        for job_id in self.touched:
-            now, before = self._row(tree[job_id]), self._rows.get(job_id)
-            self._rows[job_id] = now
-            if before is None:
-                new.append(now)
-            elif now != before:
-                changed.append((job_id, differences(before, now)))
+        rows = {job_id: self._row(tree[job_id]) for job_id in self.touched}
+        before = {job_id: self._rows.get(job_id) for job_id in rows}
+        new = [now for job_id, now in rows.items() if before[job_id] is None]
+        changed = [
+            (job_id, differences(was, rows[job_id]))
+            for job_id, was in before.items()
+            if was is not None and was != rows[job_id]
+        ]
         if not (new or changed):
             return None
-        self.rev += 1
-        delta: Delta = {"t": "delta", "rev": self.rev, "at": time.time()}
+        delta: Delta = {"t": "delta", "rev": self.rev + 1, "at": time.time()}
         if new:
             delta["new"] = new
         if changed:
             delta["set"] = changed
-        if self.over is not self._said_over:
-            self._said_over = delta["over"] = self.over
+        if self.over is not self.said_over:
+            delta["over"] = self.over
+        with self._lock:
+            self._rows.update(rows)
+            self.rev, self.said_over = delta["rev"], delta.get("over", self.said_over)
         return delta
 
     def _take(self, tree: JobTree) -> dict[JobId, None]:
-        """The jobs to look at: the late ones, those that changed, and all above these.
+        """The jobs that changed, and all above them.
 
         New jobs keep their order: each comes after its parent, and after its older siblings.
         """
-        late, self._late = self._late, []
-        taken = dict.fromkeys(late)
         below = f"{self.job_id}."
-        for job_id in self._changes.take():
-            if job_id in tree and (job_id == self.job_id or job_id.startswith(below)):
-                taken[job_id] = None
-        for job_id in list(taken) if len(taken) > len(late) else ():
-            above = parent_of(job_id) if job_id != self.job_id else None
+        taken = {
+            job_id: None
+            for job_id in self._changes.take()
+            if job_id in tree and (job_id == self.job_id or job_id.startswith(below))
+        }
+        for job_id in list(taken):
+            above = None if job_id == self.job_id else parent_of(job_id)
             while above is not None and above not in taken:
                 taken[above] = None
-                above = parent_of(above) if above != self.job_id else None
+                above = None if above == self.job_id else parent_of(above)
         return taken

@@ -7,7 +7,8 @@ from parrot_async.source import Source
 from parrot_async.widget.feeds import TreeFeed
 from parrot_async.widget.protocol import Act, Done
 from parrot_async.widget.saved import Bundle, tree_bundle
-from parrot_async.widget.view import View
+from parrot_async.widget.ticking import TICKER
+from parrot_async.widget.view import PATIENCE, View
 
 _made: dict[tuple[Source, JobId], "JobTree"] = {}
 
@@ -22,13 +23,21 @@ class JobTree(View):
 
     def __init__(self, source: Source, job_id: JobId) -> None:
         """Show a job; nothing is sent before a browser asks for it."""
-        super().__init__(source, TreeFeed(source, job_id, self.wake))
+        feed = TreeFeed(source, job_id, self.wake)
+        TICKER.wake(feed)
+        TICKER.flush(PATIENCE, PATIENCE)
+        super().__init__(source, feed)
         self.wake()
 
     @property
     def is_over(self) -> bool:
         """Whether the job has ended."""
         return self.feed.over
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the job has ended, and that was not saved."""
+        return self.feed.over and not (self.feed.said_over and self.is_saved)
 
     def inert(self) -> Bundle:
         """The tree as it is now, in forms that need no kernel."""

@@ -32,7 +32,8 @@ class JobsPanel(View):
         if word["t"] == "ask":
             self.feed.ask(word)
         elif word["t"] == "open":
-            self._show(word["id"])
+            job_id = word["id"]
+            self._open = None if job_id is None else TreeFeed(self.source, job_id, self.wake)
         else:
             super().obey(word)
 
@@ -47,11 +48,6 @@ class JobsPanel(View):
         if self._open is not None and root_id == self._open.job_id:
             return self._open
         return super().feed_of(root_id)
-
-    def _show(self, job_id: JobId | None) -> None:
-        self._open = None if job_id is None else TreeFeed(self.source, job_id, self.wake)
-        if self._open is not None and self._open.rev:
-            self.send_all(self._open, job_id)
 
     def _next(self) -> float | None:
         after = super()._next()

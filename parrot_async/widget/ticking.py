@@ -13,7 +13,11 @@ logger = logging.getLogger(__name__)
 
 
 class Ticking(Protocol):
-    """What is brought up to date; all is called on the ticking thread, and must not wait."""
+    """What is brought up to date on the ticking thread; it must not wait."""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a cell should not end before it; called on any thread, holding nothing."""
 
     def tick(self) -> float | None:
         """Send what is due; returns after how many seconds to be called though not woken."""
@@ -40,14 +44,17 @@ class Ticker:
                 atexit.register(self.stop)
             self._changed.notify_all()
 
-    def flush(self, patience: float) -> None:
+    def flush(self, patience: float, if_urgent: float) -> None:
         """Call all that is due now or later at once, and wait for that, at most so many seconds."""
+        with self._changed:
+            due = list(self._due)
+        most = if_urgent if any(view.is_urgent for view in due) else patience
         with self._changed:
             if self._due or self._works:
                 self._due = dict.fromkeys(self._due, 0.0)
                 self._hurries = True
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: not (self._hurries or self._works), patience)
+                self._changed.wait_for(lambda: not (self._hurries or self._works), most)
 
     def stop(self) -> None:
         """End the thread; what is not sent by then never is."""

@@ -39,8 +39,12 @@ UNSEEN = 1.0
 """Seconds until a view that nobody sees looks whether it is over, for its end is saved."""
 
 
-PATIENCE = 1.0
-"""Seconds that a cell's end may wait for what its jobs have still to show."""
+LIGHT = 1_000
+"""Rows up to which a cell itself makes the first inert twin."""
+PATIENCE = 0.05
+"""Seconds that a cell may wait for what its views have to show."""
+SAVING = 1.0
+"""The same, where a job has just ended: the notebook may be saved now."""
 
 
 class Feed(Protocol):
@@ -93,6 +97,16 @@ class View(anywidget.AnyWidget):
         """Whether there will be nothing more to say."""
         return False
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the notebook should not be saved before the next tick."""
+        return False
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether a saved notebook would have what the browsers have been told."""
+        return self._saved_rev == self.feed.rev
+
     def inert(self) -> Bundle:
         """The view as it is now, in forms that need no kernel."""
         raise NotImplementedError
@@ -103,7 +117,13 @@ class View(anywidget.AnyWidget):
         """Display it in the cell that runs, and its inert twin below it."""
         data, metadata = self._repr_mimebundle_() or ({}, {})
         display(data, metadata=metadata, raw=True)
-        self.twin.show(self.inert())
+        if 0 < len(self.feed.snapshot()["rows"]) <= LIGHT:
+            self.twin.show(self.inert())
+        else:
+            # Made on the ticking thread, since the kernel's loop must not wait for it.
+            self.twin.show({"text/plain": repr(self)})
+            self._saved_rev, self.save_at = 0, 0.0
+            TICKER.wake(self)
 
     def _ipython_display_(self) -> None:
         self.show()
@@ -136,6 +156,8 @@ class View(anywidget.AnyWidget):
             self.update()
         else:
             self.feed.leave()
+        if not self.is_saved:
+            self._save()
         return self._next()
 
     def obey(self, word: ToKernel) -> None:
@@ -160,8 +182,6 @@ class View(anywidget.AnyWidget):
         about = self.looking.details()
         if about is not None:
             self._say(about)
-        if self._saved_rev != self.feed.rev:
-            self._save()
 
     def advance(self, feed: Feed, of: JobId | None = None) -> None:
         """Send what has changed of one feed; all of it, where nothing was sent before."""
@@ -234,4 +254,4 @@ def flush_after_cells() -> None:
 
 
 def _flush(_: object) -> None:
-    TICKER.flush(PATIENCE)
+    TICKER.flush(PATIENCE, SAVING)

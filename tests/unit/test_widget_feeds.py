@@ -8,7 +8,6 @@ from parrot_async.events import CancelRequested, Event, Logged, PauseRequested, 
 from parrot_async.models import JobSpec, LogLine, Usage
 from parrot_async.tree import fold
 from parrot_async.widget.details import LOG_LINES, LOG_TEXT, TEXT, details
-from parrot_async.widget.feeds import AT_ONCE
 from parrot_async.widget.looking import Looking
 from parrot_async.widget.rows import differences, row
 from tests.unit.stories import (
@@ -151,20 +150,6 @@ def test_a_delta_has_only_the_jobs_that_changed_and_those_above_them() -> None:
     assert dict(delta["set"])["r.1"]["progress"] == 30
     assert dict(delta["set"])["r"]["progress"] == 10
     assert "new" not in delta
-    assert feed.advance() is None
-
-
-def test_a_big_tree_begins_with_its_first_rows_and_the_others_follow_in_order() -> None:
-    world = plan_of(2 * AT_ONCE)
-
-    feed = world.feed("r")
-    first = feed.snapshot()["rows"]
-    delta = feed.advance()
-
-    assert delta is not None
-    assert len(first) == AT_ONCE
-    told = [said["id"] for said in [*first, *delta["new"]]]
-    assert told == ["r", *(f"r.{number}" for number in range(2 * AT_ONCE))]
     assert feed.advance() is None
 
 

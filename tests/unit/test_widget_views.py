@@ -13,6 +13,7 @@ from parrot_async.errors import DisconnectedError, ParrotError
 from parrot_async.models import JobStatus
 from parrot_async.store import RootRow
 from parrot_async.widget import JobsPanel, JobTree
+from parrot_async.widget.feeds import TreeFeed
 from parrot_async.widget.job_tree import job_tree
 from parrot_async.widget.ticking import TICKER, Ticker
 from parrot_async.widget.view import View
@@ -22,10 +23,29 @@ from tests.unit.views import Words, World, words
 
 @pytest.fixture(autouse=True)
 def still(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No thread ticks by itself: a test says when."""
-    monkeypatch.setattr(TICKER, "wake", lambda *_: None)
+    """No thread ticks by itself: a test says when. Only the first rows are made at once."""
+
+    def wake(view: object, after: float = 0.0) -> None:
+        if isinstance(view, TreeFeed):
+            view.tick()
+
+    monkeypatch.setattr(TICKER, "wake", wake)
     with words():
         yield
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
+    """The inert twins that were shown or updated; what IPython displays else goes nowhere."""
+    twins: list[tuple[str, dict[str, str]]] = []
+
+    def keeper(kind: str) -> Any:
+        return lambda bundle, **_: twins.append((kind, bundle))
+
+    monkeypatch.setattr("parrot_async.widget.view.display", lambda *_, **__: None)
+    monkeypatch.setattr("parrot_async.widget.saved.display", keeper("shown"))
+    monkeypatch.setattr("parrot_async.widget.saved.update_display", keeper("updated"))
+    return twins
 
 
 @pytest.fixture
@@ -358,6 +378,41 @@ def test_a_job_under_way_that_is_here_shows_how_far_it_is(world: World) -> None:
     assert panel.feed.snapshot()["rows"][0]["progress"] == 40
 
 
+def test_the_twin_of_a_big_tree_is_made_by_the_ticking_thread(
+    world: World, shown: list[tuple[str, dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, big = JobTree(world.source, "r"), JobTree(world.source, "r")
+
+    small.show()
+    monkeypatch.setattr("parrot_async.widget.view.LIGHT", 2)
+    big.show()
+    at_once = [(kind, set(bundle)) for kind, bundle in shown]
+    big.tick()
+
+    both = {"text/html", "text/plain"}
+    assert at_once == [("shown", both), ("shown", {"text/plain"})]
+    assert [(kind, set(bundle)) for kind, bundle in shown[2:]] == [("updated", both)]
+
+
+def test_the_twin_follows_now_and_then_and_at_the_end(
+    world: World, shown: list[tuple[str, dict[str, str]]]
+) -> None:
+    view = seen_tree(world)
+    view.show()
+
+    world.tell(started("r.0"))
+    view.tick()
+    soon = len(shown)
+    view.save_at = 0.0
+    view.tick()
+    later = len(shown)
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+    view.tick()
+
+    assert (soon, later, len(shown)) == (1, 2, 3)
+    assert "2 completed" in shown[-1][1]["text/html"]
+
+
 def test_the_inert_form_of_a_panel_is_a_table_of_text(world: World) -> None:
     panel = seen_panel(world, stored("m1", title="<img src=x>", error="a <b>"))
 
@@ -425,6 +480,10 @@ class Counter:
         self.after = after
         self.thread = ""
 
+    @property
+    def is_urgent(self) -> bool:
+        return False
+
     def tick(self) -> float | None:
         self.ticks += 1
         self.thread = threading.current_thread().name
@@ -445,7 +504,7 @@ def test_a_flush_calls_what_is_due_later_and_waits_for_it(ticker: Ticker) -> Non
 
     ticker.wake(now)
     ticker.wake(later, 3600)
-    ticker.flush(10)
+    ticker.flush(10, 10)
 
     assert (now.ticks, later.ticks, never.ticks) == (1, 1, 0)
     assert now.thread == "parrot-views"
@@ -460,7 +519,7 @@ def test_a_view_that_fails_does_not_stop_the_others(
         for _ in range(2):
             ticker.wake(bad)
             ticker.wake(good)
-            ticker.flush(10)
+            ticker.flush(10, 10)
 
     assert (bad.ticks, good.ticks) == (2, 2)
     assert "broken" in caplog.text

@@ -69,7 +69,10 @@ class World:
         return self.source.changes(root_id, self.wake)
 
     def feed(self, job_id: JobId) -> TreeFeed:
-        return TreeFeed(self.source, job_id, self.wake)
+        """The rows of a view, as far as the tree is here."""
+        feed = TreeFeed(self.source, job_id, self.wake)
+        feed.tick()
+        return feed
 
 
 class Words(BaseComm):
