@@ -8,7 +8,8 @@ from distributed.comm.core import Comm
 from distributed.core import Status
 
 from parrot_async import events
-from parrot_async.models import JobId, JobStatus, Queue
+from parrot_async.errors import InterruptedJobError
+from parrot_async.models import JobId, JobStatus, Queue, root_of
 from parrot_async.service.again import Again
 from parrot_async.service.custody import Custody
 from parrot_async.service.dispatch import Dispatch
@@ -163,12 +164,24 @@ class Desk:
         return [await self._again.run(job_id, failed_only) for job_id in ids]
 
     async def pause(self, ids: Sequence[JobId]) -> list[bool]:
-        """Hold jobs and all below them."""
+        """Hold jobs and all below them; InterruptedJobError for one that nobody runs."""
+        await self._check_run(ids)
         return [self._executor.pausing.pause_tree(job_id) for job_id in ids]
 
     async def resume(self, ids: Sequence[JobId]) -> list[bool]:
-        """Let jobs and all below them go on."""
+        """Let jobs and all below them go on; InterruptedJobError for one that nobody runs."""
+        await self._check_run(ids)
         return [self._executor.pausing.resume_tree(job_id) for job_id in ids]
+
+    async def _check_run(self, ids: Sequence[JobId]) -> None:
+        if all(root_of(job_id) in self._executor.runs for job_id in ids):
+            return
+        interrupted = set(await self._custody.recovery.interrupted())
+        for job_id in ids:
+            if root_of(job_id) in interrupted:
+                raise InterruptedJobError(
+                    f"nobody runs job {job_id}: `await client.recover()` goes on with it"
+                )
 
     async def hold_queues(self, queue: str | None, holds: bool) -> None:
         """Hold the jobs of a queue, of all where none is named, or let them go on."""

@@ -10,7 +10,7 @@ import pytest
 
 from parrot_async import JobClient, JobStatus, current_job, job
 from parrot_async.cluster import down
-from parrot_async.errors import SerializationError
+from parrot_async.errors import InterruptedJobError, SerializationError
 from parrot_async.wire import INLINE
 from tests.integration.interrupting import POOLS, kill_all
 
@@ -19,29 +19,29 @@ PAUSED = JobStatus.PAUSED
 
 
 @job(retries=1, retry_delay="10ms")
-def counts_then_fails(count: int) -> tuple[Any, int]:
+def counts_then_fails(count: int) -> Any:
     here = current_job()
     for number in range(count):
         here.checkpoint(number)
-        if here.attempt == 1 and number == count - 3:
+        if here.restored is None and number == count - 3:
             raise LookupError("the first time")
-    return here.restored, here.attempt
+    return here.restored
 
 
 @job(retries=1, retry_delay="10ms")
-async def counts_then_fails_async(count: int) -> tuple[Any, int]:
+async def counts_then_fails_async(count: int) -> Any:
     here = current_job()
     for number in range(count):
         await here.checkpoint(number)
-        if here.attempt == 1 and number == count - 3:
+        if here.restored is None and number == count - 3:
             raise LookupError("the first time")
-    return here.restored, here.attempt
+    return here.restored
 
 
 @job
 def saves_then_loses_its_worker(state: Any) -> Any:
     here = current_job()
-    if here.attempt == 1:
+    if here.restored is None:
         here.checkpoint(state)
         time.sleep(1)  # the state is on its way at once
         os.kill(os.getpid(), signal.SIGKILL)
@@ -49,11 +49,11 @@ def saves_then_loses_its_worker(state: Any) -> Any:
 
 
 @job(retries=2, retry_delay="10ms")
-def goes_on_twice() -> list[Any]:
+def goes_on_twice() -> list[str]:
     here = current_job()
-    seen = [*(here.restored or []), here.attempt]
+    seen = [*(here.restored or []), "again"]
     here.checkpoint(seen)
-    if here.attempt < 3:
+    if len(seen) < 3:
         raise LookupError("not yet")
     return seen
 
@@ -61,7 +61,7 @@ def goes_on_twice() -> list[Any]:
 @job(retries=1, retry_delay="10ms")
 def saves_nothing_in_its_second_attempt() -> Any:
     here = current_job()
-    if here.attempt == 1:
+    if here.restored is None:
         here.checkpoint({"half": here.percent})
         raise LookupError("the first time")
     return here.restored
@@ -88,7 +88,8 @@ async def test_a_retry_finds_the_latest_state_of_the_attempt_that_failed(
     with anyio.fail_after(LIMIT):
         result = await handle
 
-    assert result == (1997, 2)
+    assert result == 1997
+    assert len(handle.node.attempts) == 2
     saved = [event async for event in handle.events() if event.kind == "checkpointed"]
     assert 1 <= len(saved) < 100
     assert handle.node.saved_at is not None
@@ -102,12 +103,12 @@ async def test_a_state_outlives_the_worker(client: JobClient, state: Any) -> Non
         result = await handle
 
     assert result == state
-    assert handle.node.attempt == 2
+    assert len(handle.node.attempts) == 2
 
 
 async def test_each_attempt_goes_on_from_the_one_before(client: JobClient) -> None:
     with anyio.fail_after(LIMIT):
-        assert await client.run(goes_on_twice) == [1, 2, 3]
+        assert await client.run(goes_on_twice) == ["again"] * 3
 
 
 async def test_a_state_is_there_as_long_as_nobody_saves_another(client: JobClient) -> None:
@@ -131,20 +132,20 @@ def test_a_plain_call_saves_nothing_for_the_next() -> None:
 
 
 @job
-def waits_at(count: int) -> tuple[Any, int]:
+def counts_on(count: int) -> Any:
     here = current_job()
     restored = here.restored
     for number in range(restored or 0, count):
         here.checkpoint(number)
         time.sleep(0.02)
-    return restored, here.attempt
+    return restored
 
 
 @pytest.mark.slow
 async def test_a_paused_job_and_its_state_outlive_every_process() -> None:
     name = "paused"
     async with JobClient(name=name, pools=POOLS) as client:
-        handle = await client.submit(waits_at, 60)
+        handle = await client.submit(counts_on, 60)
         queued = await client.submit(restored_of_nothing.options(depends_on=[handle]))
         with anyio.fail_after(LIMIT):
             while handle.node.saved_at is None:  # noqa: ASYNC110 - the node comes by another thread
@@ -156,15 +157,19 @@ async def test_a_paused_job_and_its_state_outlive_every_process() -> None:
     kill_all(name)
 
     async with JobClient(name=name, pools=POOLS) as client:
+        with pytest.raises(InterruptedJobError, match=r"client\.recover\(\)"):
+            await client.resume([queued.id])
         handles = await client.recover()
         await anyio.sleep(0.5)
         states = [handle.status for handle in handles]
         for handle in handles:
             await handle.resume()
         with anyio.fail_after(LIMIT):
-            (restored, attempt), nothing = [await handle for handle in handles]
+            restored, nothing = [await handle for handle in handles]
+        runs = [len(handle.node.attempts) for handle in handles]
     await down(name)
 
     assert states == [PAUSED, PAUSED]
     assert restored is not None
-    assert (attempt, nothing) == (2, None)
+    assert nothing is None
+    assert runs == [2, 1]
