@@ -185,7 +185,7 @@ class JobHandle(Generic[R_co]):
 
         What does not run is held at once, and so is what waits for children. A body that runs
         holds at its next checkpoint, and until then `node.pause_requested` is set. What has ended
-        stays as it is.
+        stays as it is. InterruptedJobError where nobody runs it, until `client.recover()`.
         """
         await self._client.pause([self.id])
 
