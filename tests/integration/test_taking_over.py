@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,7 @@ from parrot_async.errors import (
     NotEndedError,
 )
 from parrot_async.models import RetryPolicy
+from parrot_async.service import leases
 from parrot_async.store import Commit, open_store
 from parrot_async.submission import groups_of_calls, map_root, new_id
 from parrot_async.values import dump_function
@@ -83,6 +84,14 @@ def url_of(home: Path) -> str:
     return f"sqlite:///{home / 'jobs.db'}"
 
 
+def take_from(home: Path, root_id: str) -> None:
+    """Have a tree's service seem dead, as after a sleep that outlasted its lease."""
+    with closing(open_store(url_of(home))) as store:
+        row = store.root(root_id)
+        assert row is not None
+        store.drop_lease(row.owner)
+
+
 async def until(handle: JobHandle[Any], status: str, count: int = 1) -> None:
     """Wait until so many jobs of the tree are in a state."""
     with anyio.fail_after(10):
@@ -114,7 +123,7 @@ async def test_a_body_goes_on_from_its_last_completed_child(home: Path, traces: 
         assert await handle == ["first", "go"]
         assert executions(traces) == {"parent": 2, "first": 1, "done-go": 1}
         attempts = handle.node.attempts
-        assert [attempt.number for attempt in attempts] == [1, 2]
+        assert len(attempts) == 2
         assert attempts[0].error is not None
         assert attempts[0].error.kind == "lost"
         assert len(handle.children) == 2
@@ -228,10 +237,9 @@ async def test_what_was_being_cancelled_ends_cancelled(home: Path, traces: Path)
     async with service_on(home) as one:
         handle = await one.submit(Plan("p", [stubborn.bind(str(traces), "go")]))
         await until(handle, "running")
-        store = open_store(url_of(home))
         asked = events.CancelRequested(ids=(handle.id,), at=time.time())
-        store.commit(Commit(events=[(handle.id, events.dump(asked))]))
-        store.close()
+        with closing(open_store(url_of(home))) as store:
+            store.commit(Commit(events=[(handle.id, events.dump(asked))]))
 
     async with service_on(home) as two:
         (handle,) = await two.recover()
@@ -344,10 +352,7 @@ async def test_a_service_that_lost_its_lease_writes_nothing_more(
     async with service_on(home) as one, service_on(home) as two:
         handle = await one.submit(waits_for, str(traces), "go")
         await until(handle, "running")
-        store = open_store(url_of(home))
-        row = store.root(handle.id)
-        assert row is not None
-        store.drop_lease(row.owner)
+        take_from(home, handle.id)
 
         (taken,) = await two.recover()
         await until(taken, "running")
@@ -356,10 +361,52 @@ async def test_a_service_that_lost_its_lease_writes_nothing_more(
         assert await taken == "go"
         await anyio.sleep(0.3)
         kinds = [event.kind async for event in taken.events()]
-        store.close()
         assert kinds.count("completed") == 1
         assert kinds.count("started") == 2
         assert await one.run(marks, str(traces), "still there") == "still there"
+
+
+async def test_a_tree_may_come_back_to_who_lost_it(home: Path, traces: Path) -> None:
+    async with service_on(home) as one:
+        handle = await one.submit(waits_for, str(traces), "go")
+        await until(handle, "running")
+        async with service_on(home) as two:
+            take_from(home, handle.id)
+            (taken,) = await two.recover()
+            await until(taken, "running")
+
+        with anyio.fail_after(5):
+            (back,) = await one.recover()
+        (traces / "go").touch()
+        assert await back == "go"
+
+
+async def test_a_lease_is_renewed_as_long_as_the_service_lives(
+    home: Path, traces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "LEASE", 1.0)
+    monkeypatch.setattr(leases, "RENEW", 0.1)
+    with closing(open_store(url_of(home))) as store:
+        async with service_on(home) as one:
+            await one.submit(waits_for, str(traces), "go")
+            for _ in range(20):
+                await anyio.sleep(0.1)
+                assert store.interrupted(time.time()) == []
+        assert len(store.interrupted(time.time())) == 1
+
+
+async def test_the_lease_of_another_machine_is_waited_for(home: Path, traces: Path) -> None:
+    async with service_on(home) as one:
+        job_id = (await one.submit(waits_for, str(traces), "go")).id
+    with closing(open_store(url_of(home))) as store:
+        store.lease("elsewhere 1 1.0 token", time.time() + 1.5)
+        store.claim([job_id], "elsewhere 1 1.0 token", time.time())
+
+    async with service_on(home) as two:
+        (traces / "go").touch()
+        (handle,) = await two.recover()
+
+        assert await handle == "go"
 
 
 async def test_a_job_that_needs_another_services_job_waits_for_its_end(
