@@ -163,7 +163,9 @@ class Journal:
 
     # Writing.
 
-    async def accept(self, submitted: Sequence[tuple[events.Submitted, Commit]]) -> list[JobNode]:
+    async def accept(
+        self, submitted: Sequence[tuple[events.Submitted, Commit]], *, insists: bool = False
+    ) -> list[JobNode]:
         """Write a submission; in the tree and with the clients when it is durable."""
         entries = []
         for event, rows in submitted:
@@ -171,7 +173,7 @@ class Journal:
             if event.parent_id is None:
                 rows.roots.append(_row(event))
             entries.append(Entry(root_id, Record(events.dump(event)), rows))
-        await self.recorder.accept(entries)
+        await self.recorder.accept(entries, insists=insists)
         for (event, _), entry in zip(submitted, entries, strict=True):
             self._trees.setdefault(entry.root_id, JobTree()).apply(event)
         nodes = (self.node(job_id) for event, _ in submitted for job_id in event.ids)

@@ -32,6 +32,8 @@ class Entry:
     event: Event | None = None
     accepted: "asyncio.Future[None] | None" = None
     """Of a submission, which is refused when the store cannot keep it; others must be kept."""
+    insists: bool = False
+    """Of a submission that is kept like the others: a running body waits until the store is back."""
     seq: int = 0
 
 
@@ -76,13 +78,16 @@ class Recorder:
             self._idle.clear()
             self._loop.call_soon(self._next)
 
-    async def accept(self, entries: Sequence[Entry]) -> None:
-        """Have a submission written; returns when it is durable, raises StoreError if it is not."""
+    async def accept(self, entries: Sequence[Entry], *, insists: bool = False) -> None:
+        """Have a submission written; returns when it is durable, raises StoreError if it is not.
+
+        With `insists` it waits for a store that is away, full or locked.
+        """
         if self._closing:
             raise StoreError("the job service is being closed: submit again when it is back")
         accepted: asyncio.Future[None] = self._loop.create_future()
         for entry in entries:
-            entry.accepted = accepted
+            entry.accepted, entry.insists = accepted, insists
         self.record(*entries)
         await accepted
 
@@ -193,8 +198,8 @@ def _blamed(group: Sequence[Entry], error: StoreError) -> set[int]:
     submissions = [entry for entry in group if entry.accepted is not None]
     if isinstance(error, KeyTakenError):
         keys = [e.accepted for e in submissions if error.key in dict(e.rows.keys)]
-        submissions = [entry for entry in submissions if entry.accepted in keys]
-    return {id(entry) for entry in submissions}
+        return {id(entry) for entry in submissions if entry.accepted in keys}
+    return {id(entry) for entry in submissions if not entry.insists}
 
 
 def _reach_commit(group: Sequence[Entry], of_submission: str, of_end: str) -> None:

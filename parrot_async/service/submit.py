@@ -137,7 +137,7 @@ class Submissions:
         await self.check_needs(new)
         if new:
             ends = await self._known_results(new) | await self._results_of_origins(new)
-            await self.accept(new, functions, ends)
+            await self.accept(new, functions, ends, insists=True)
             self._stop_orphans(parent_id, attempt, new)
         born = {job_id for some in new for job_id in some.ids}
         return ids, [job_id for job_id in ids if job_id not in born]
@@ -250,14 +250,22 @@ class Submissions:
                 )
 
     async def accept(
-        self, asked: Sequence[Asked], functions: Mapping[str, bytes], ends: Mapping[JobId, End]
+        self,
+        asked: Sequence[Asked],
+        functions: Mapping[str, bytes],
+        ends: Mapping[JobId, End],
+        *,
+        insists: bool = False,
     ) -> None:
-        """Make jobs durable and start them, except those of which the end is known already."""
+        """Make jobs durable and start them, except those of which the end is known already.
+
+        With `insists` a store that is away is waited for.
+        """
         now = time.time()
         fresh = {n: bytes(data) for n, data in functions.items() if n not in self._functions}
         submitted = [part for some in asked for part in _parts(some, now)]
         submitted[0][1].functions = list(fresh.items())
-        nodes = await self._journal.accept(submitted)
+        nodes = await self._journal.accept(submitted, insists=insists)
         self._functions.add(fresh)
         runs = {node.id: self._run(node) for node in nodes}
         for some in asked:
