@@ -29,8 +29,8 @@ function snapshot(changes) {
 
 /** A view that remembers what it was told. */
 function watching(feed) {
-  const told = { changes: [], answers: [], ticks: 0 };
-  feed.views.add({ changed: (ids) => told.changes.push(ids), answered: (...answer) => told.answers.push(answer), tick: () => (told.ticks += 1) });
+  const told = { changes: [], answers: [], late: [], ticks: 0 };
+  feed.views.add({ changed: (ids) => told.changes.push(ids), answered: (...answer) => told.answers.push(answer), late: (press) => told.late.push(press.id), tick: () => (told.ticks += 1) });
   return told;
 }
 
@@ -47,6 +47,7 @@ test("the first word is a hello, and buttons wait for the kernel's", () => {
 test("deltas change rows in place, so that the saved state is the present", () => {
   const model = new Model(snapshot());
   const feed = feedOf(model);
+  model.tell({ t: "beat", at: 6 });
   const told = watching(feed);
 
   model.tell({ t: "delta", rev: 6, at: 7, set: [["a.0", { progress: 40 }]] });
@@ -177,15 +178,33 @@ test("a press is pending until its answer, which goes to whoever looks", () => {
   assert.deepEqual(told.answers.map(([press, error]) => [press.id, error]), [["a.0", "too late"]]);
 });
 
-test("a press that nobody answers is an error in the end", () => {
+test("a press that nobody answers is said to be late, and stays pending for a busy kernel", () => {
   const model = new Model(snapshot());
   const feed = feedOf(model);
   const told = watching(feed);
-
+  model.tell({ t: "beat", at: 1 });
   feed.press("cancel", feed.forest.nodes.get("a").row);
-  mock.timers.tick(10_000);
 
-  assert.deepEqual(told.answers.map(([, error]) => error), ["the kernel does not answer"]);
+  mock.timers.tick(9_000);
+  model.tell({ t: "beat", at: 10 });
+  mock.timers.tick(2_000);
+  assert.deepEqual([told.late, feed.pressed("a")], [["a"], "cancel"]);
+
+  mock.timers.tick(13_000); // and then the kernel is gone
+  assert.equal(feed.pressed("a"), undefined);
+});
+
+test("the first word, and the first after silence, draw all anew", () => {
+  const model = new Model(snapshot());
+  const told = watching(feedOf(model));
+
+  model.tell({ t: "beat", at: 1 });
+  model.tell({ t: "beat", at: 2 });
+  assert.deepEqual(told.changes, [null]);
+
+  mock.timers.tick(13_000);
+  model.tell({ t: "beat", at: 15 });
+  assert.deepEqual(told.changes, [null, null]);
 });
 
 test("the kernel hears once what is in sight, and is greeted when it is again", () => {

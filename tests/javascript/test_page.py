@@ -206,6 +206,25 @@ async def test_an_action_that_failed_says_why(show: Show) -> None:
     await expect(notice).to_be_hidden()
 
 
+async def test_the_first_click_into_a_scrolled_tree_hits_its_row(show: Show) -> None:
+    page = await show("jobs=200")
+    await tree(page).evaluate("tree => { tree.scrollTop = 400 }")
+
+    await row(page, "split part 7").click()
+
+    await expect(page.get_by_role("region", name="Details of split part 7")).to_be_visible()
+
+
+async def test_the_keyboard_begins_with_the_first_row_in_sight(show: Show) -> None:
+    page = await show("jobs=200")
+    await tree(page).evaluate("tree => { tree.scrollTop = 260 }")
+
+    await page.get_by_role("button", name=re.compile("failed$")).focus()
+    await page.keyboard.press("Tab")
+
+    await expect(page.locator("[aria-selected=true]")).to_contain_text("embed chunk 9")
+
+
 async def test_the_next_failed_job_is_one_click_away(show: Show) -> None:
     page = await show("jobs=10000")
     button = page.get_by_role("button", name=re.compile("failed$"))

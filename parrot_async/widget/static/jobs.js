@@ -419,7 +419,7 @@ export class Feed {
 
   stop() {
     clearInterval(this.timer);
-    for (const press of this.presses.values()) clearTimeout(press.timer);
+    this.forget();
     this.model.off("msg:custom", this.receive);
     this.model.off("change:snapshot", this.reload);
   }
@@ -472,8 +472,15 @@ export class Feed {
 
   /** @param {Full | Delta | Beat | About & {t: "details"} | Done} message */
   receive(message) {
+    const before = this.state;
     this.heard = Date.now();
     this.nudged = false;
+    this.obey(message);
+    if (this.state !== before) this.changed(null);
+  }
+
+  /** @param {Full | Delta | Beat | About & {t: "details"} | Done} message */
+  obey(message) {
     if (message.t === "full") this.full(message);
     else if (message.t === "delta") this.delta(message);
     else if (message.t === "beat") this.beat(message);
@@ -552,10 +559,7 @@ export class Feed {
   beat(beat) {
     this.asked.clear();
     this.clock(beat.at);
-    const lost = beat.lost ?? null;
-    if (lost === this.lost) return;
-    this.lost = lost;
-    this.changed(new Set());
+    this.lost = beat.lost ?? null;
   }
 
   /** @param {About} about */
@@ -592,10 +596,23 @@ export class Feed {
    * @param {Row} row */
   press(action, row) {
     const n = ++this.number;
-    const timer = setTimeout(() => this.done({ t: "done", n, error: "the kernel does not answer" }), ANSWER);
+    const timer = setTimeout(() => this.late(n), ANSWER);
     this.presses.set(n, { id: row.id, action, title: row.title, timer });
     this.send({ t: "act", n, action, ids: [row.id] });
     this.changed(new Set([row.id]));
+  }
+
+  /** A kernel whose cell blocks hears of it in the end, so it stays pending.
+   * @param {number} n */
+  late(n) {
+    const press = this.presses.get(n);
+    if (press) for (const view of this.views) view.late(press);
+  }
+
+  /** What was asked of a kernel that is gone is not pending any more. */
+  forget() {
+    for (const press of this.presses.values()) clearTimeout(press.timer);
+    this.presses.clear();
   }
 
   /** The action on a job that was asked for and not yet answered.
@@ -659,6 +676,7 @@ export class Feed {
   tick() {
     const quiet = Date.now() - Math.max(this.heard, this.began) > FIRST_WORD;
     if (quiet && this.on && !this.nudged && !this.snapshot.over) this.nudge();
+    if (this.state === "silent") this.forget();
     for (const view of this.inSight) view.tick();
   }
 
@@ -1415,7 +1433,7 @@ class View {
     const tree = this.lines.element;
     this.element.addEventListener("click", (event) => this.clicked(event));
     tree.addEventListener("keydown", (event) => this.typed(event));
-    tree.addEventListener("focus", () => this.active === null && this.move(0));
+    tree.addEventListener("focus", () => this.entered());
     tree.addEventListener("pointermove", () => (this.pointed = Date.now()));
     tree.addEventListener("pointerleave", () => this.left());
     this.details.element.addEventListener("keydown", (event) => event.key === "Escape" && this.shut());
@@ -1505,6 +1523,12 @@ class View {
     return this.open.get(node.row.id) ?? this.feed.opened?.id === node.row.id;
   }
 
+  /** The keyboard begins with the first line in sight; a pointer says itself what it wants. */
+  entered() {
+    const tree = this.lines.element;
+    if (this.active === null && tree.matches(":focus-visible")) this.go(Math.ceil(tree.scrollTop / ROW));
+  }
+
   left() {
     this.pointed = -Infinity;
     this.changed(null);
@@ -1570,6 +1594,7 @@ class View {
     const id = target.closest("[data-id]")?.getAttribute("data-id");
     const row = target.closest('[role="treeitem"]');
     if (act?.getAttribute("aria-disabled")) return;
+    if (act && row) this.lines.element.focus({ preventScroll: true });
     if (act) this.act(act.getAttribute("data-act") ?? "", id ?? "");
     else if (row && id) this.chosen(id);
   }
@@ -1699,9 +1724,15 @@ class View {
    * @param {string | undefined} id of the new job, where there is one */
   answered(press, error, id) {
     const name = LABELS[press.action].toLowerCase();
+    const how = this.panel ? "" : `: await client.attach("${id}") shows it`;
     if (error) this.report(`Could not ${name} “${press.title}”: ${error}`);
-    else if (id) this.report(`“${press.title}” runs again as ${id}`);
+    else this.report(id ? `“${press.title}” runs again as ${id}${how}` : "");
     this.changed(new Set([press.id]));
+  }
+
+  /** @param {Press} press */
+  late(press) {
+    this.report(`“${LABELS[press.action]}” for “${press.title}”: the kernel is busy, and does it when it is free`);
   }
 
   /** @param {string} words */
