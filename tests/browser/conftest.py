@@ -12,11 +12,16 @@ from tests.browser import chromium, work
 from tests.browser.jupyter import Server, jupyter
 
 CLUSTER = "browser"
-FIRST = (
-    Path(work.__file__).read_text("utf-8"),
-    f"from parrot_async import JobClient\n\nclient = await JobClient(name={CLUSTER!r})",
-)
-"""The cells with which every notebook here begins."""
+REPOSITORY = Path(__file__).parents[2]
+
+
+def first(cluster: str) -> tuple[str, str]:
+    """The cells with which every notebook here begins: the jobs, and a client."""
+    jobs = Path(work.__file__).read_text("utf-8")
+    return jobs, f"from parrot_async import JobClient\n\nclient = await JobClient(name={cluster!r})"
+
+
+FIRST = first(CLUSTER)
 
 
 @pytest.fixture(scope="session")

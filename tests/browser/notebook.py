@@ -80,13 +80,18 @@ class Notebook:
         return found
 
     async def text(self, index: int) -> str:
-        """Return what a cell printed."""
+        """Return what a cell has printed, which may arrive after its end."""
+        printed = f"(index) => ({_OUTPUTS})(index).some(({{ text }}) => text)"
+        await self.page.wait_for_function(printed, arg=index, timeout=LONGEST * 1000)
         return "".join("".join(one.get("text", "")) for one in await self.outputs(index))
+
+    def cell(self, index: int) -> Locator:
+        """Return where a cell is on the page, with its outputs."""
+        return self.page.locator(".jp-Notebook-cell.jp-CodeCell").nth(index)
 
     def shown(self, index: int) -> Locator:
         """Return where a cell's outputs are on the page."""
-        cell = self.page.locator(".jp-Notebook-cell.jp-CodeCell").nth(index)
-        return cell.locator(".jp-OutputArea-output")
+        return self.cell(index).locator(".jp-OutputArea-output")
 
     def view(self, index: int) -> Locator:
         """Return the live view among a cell's outputs."""
