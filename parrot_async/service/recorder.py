@@ -33,7 +33,7 @@ class Entry:
     accepted: "asyncio.Future[None] | None" = None
     """Of a submission, which is refused when the store cannot keep it; others must be kept."""
     insists: bool = False
-    """Of a submission that is kept like the others: a running body waits until the store is back."""
+    """Of a submission that is kept all the same: a running body waits until the store is back."""
     seq: int = 0
 
 

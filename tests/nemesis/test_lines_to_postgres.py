@@ -1,0 +1,67 @@
+"""Trees on a job store whose line is cut again and again."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+import pytest
+
+from parrot_async import JobClient, Pools
+from parrot_async.cluster import down
+from parrot_async.handle import JobHandle
+from parrot_async.store import open_store
+from tests.nemesis.checker import check
+from tests.nemesis.history import read
+from tests.nemesis.programs import BIG, plan, tree
+from tests.nemesis.proxy import Proxy, proxy_to
+from tests.postgres import Server, binaries
+
+NAME = "cut"
+LIMIT = 60
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    programs = binaries("wheel")
+    assert programs is not None
+    made = Server(programs)
+    await anyio.to_thread.run_sync(made.start)
+    yield made
+    await anyio.to_thread.run_sync(made.remove)
+
+
+async def cut_now_and_then(proxy: Proxy, seed: int) -> None:
+    chance = random.Random(seed)
+    while True:
+        await anyio.sleep(chance.uniform(0.05, 0.3))
+        proxy.cut()
+
+
+@pytest.mark.slow
+async def test_a_line_to_the_store_that_is_cut_costs_no_promise(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "executions"
+    async with proxy_to(server.url()) as proxy:
+        url = server.url().replace(str(server.port), str(proxy.port))
+        async with JobClient(name=NAME, pools=Pools(cpu=1, gpu=0, io=4), store=url) as client:
+            cutting = asyncio.ensure_future(cut_now_and_then(proxy, 3))
+            handles: list[JobHandle[object]] = []
+            with anyio.fail_after(LIMIT):
+                for _ in range(5):
+                    handles.append(await client.submit(tree, str(file)))
+                    handles.append(await client.submit(plan(str(file))))
+                await client.gather(handles)
+            cutting.cancel()
+            roots = [handle.id for handle in handles]
+        await down(NAME, store=url)
+
+    with closing(open_store(server.url())) as store:
+        history = read(store, roots, roots, file)
+    history.expected = dict.fromkeys(roots[::2], sum(n * n for n in range(13)) + BIG + 1)
+    assert proxy.cuts > 5
+    assert check(history) == []
+    assert {run.attempt for run in history.executions} == {1}
