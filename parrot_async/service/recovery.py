@@ -171,8 +171,8 @@ class Recovery:
         for run in born:
             if run.prints and run.has_body:
                 run.unclaimed = self._executor.children_to_find(run, failed_too=True)
-            if (reason := _hopeless(run.node)) is not None:
-                self._executor.stop(run, reason)
+            if run.node.cancel_requested:
+                self._executor.stop(run, ErrorInfo("cancelled", "it was cancelled"))
             elif lacks_jobs(run):
                 self._executor.stop(run, LEFT)
             elif run.state == "backoff" and run.node.retry_at is not None:
@@ -226,17 +226,6 @@ def _left(store: JobStore, here: Collection[JobId], owner: str) -> Left:
 def _unfinished(pasts: Iterable[Past]) -> list[JobNode]:
     """All jobs of these trees that have not ended, parents first."""
     return [node for past in pasts for node in past.tree.walk() if not node.status.terminal]
-
-
-def _hopeless(node: JobNode) -> ErrorInfo | None:
-    """Say why a job cannot go on: it was cancelled, or its client ended amid a `map`."""
-    if node.cancel_requested:
-        return ErrorInfo("cancelled", "it was cancelled")
-    have, want = len(node.children), node.spec.expected
-    if node.spec.function_id is None and want is not None and have < want:
-        message = f"its client ended when it had submitted {have:,} of {want:,} children"
-        return ErrorInfo("children", message)
-    return None
 
 
 def _count_end(parent: Run, child: JobNode) -> None:

@@ -15,9 +15,9 @@ import pytest
 
 from parrot_async import JobClient, JobHandle, JobStatus, Plan, current_job, events, job, result_of
 from parrot_async.errors import (
-    ChildrenFailedError,
     FunctionChangedError,
     InterruptedJobError,
+    JobCancelledError,
     NotEndedError,
 )
 from parrot_async.models import RetryPolicy
@@ -302,7 +302,9 @@ async def test_who_waited_through_the_end_of_the_service_is_told(
             assert await handle == "go"
 
 
-async def test_a_map_that_was_not_submitted_to_its_end_fails(home: Path, traces: Path) -> None:
+async def test_a_map_that_was_not_submitted_to_its_end_is_cancelled(
+    home: Path, traces: Path
+) -> None:
     async with service_on(home) as one:
         top = map_root(marks, 3, new_id())
         root_id = top["ids"][0]
@@ -314,7 +316,7 @@ async def test_a_map_that_was_not_submitted_to_its_end_fails(home: Path, traces:
     async with service_on(home) as two:
         (handle,) = await two.recover()
 
-        with anyio.fail_after(5), pytest.raises(ChildrenFailedError, match="1 of 3"):
+        with anyio.fail_after(5), pytest.raises(JobCancelledError, match="its client"):
             await handle
 
 
