@@ -19,7 +19,8 @@ parrot-async() {{ {sys.executable} -m parrot_async "$@"; }}
 python() {{ {sys.executable} "$@"; }}
 """
 
-pytestmark = pytest.mark.slow
+# Twenty processes one after the other, each of which imports Dask.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_the_commands_of_the_page_run_in_their_order(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_the_commands_of_the_page_run_in_their_order(tmp_path: Path) -> None:
         env={**os.environ, "PARROT_HOME": str(tmp_path / "home")},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
 

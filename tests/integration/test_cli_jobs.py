@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 import parrot_async
@@ -18,6 +20,11 @@ from parrot_async.cli.reading import STATUSES
 from parrot_async.history import History
 from parrot_async.jobs import Step
 from tests.integration.commands import in_terminal, run
+from tests.integration.test_any_cluster import (  # noqa: F401 - fixtures
+    address,
+    connected,
+    start,
+)
 
 NAME = "shell"
 HERE = ("--name", NAME)
@@ -68,11 +75,11 @@ async def ended(*ids: str) -> list[JobStatus]:
 def cluster() -> Iterator[None]:
     """A cluster of this module's own."""
 
-    async def start() -> None:
+    async def begin() -> None:
         async with JobClient(name=NAME, pools=Pools(cpu=2, gpu=0, io=8)) as client:
             await client.set_queue(Queue(name="held"))
 
-    anyio.run(start)
+    anyio.run(begin)
     yield
     run("down", "--all", *HERE)
 
@@ -391,6 +398,33 @@ def _eventually(command: list[str]) -> str:
     while not (found := run(*command)).stdout and time.monotonic() < until:
         time.sleep(0.1)
     return found.stdout
+
+
+async def test_jobs_of_any_scheduler_are_read_and_cancelled(
+    address: str,  # noqa: F811 - the fixture
+    tmp_path: Path,
+) -> None:
+    go = tmp_path / "go"
+    async with await connected(address) as client:
+        good = (await client.submit(wait, go)).id
+        bad = (await client.submit(wait.options(cpu=1), tmp_path / "never")).id
+
+    async def said(*arguments: str) -> str:
+        command = partial(run, *arguments, PARROT_CLUSTER=address)
+        return (await anyio.to_thread.run_sync(command)).stdout
+
+    listed = json.loads(await said("jobs", "--json"))
+    early = await said("status", bad[-4:], "--json")
+    cancelled = await said("cancel", bad[-4:])
+    go.touch()
+    shown = await said("logs", good, "--follow")
+    value = await said("results", good, "--json")
+
+    assert [row["id"] for row in listed] == [bad, good]
+    assert json.loads(early)["status"] in ("queued", "running")
+    assert cancelled == f"Cancelled {bad}\n"
+    assert shown == ""
+    assert json.loads(value)["result"] == "seen"
 
 
 def test_a_pipe_that_is_closed_is_no_error(done: tuple[str, str]) -> None:
