@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jobs } from "./module.mjs";
 
-const { actions, describe, describeRoot, family, label, moment, money, shares, short, span, ticking } = jobs;
+const { actions, describe, describeRoot, family, label, moment, money, shares, short, span, stacked, ticking } = jobs;
 const row = (changes) => ({ id: "a", title: "embed", status: "running", ...changes });
 
 test("durations are short and never jump between two forms of the same number", () => {
@@ -103,4 +103,10 @@ test("the summary's bar is as far as the tree, whatever its leaves do", () => {
   assert.deepEqual(share(90, { running: 1, paused: 1 }), [1.8, 0, 0.19999999999999996]);
   assert.deepEqual(share(10, { completed: 2, running: 4 }), [0, 4, 0]);
   assert.deepEqual(share(100, { completed: 3, queued: 1 }), [0, 0, 0]);
+});
+
+test("bars that overlap in time stand below each other, and a free line is used again", () => {
+  const bar = (from, to) => ["io", "fetch", "completed", from, to];
+
+  assert.deepEqual(stacked([bar(0, 5), bar(1, 2), bar(1.5, null), bar(2, 3), bar(6, 7)], 9), [0, 1, 2, 1, 0]);
 });

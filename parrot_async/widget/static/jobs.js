@@ -1354,6 +1354,23 @@ export function timeline(bars, now) {
   return box("gantt", { role: "img", "aria-label": says, tabindex: "0" }, [...rows, scale(end - begin)]);
 }
 
+const BAR = 14;
+
+/** The line of each bar, where none covers another: the first that is free when it begins.
+ * @param {[string, string, Status, number, number | null][]} bars the earliest first
+ * @param {number} now
+ * @returns {number[]} */
+export function stacked(bars, now) {
+  /** @type {number[]} */
+  const ends = [];
+  return bars.map(([, , , from, to]) => {
+    const free = ends.findIndex((end) => end <= from);
+    const place = free < 0 ? ends.length : free;
+    ends[place] = to ?? now;
+    return place;
+  });
+}
+
 /** @param {string} worker
  * @param {[string, string, Status, number, number | null][]} bars
  * @param {number} begin
@@ -1361,9 +1378,10 @@ export function timeline(bars, now) {
  * @param {number} now */
 function lane(worker, bars, begin, end, now) {
   const share = (/** @type {number} */ seconds) => `${((100 * seconds) / (end - begin)).toFixed(3)}%`;
-  const svg = shape("svg", { class: "pj-lane" });
-  for (const [, title, status, from, to] of bars) {
-    const rect = shape("rect", { x: share(from - begin), width: share((to ?? now) - from), y: "3", height: "12", rx: "2", "data-status": status });
+  const places = stacked(bars, now);
+  const svg = shape("svg", { class: "pj-lane", height: String(4 + BAR * (Math.max(...places) + 1)) });
+  for (const [place, [, title, status, from, to]] of bars.entries()) {
+    const rect = shape("rect", { x: share(from - begin), width: share((to ?? now) - from), y: String(3 + BAR * places[place]), height: String(BAR - 2), rx: "2", "data-status": status });
     const tip = shape("title", {});
     tip.textContent = `${title}: ${status.replaceAll("_", " ")}, ${span((to ?? now) - from)}`;
     rect.append(tip);
