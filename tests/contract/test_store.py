@@ -676,6 +676,7 @@ def test_deleting_a_tree_forgets_all_of_it_and_nothing_else(store: JobStore) -> 
     assert [row.id for row in store.roots()] == ["tree2"]
     assert (store.job_of_key("child"), store.job_of_key("other")) == (None, "tree2")
     assert store.function("hash") == b"f"
+    assert len(store.commit(Commit(events=[("tree", b"3")]))) == 1
 
 
 def test_the_size_grows_with_what_is_kept_and_shrinks_with_what_is_deleted(store: JobStore) -> None:
