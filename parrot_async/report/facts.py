@@ -63,6 +63,8 @@ def details(node: JobNode) -> Facts:
         ("Step", step(node)),
         ("Result", line(node.result.preview) if node.result else ""),
         ("Result at", line(node.result.url or "") if node.result else ""),
+        ("Result of job", line(node.result.source) if node.result else ""),
+        ("Runs again", line(node.origin or "")),
         ("API", line(f"{own.api} ({spent(own) or 'no tokens'})") if own and own.api else ""),
         ("Error", error(node.error) if node.error else ""),
         *attempts(node),

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from parrot_async.events import Event, Logged, Spent
-from parrot_async.models import ErrorInfo, JobSpec, JobStatus, LogLine, Usage
+from parrot_async.events import Completed, Event, Logged, Spent
+from parrot_async.models import ErrorInfo, JobResult, JobSpec, JobStatus, LogLine, Usage
 from parrot_async.report import html, markdown, text
 from parrot_async.report.outline import Outline, Rest, outline
 from parrot_async.report.wording import (
@@ -232,6 +232,18 @@ def test_the_markdown_report_says_what_the_seeds_say() -> None:
         "    - *Result*: Sales grow\n"
         "    - *API*: claude (1,847 tokens, \\$0.24)\n"
     )
+
+
+def test_a_result_that_was_taken_from_an_earlier_job_names_it() -> None:
+    taken = Completed(
+        ids=("r",), attempts=(0,), at=(9.0,), results=(JobResult(2, "42", source="old.1"),)
+    )
+    tree = fold([submitted("r").model_copy(update={"origins": ("old.1",)}), taken])
+
+    report = markdown(tree, now=NOW)
+
+    assert "*Result of job*: old.1" in report
+    assert "*Runs again*: old.1" in report
 
 
 def test_errors_come_with_their_traceback_and_lost_attempts() -> None:

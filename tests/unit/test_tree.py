@@ -26,6 +26,7 @@ from parrot_async.events import (
     Resumed,
     Spent,
     Started,
+    Submitted,
     Waiting,
 )
 from parrot_async.models import (
@@ -668,3 +669,22 @@ def test_events_that_come_again_later_change_nothing(data: st.DataObject) -> Non
     tree = fold(events)
 
     assert tree.nodes == fold(STORY).nodes
+
+
+def test_a_job_knows_what_it_runs_again_and_what_its_arguments_call_others() -> None:
+    again = Submitted(
+        at=0,
+        spec=TASK,
+        ids=("r.0", "r.1"),
+        parent_id="r",
+        depends_on=("other",),
+        known_as=("old other",),
+        origins=("old.0", ""),
+        reuse=True,
+    )
+
+    tree = fold([submitted("r", spec=PLAN), again])
+
+    assert [tree[i].origin for i in ("r", "r.0", "r.1")] == [None, "old.0", None]
+    assert tree["r.1"].known_as == ("old other",)
+    assert tree["r.1"].depends_on == ("other",)
