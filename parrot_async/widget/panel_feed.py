@@ -15,7 +15,7 @@ from parrot_async.widget.rows import differences, row, stored_row
 
 POLL = 1.0
 """Seconds between two questions to the service."""
-MOST = 1_000
+MOST = 500
 """The newest jobs, among which the filter looks and which the totals count."""
 WAITING = frozenset({JobStatus.QUEUED, JobStatus.PLANNING})
 

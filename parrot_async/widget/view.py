@@ -6,6 +6,7 @@ from collections.abc import Container
 from functools import cache
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 import anywidget
 import traitlets
@@ -84,8 +85,8 @@ class View(anywidget.AnyWidget):
         self._spoke_at = 0.0
         self._saved_rev = 0
         self.save_at = time.monotonic() + SAVE
+        self.twin = Twin(f"parrot-{uuid4().hex}")
         super().__init__()
-        self.twin = Twin(f"parrot-{self.model_id}")
         self.on_msg(self._hear)
         hear_clicks(self.comm)
         flush_after_cells()

@@ -103,6 +103,40 @@ async def test_cancel_works_while_the_cell_blocks(page: Page) -> None:
     assert printed_in(page.messages[begin:]) == "cancelled\n"
 
 
+async def test_a_job_is_paused_and_resumed_by_clicks(page: Page) -> None:
+    view = view_in(await page.run("handle = await client.submit(parent, 2, 1.0)\nhandle"))
+    page.say(view, t="hello", rev=0)
+    job_id = (await page.said(view, "full"))["snapshot"]["rows"][0]["id"]
+
+    page.say(view, t="act", n=1, action="pause", ids=[job_id])
+    await page.until(lambda message: (job_id, "paused") in statuses_in(word_of(message, view)))
+    page.say(view, t="act", n=2, action="resume", ids=[job_id])
+    last = await page.said(view, "delta", over=True)
+
+    assert (job_id, "completed") in statuses_in(last)
+
+
+async def test_a_job_that_has_ended_runs_again_in_the_same_view(page: Page) -> None:
+    cell = "handle = await client.submit(parent, 2, 0)\nawait handle\nhandle"
+    view = view_in(await page.run(cell))
+    page.say(view, t="hello", rev=0)
+    old = (await page.said(view, "full"))["snapshot"]["rows"]
+
+    page.say(view, t="act", n=1, action="retry", ids=[old[0]["id"]])
+    new_id = (await page.said(view, "done"))["id"]
+    full = await page.said(view, "full")
+
+    assert new_id != old[0]["id"]
+    assert full["snapshot"]["rows"][0]["id"] == new_id
+    assert await page.run(f"print(await (await client.attach({new_id!r})))")
+    assert "[0, 0]" in printed_in(page.messages)
+
+
+def statuses_in(word: dict[str, Any]) -> list[tuple[str, str]]:
+    """The states that a delta tells, by job."""
+    return [(job_id, changed.get("status", "")) for job_id, changed in word.get("set", [])]
+
+
 async def test_a_hostile_title_stays_text_in_every_output(page: Page) -> None:
     cell = f"handle = await client.submit(waits.options(title={HOSTILE!r}), 0)\ndisplay(handle)"
 
