@@ -18,7 +18,7 @@ from parrot_async.store import Commit, JobStore, RootRow
 from parrot_async.tree import JobTree
 from parrot_async.wire import Value
 
-KEPT_NODES = 50_000
+KEPT_NODES = 10_000
 """Nodes of finished trees that stay in memory."""
 KEPT_BYTES = 16 * 1024 * 1024
 """Bytes of recent results that stay in memory, for jobs that take them as arguments."""

@@ -199,7 +199,13 @@ class JobService(SchedulerPlugin):
         slots = self._dispatch.slots_of(worker)
         lost = self._dispatch.forget_worker(worker)
         self._executor.lost(lost, f"its worker {worker} died", slots)
-        self._loop.call_later(RETURNING, self._executor.check_ready)
+        self._left = time.monotonic()
+        self._loop.call_later(RETURNING, self._check_ready, self._left)
+
+    def _check_ready(self, left: float) -> None:
+        """Give up what no worker can run, unless another one left since then, and may come back."""
+        if left == self._left:
+            self._executor.check_ready()
 
     def _patience(self, pool: str) -> float:
         known = self._dispatch.pools.get(pool)
