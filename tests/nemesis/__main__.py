@@ -51,9 +51,11 @@ async def reign(runs: int, folder: Path) -> Counter[tuple[str, str]]:
 
 def table(found: Counter[tuple[str, str]], runs: int) -> str:
     """Return the violations as Markdown, a row for each point."""
-    rows: list[Sequence[str]] = [["", *VICTIMS], ["---", *["---:"] * len(VICTIMS)]]
-    for point in POINTS:
-        rows.append([f"`{point}`", *(f"{found[victim, point]} of {runs}" for victim in VICTIMS)])
+    rows: list[Sequence[str]] = [
+        ["", *VICTIMS],
+        ["---", *["---:"] * len(VICTIMS)],
+        *([f"`{point}`", *(f"{found[v, point]} of {runs}" for v in VICTIMS)] for point in POINTS),
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
