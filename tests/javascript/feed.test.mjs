@@ -75,15 +75,53 @@ test("a gap makes one hello, whatever comes after it, and the answer mends it", 
   model.tell({ t: "delta", rev: 9, at: 4, set: [["a", { progress: 11 }]] });
   assert.equal(feed.forest.nodes.get("a").row.progress, 11);
   assert.equal(model.get("snapshot").rev, 9);
+
+  model.tell({ t: "delta", rev: 12, at: 5 });
+  assert.deepEqual(model.sent.at(-1), { t: "hello", rev: 9 });
+});
+
+test("a full answer is enough to ask again after the next gap", () => {
+  const model = new Model(snapshot());
+  feedOf(model);
+
+  model.tell({ t: "full", snapshot: snapshot({ rev: 8 }) });
+  model.tell({ t: "delta", rev: 10, at: 1 });
+
+  assert.deepEqual(model.sent.at(-1), { t: "hello", rev: 8 });
+});
+
+test("a parent that ends may shut, so all lines are found anew", () => {
+  const model = new Model(snapshot());
+  const feed = feedOf(model);
+  model.tell({ t: "beat", at: 1 });
+  const told = watching(feed);
+
+  model.tell({ t: "delta", rev: 6, at: 7, set: [["a", { status: "completed" }], ["a.0", { progress: 3 }]] });
+
+  assert.deepEqual(told.changes, [null]);
+});
+
+test("a clock that was set back is believed from the next full answer on", () => {
+  const model = new Model(snapshot());
+  const feed = feedOf(model);
+
+  model.tell({ t: "beat", at: START / 1000 + 100 });
+  model.tell({ t: "full", snapshot: snapshot({ at: START / 1000 + 7 }) });
+
+  assert.equal(feed.now(), START / 1000 + 7);
 });
 
 test("what was heard before changes nothing", () => {
   const model = new Model(snapshot());
   const feed = feedOf(model);
 
+  model.tell({ t: "beat", at: 1 });
+  model.sent.length = 0;
+
   model.tell({ t: "delta", rev: 5, at: 9, set: [["a", { progress: 9 }]] });
 
   assert.equal(feed.forest.nodes.get("a").row.progress, undefined);
+  assert.deepEqual(model.sent, []);
 });
 
 test("a changed snapshot trait is shown", () => {
@@ -147,6 +185,9 @@ test("a lost service takes the buttons and gives them back", () => {
   assert.deepEqual([feed.state, feed.lost, feed.can], ["lost", "no route", []]);
   model.tell({ t: "beat", at: 2 });
   assert.deepEqual([feed.state, feed.can], ["live", ["cancel"]]);
+  model.tell({ t: "beat", at: 3, lost: "no route" });
+  model.tell({ t: "delta", rev: 6, at: 4 });
+  assert.equal(feed.state, "live");
 });
 
 test("a comm that is gone is a lost kernel, not an error", () => {
@@ -176,6 +217,8 @@ test("a press is pending until its answer, which goes to whoever looks", () => {
   model.tell({ t: "done", n: asked.n, error: "too late" });
   assert.equal(feed.pressed("a.0"), undefined);
   assert.deepEqual(told.answers.map(([press, error]) => [press.id, error]), [["a.0", "too late"]]);
+  mock.timers.tick(10_000);
+  assert.deepEqual(told.late, []);
 });
 
 test("a press that nobody answers is said to be late, and stays pending for a busy kernel", () => {
@@ -281,6 +324,16 @@ test("a tree that is open in a panel is shut when the panel has it no more", () 
   kernel.model.tell({ t: "delta", of: "a", rev: 6, at: 1, new: [child("a.1", "a")] });
 
   assert.deepEqual([...feed.forest.nodes.keys()], ["b"]);
+});
+
+test("a tree that is open in a panel is shut by a filter that leaves it out", () => {
+  const kernel = new Kernel([row("b"), row("a")], { view: "panel" });
+  const feed = feedOf(kernel.model);
+
+  feed.open("a");
+  kernel.model.tell({ t: "full", snapshot: snapshot({ view: "panel", rows: [row("b")] }) });
+
+  assert.deepEqual([feed.opened, kernel.model.sent.at(-1)], [null, { t: "open", id: null }]);
 });
 
 test("details of the job that was asked about last are kept", () => {

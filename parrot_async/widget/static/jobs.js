@@ -366,7 +366,7 @@ export function nextFailed(roots, after) {
   let first;
   let passed = after === undefined;
   for (const node of walk(roots)) {
-    if (failed(node) && passed && node !== after) return node;
+    if (failed(node) && passed) return node;
     if (failed(node)) first ??= node;
     passed ||= node === after;
   }
@@ -522,7 +522,6 @@ export class Feed {
     if (!at || delta.rev <= at.rev) return;
     if (delta.rev !== at.rev + 1) return this.hello(delta.of);
     at.rev = delta.rev;
-    this.asked.delete(delta.of);
     this.clock(delta.at);
     this.lost = null;
     if (delta.of === undefined) this.snapshot.at = delta.at;
@@ -596,17 +595,16 @@ export class Feed {
    * @param {Row} row */
   press(action, row) {
     const n = ++this.number;
-    const timer = setTimeout(() => this.late(n), ANSWER);
-    this.presses.set(n, { id: row.id, action, title: row.title, timer });
+    const press = { id: row.id, action, title: row.title, timer: setTimeout(() => this.late(press), ANSWER) };
+    this.presses.set(n, press);
     this.send({ t: "act", n, action, ids: [row.id] });
     this.changed(new Set([row.id]));
   }
 
   /** A kernel whose cell blocks hears of it in the end, so it stays pending.
-   * @param {number} n */
-  late(n) {
-    const press = this.presses.get(n);
-    if (press) for (const view of this.views) view.late(press);
+   * @param {Press} press */
+  late(press) {
+    for (const view of this.views) view.late(press);
   }
 
   /** What was asked of a kernel that is gone is not pending any more. */
