@@ -16,6 +16,7 @@ from tests.browser.jupyter import App, Server, jupyter
 from tests.browser.notebook import Notebook, opened
 from tests.browser.trees import CLOSED, VIEW, root, submit
 
+CLUSTER = "bench-browser"
 SECONDS = 10
 MOVING = f"""
 import sys
@@ -96,7 +97,7 @@ async def _open_a_group(notebook: Notebook) -> None:
 
 async def cancelled(browser: Browser, app: App, home: Any) -> float:
     """Milliseconds from a click on Cancel until the tree says so, while the cell awaits."""
-    cells = [*first("bench-browser"), f"{submit([[CLOSED]] * 3)}\ndisplay(handle)\nawait handle"]
+    cells = [*first(CLUSTER), f"{submit([[CLOSED]] * 3)}\ndisplay(handle)\nawait handle"]
     async with jupyter(app, home / app) as server, chromium.offline(browser) as context:
         page = await context.new_page()
         async with opened(page, server, "cancel.ipynb", cells) as notebook:
@@ -116,7 +117,7 @@ async def measure() -> None:
             boxes = await shown(browser, server, 100, BOXES)
             small = await shown(browser, server, 100, VIEWS)
             big = await shown(browser, server, 10_000, VIEWS)
-        async with our_client("browser"), chromium.launched() as browser:
+        async with our_client(CLUSTER), chromium.launched() as browser:
             clicks = [await cancelled(browser, app, home) for app in ("lab", "notebook")]
     report(
         "browser",

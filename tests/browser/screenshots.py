@@ -13,7 +13,7 @@ from tests.browser.jupyter import jupyter
 from tests.browser.notebook import Notebook, opened
 from tests.browser.trees import root
 
-CLUSTER = "bench-pictures"
+CLUSTER = "pictures"
 CELLS = (
     Path(scene.__file__).read_text("utf-8"),
     f"from parrot_async import JobClient\n\nclient = await JobClient(name={CLUSTER!r})",
@@ -71,7 +71,7 @@ async def main() -> None:
     screen = {"viewport": {"width": 1180, "height": 2000}, "device_scale_factor": 1.5}
     with private_home() as home:
         async with (
-            our_client("pictures"),
+            our_client(CLUSTER),
             jupyter("notebook", home / "jupyter") as server,
             chromium.launched() as browser,
             chromium.offline(browser, **screen) as context,
