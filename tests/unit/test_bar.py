@@ -4,6 +4,7 @@ import pytest
 
 from parrot_async import bar as bars
 from parrot_async.bar import bar
+from parrot_async.events import Event
 from parrot_async.tree import fold
 from tests.unit.stories import completed, failed, progressed, started, submitted
 
@@ -20,7 +21,7 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_bar_shows_how_far_the_job_is_and_what_it_does(
     library: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    begun = [submitted("r"), started("r"), progressed("r", percent=40, step="reading")]
+    begun: list[Event] = [submitted("r"), started("r"), progressed("r", percent=40, step="reading")]
 
     with bar("task") as draw:
         draw(fold(begun)["r"])
