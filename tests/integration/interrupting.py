@@ -9,7 +9,7 @@ import anyio
 import psutil
 
 from parrot_async import JobClient, Plan, Pools, current_job, job, result_of
-from parrot_async.cluster import folder as cluster_folder
+from parrot_async.cluster.folder import Folder
 from parrot_async.cluster.local import _members
 from tests.integration.traces import leave
 
@@ -60,10 +60,15 @@ async def submit_and_wait(name: str, make: object) -> None:
 
 
 def kill_all(name: str, *others: int) -> None:
-    """Kill -9 the daemon, its nannies and workers, and other processes, at once."""
-    holder = cluster_folder.Folder.of(name).holder()
-    assert holder is not None
-    members = list(_members(holder))
+    """Kill -9 the daemon, its nannies and workers, and other processes, at once.
+
+    Also of a cluster that an earlier state of the package's code has started.
+    """
+    root = Folder.of(name).root
+    folders = [Folder(root, lock.parent) for lock in root.glob("*/running.lock")]
+    holders = [holder for folder in folders if (holder := folder.holder()) is not None]
+    members = [process for holder in holders for process in _members(holder)]
+    assert members
     for pid in [*(process.pid for process in members), *others]:
         os.kill(pid, signal.SIGKILL)
     psutil.wait_procs(members, timeout=10)
