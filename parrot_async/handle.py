@@ -280,6 +280,11 @@ class JobHandles(Sequence[JobHandle[R]]):
         async for job_id in self._client.ends(self.ids()):
             yield JobHandle(self._client, job_id)
 
+    async def retry(self, failed_only: bool = False) -> "JobHandles[R]":
+        """Run all of them again, or those that did not complete; see `JobHandle.retry`."""
+        again = await self.root.retry(failed_only)
+        return JobHandles(self._client, again.id, self._count)
+
     async def cancel(self) -> None:
         """Stop all of them."""
         await self.root.cancel()
