@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from parrot_async.errors import JobNotFoundError, NotEndedError
-from parrot_async.models import JobId, JobNode, root_of
+from parrot_async.models import JobId, JobNode, Queue, root_of
 from parrot_async.service.journal import Journal
 from parrot_async.service.past import Past
+from parrot_async.service.queues import learn
 from parrot_async.service.reuse import completed_before
 from parrot_async.service.submit import Asked, Submissions
 from parrot_async.submission import new_id
@@ -16,10 +17,13 @@ from parrot_async.tree import JobTree
 class Again:
     """Makes new trees of old ones; what has ended is never changed."""
 
-    def __init__(self, journal: Journal, submissions: Submissions) -> None:
+    def __init__(
+        self, journal: Journal, submissions: Submissions, queues: dict[str, Queue]
+    ) -> None:
         """Share the service's parts."""
         self._journal = journal
         self._submissions = submissions
+        self._queues = queues
 
     async def run(self, job_id: JobId, failed_only: bool) -> JobId:
         """Run a job and what a plan declared below it again; returns the new root's id.
@@ -40,6 +44,7 @@ class Again:
         asked = list(_copies(past, new_ids, arguments, failed_only))
         sources = {new: old for old, new in new_ids.items() if failed_only}
         ends = await completed_before(self._journal, sources)
+        await learn(self._queues, self._journal, (some.spec.queue for some in asked))
         await self._submissions.check_needs(asked)
         await self._submissions.accept(asked, {}, ends)
         return new_ids[job_id]

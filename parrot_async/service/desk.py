@@ -49,7 +49,7 @@ class Desk:
         self._functions = Functions()
         self._under_way: dict[JobId, asyncio.Future[tuple[JobId, bytes]]] = {}
         self._submissions = Submissions(journal, executor, queues, self._functions)
-        self._again = Again(journal, self._submissions)
+        self._again = Again(journal, self._submissions, queues)
         self._custody = custody
 
     def handlers(self) -> dict[str, Callable[..., Any]]:

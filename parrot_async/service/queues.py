@@ -1,9 +1,10 @@
 """The queues of a service: found by name, and kept in the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from parrot_async.errors import OptionsError
 from parrot_async.models import Queue
+from parrot_async.service.journal import Journal
 from parrot_async.store import JobStore
 
 
@@ -17,6 +18,15 @@ def queue_of(queues: Mapping[str, Queue], name: str) -> Queue:
             "Add one with `await client.set_queue(Queue(name=...))`"
         )
     return found
+
+
+async def learn(queues: dict[str, Queue], journal: Journal, names: Iterable[str]) -> None:
+    """Know queues that trees of other services use, as they are saved, or else without limits."""
+    missing = set(names) - queues.keys()
+    if missing:
+        saved = await journal.recorder.read(lambda store: store.queues())
+        found = {queue.name: queue for queue in saved}
+        queues.update({name: found.get(name) or Queue(name=name) for name in missing})
 
 
 def save(store: JobStore, queues: Sequence[Queue]) -> None:

@@ -18,6 +18,7 @@ from parrot_async.service.journal import Journal
 from parrot_async.service.leases import LEASE
 from parrot_async.service.owner import lives
 from parrot_async.service.past import Past
+from parrot_async.service.queues import learn
 from parrot_async.service.run import IN_FLIGHT, End, Run
 from parrot_async.store import JobStore, RootRow
 
@@ -72,7 +73,6 @@ class Recovery:
         async with self._one_at_a_time:
             rows = await self._settled(wanted)
             pasts = await self._startable([await self._journal.past(row.id) for row in rows])
-            await self._learn_queues(pasts)
             problems = await self._checking.problems(_unfinished(pasts), accept_changed)
             if problems:
                 raise FunctionChangedError(_advice(problems))
@@ -84,7 +84,6 @@ class Recovery:
             if root_id not in await self.interrupted():
                 return False
             past = await self._journal.past(root_id)
-            await self._learn_queues([past])
             await self._take_over([past])
             return self._executor.cancel(root_id)
 
@@ -141,13 +140,6 @@ class Recovery:
         owner = self._journal.recorder.owner
         return await self._journal.recorder.read(lambda store: _left(store, here, owner))
 
-    async def _learn_queues(self, pasts: Iterable[Past]) -> None:
-        """Know the queues that the trees use, as they are saved; one that was not is made."""
-        saved = await self._journal.recorder.read(lambda store: store.queues())
-        self._queues.update({queue.name: queue for queue in saved})
-        for node in _unfinished(pasts):
-            self._queues.setdefault(node.spec.queue, Queue(name=node.spec.queue))
-
     # Going on.
 
     async def _take_over(self, pasts: Sequence[Past]) -> list[JobId]:
@@ -157,6 +149,8 @@ class Recovery:
         # What its service still wrote until then counts.
         mine = [await self._journal.past(i, p) for i, p in zip(ids, pasts, strict=True)]
         mine = [past for past in mine if past.tree.root.id in claimed]
+        names = [node.spec.queue for node in _unfinished(mine)]
+        await learn(self._queues, self._journal, names)
         self._go_on(mine)
         return [past.tree.root.id for past in mine]
 

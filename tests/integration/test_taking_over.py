@@ -20,7 +20,7 @@ from parrot_async.errors import (
     JobCancelledError,
     NotEndedError,
 )
-from parrot_async.models import RetryPolicy
+from parrot_async.models import Queue, RetryPolicy
 from parrot_async.service import leases
 from parrot_async.store import Commit, open_store
 from parrot_async.submission import groups_of_calls, map_root, new_id
@@ -366,6 +366,23 @@ async def test_a_service_that_lost_its_lease_writes_nothing_more(
         assert kinds.count("completed") == 1
         assert kinds.count("started") == 2
         assert await one.run(marks, str(traces), "still there") == "still there"
+
+
+async def test_a_queue_that_only_the_other_service_knew_is_learned(
+    home: Path, traces: Path
+) -> None:
+    async with service_on(home) as two:
+        async with service_on(home) as one:
+            await one.set_queue(Queue(name="theirs", limit=1, priority=3))
+            done = await one.submit(marks.options(queue="theirs"), str(traces), "a")
+            await done
+            left = await one.submit(waits_for.options(queue="theirs"), str(traces), "go")
+
+        (traces / "go").touch()
+        assert await (await two.retry(done.id)) == "a"
+        (handle,) = await two.recover()
+        assert handle.id == left.id
+        assert await handle == "go"
 
 
 async def test_a_tree_may_come_back_to_who_lost_it(home: Path, traces: Path) -> None:
