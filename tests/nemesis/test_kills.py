@@ -9,17 +9,15 @@ from parrot_async.faults import POINTS
 from tests.nemesis.town import Town, lived_in
 from tests.postgres import Server, binaries
 
-RUNS = 3
 NIGHTLY = 20
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.parametrize("point", POINTS),
-    pytest.mark.parametrize(
-        "seed",
-        [*range(RUNS), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(RUNS, NIGHTLY))],
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("point", POINTS)]
+
+
+def runs(each_time: int) -> pytest.MarkDecorator:
+    """Kill so often each time, and more often at night."""
+    more = [pytest.param(n, marks=pytest.mark.nightly) for n in range(each_time, NIGHTLY)]
+    return pytest.mark.parametrize("seed", [*range(each_time), *more])
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +56,17 @@ async def team(folder: Path, server: Server) -> AsyncIterator[Town]:
         yield town
 
 
+@runs(3)
 @pytest.mark.parametrize("victim", ["client", "worker", "scheduler"])
 async def test_no_promise_is_broken(near: Town, victim: str, point: str, seed: int) -> None:
     assert await near.run(victim, point, seed) == []
 
 
+@runs(1)
 async def test_no_promise_is_broken_by_a_lost_nanny(far: Town, point: str, seed: int) -> None:
     assert await far.run("nanny", point, seed) == []
 
 
+@runs(1)
 async def test_no_promise_is_broken_by_a_lost_server(team: Town, point: str, seed: int) -> None:
     assert await team.run("postgres", point, seed) == []

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-from distributed import Scheduler, Worker
 
 from parrot_async import JobClient, JobHandle, Pools, connection, current_job, events, job
 from parrot_async.cluster import LocalCluster, down, ensure
@@ -16,10 +15,9 @@ from parrot_async.errors import DisconnectedError
 from parrot_async.events import Event
 from parrot_async.places import data_home
 from parrot_async.service import watch
-from parrot_async.service.plugin import JobService
 from parrot_async.store import open_store
-from parrot_async.wire import SERVICE
 from tests.nemesis.proxy import Proxy, proxy_to
+from tests.nemesis.service import service_at
 
 NAME = "lines"
 LIMIT = 60
@@ -189,15 +187,8 @@ async def test_a_client_that_does_not_read_costs_the_service_little_and_misses_n
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "MOST_BYTES", 500_000)
-    service = JobService(f"sqlite:///{tmp_path / 'jobs.db'}", (tmp_path / "results").as_uri())
     async with AsyncExitStack() as stack:
-        scheduler = await stack.enter_async_context(
-            Scheduler(host="127.0.0.1", dashboard=False, dashboard_address="127.0.0.1:0")
-        )
-        await scheduler.register_scheduler_plugin(service, name=SERVICE, idempotent=True)
-        await stack.enter_async_context(
-            Worker(scheduler.address, nthreads=8, resources={"io": 1e6}, nanny=None)
-        )
+        scheduler, service = await stack.enter_async_context(service_at(tmp_path))
         proxy = await stack.enter_async_context(proxy_to(scheduler.address))
         near = await stack.enter_async_context(JobClient(scheduler.address))
         far = await stack.enter_async_context(JobClient(f"tcp://127.0.0.1:{proxy.port}"))
