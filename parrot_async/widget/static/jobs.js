@@ -1667,6 +1667,7 @@ class View {
     if (this.panel && !node.parent) this.feed.open(open ? id : null);
     else this.choices.set(id, open);
     this.active = id;
+    this.arrange(); // now: the next key may come before the next frame
     this.changed(null);
   }
 
