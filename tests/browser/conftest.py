@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from parrot_async import JobClient, Pools
 from parrot_async.cluster import down
@@ -12,6 +12,8 @@ from tests.browser import chromium, work
 from tests.browser.jupyter import Server, jupyter
 
 CLUSTER = "browser"
+expect.set_options(timeout=15_000)  # a busy machine
+
 REPOSITORY = Path(__file__).parents[2]
 
 
