@@ -75,8 +75,15 @@ def read(
     values = {job_id: _value(stored) for job_id, stored in store.results(ids).items()}
     trees = set(logs)
     executions = [run for run in executions_in(file) if root_of(run.job_id) in trees]
-    dead = {run.pid for run in executions if not psutil.pid_exists(run.pid)}
+    dead = {run.pid for run in executions if not _lives(run.pid)}
     return History(accepted, logs, executions, values, dead=dead)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _value(stored: StoredResult) -> Any:
