@@ -1,6 +1,7 @@
 """The result folder: values too big to travel with their event, at any URL that fsspec knows."""
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from parrot_async.errors import ResultExpiredError
 
@@ -41,3 +42,8 @@ def written_before(folder: str, at: float) -> list[str]:
     names = fs.find(path) if fs.exists(path) else []
     old = [name for name in names if fs.modified(name).timestamp() < at]
     return [f"{folder.rstrip('/')}/{name[len(path) :].lstrip('/')}" for name in old]
+
+
+def is_local(folder: str) -> bool:
+    """Whether a folder lies on this machine, so that to look at all of it costs little."""
+    return isinstance(fsspec.core.url_to_fs(folder)[0], LocalFileSystem)

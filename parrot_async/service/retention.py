@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 
 from parrot_async import results
 from parrot_async.durations import seconds
-from parrot_async.errors import StoreError
 from parrot_async.models import JobId, root_of
 from parrot_async.service.executor import Executor
 from parrot_async.service.journal import Journal
@@ -60,8 +59,9 @@ class Retention:
                 await self.expire()
                 if time.monotonic() - pruned_at > PRUNE_EVERY:
                     pruned_at = time.monotonic()
-                    await self.prune(self._keep_for)
-            except (StoreError, OSError):
+                    # Each file costs a question, which far stores let one pay for.
+                    await self.prune(self._keep_for, sweep=results.is_local(self._results_url))
+            except Exception:
                 logger.exception("could not drop what is over, will try again")
             await asyncio.sleep(EXPIRE_EVERY)
 
@@ -71,9 +71,14 @@ class Retention:
         await self._unlink(await self._journal.recorder.read(lambda store: store.expire(now)))
 
     async def prune(
-        self, older_than: float | None = None, keep: int | None = None, size: int | None = None
+        self,
+        older_than: float | None = None,
+        keep: int | None = None,
+        size: int | None = None,
+        *,
+        sweep: bool = True,
     ) -> Pruned:
-        """Delete trees that ended long ago, and files that nobody needs."""
+        """Delete trees that ended long ago with their files; `sweep`: also files of nobody."""
         dropped: list[Dropped] = []
         trees = 0
         if older_than is not None:
@@ -87,7 +92,7 @@ class Retention:
                 break
             trees += some
         files = sum([await self._unlink(some) for some in dropped])
-        files += await self._sweep()
+        files += await self._sweep() if sweep else 0
         return Pruned(trees, sum(some.count for some in dropped), files)
 
     async def answer(
