@@ -200,9 +200,8 @@ async def paused(client: JobClient, folder: Path) -> JobHandle[Any]:
     while not (folder / "a").exists():  # noqa: ASYNC110 - a file tells nobody
         await anyio.sleep(0.01)
     await handle.pause()
-    async for _ in handle.events():
-        if handle.children[0].status is JobStatus.PAUSED:
-            break
+    while handle.children[0].status is not JobStatus.PAUSED:  # noqa: ASYNC110 - a node tells nobody
+        await anyio.sleep(0.01)
     await handle.resume()
     await handle.children[0].cancel()
     return handle
