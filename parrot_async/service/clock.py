@@ -1,6 +1,7 @@
 """The time that an attempt may take; it stands still while the job is paused."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from parrot_async.service.run import Run
@@ -13,6 +14,14 @@ class Clock:
         """`timed_out` is called with a run whose time is over."""
         self._timed_out = timed_out
         self._loop = asyncio.get_running_loop()
+
+    def begin(self, run: Run, seconds: float, at: float) -> None:
+        """Give an attempt so much time from its start, which its worker's clock says was at `at`.
+
+        That clock may be wrong, or ours; no attempt has run for longer than since it was sent.
+        """
+        gone = min(max(0.0, time.time() - at), time.monotonic() - run.sent)
+        self.start(run, seconds - gone)
 
     def start(self, run: Run, seconds: float) -> None:
         """Give an attempt so much time from now."""

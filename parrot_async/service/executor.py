@@ -146,7 +146,7 @@ class Executor:
             run.cancel_timer()
             run.left = None
             if run.stop is None and run.node.spec.timeout:
-                self._clock.start(run, run.node.spec.timeout - (time.time() - at))
+                self._clock.begin(run, run.node.spec.timeout, at)
 
     def waiting(self, event: events.Waiting | events.Paused) -> None:
         """Bodies gave their slots back, to wait or to rest."""
