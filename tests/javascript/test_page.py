@@ -317,6 +317,26 @@ async def test_a_panel_asks_for_more_when_there_is_more(show: Show) -> None:
     assert [ask["limit"] for ask in await sent(page, "ask")] == [100, 200]
 
 
+async def test_two_views_of_a_job_on_a_page_do_not_meet(show: Show) -> None:
+    page = await show("jobs=20")
+
+    await page.evaluate(
+        """async () => {
+          const { default: widget } = await import("/parrot_async/widget/static/jobs.js?again");
+          const { initialize, render } = widget();
+          const el = document.body.appendChild(document.createElement("div"));
+          initialize({ model: kernel.model });
+          render({ model: kernel.model, el });
+        }"""
+    )
+    await expect(page.get_by_role("tree")).to_have_count(2)
+    await page.get_by_role("treeitem").last.click()
+
+    await expect(page.locator("[aria-selected=true]")).to_have_count(1)
+    ids = await page.evaluate("[...document.querySelectorAll('[id]')].map(({ id }) => id)")
+    assert len(ids) == len(set(ids))
+
+
 async def test_narrow_panes_drop_columns_and_keep_buttons(show: Show) -> None:
     page = await show("jobs=40", viewport={"width": 344, "height": 800})
     await row(page, "read part 1").click()

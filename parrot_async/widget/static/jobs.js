@@ -1399,15 +1399,13 @@ function scale(seconds) {
 /** For how long a pointer that has moved is taken for a hand. */
 const HAND = 3_000;
 
-let views = 0;
-
 /** One place on a page where a feed is shown. */
 class View {
   /** @param {Feed} feed
    * @param {HTMLElement} place */
   constructor(feed, place) {
     this.feed = feed;
-    this.number = ++views;
+    this.name = Math.random().toString(36).slice(2); // another view on the page may show the same job
     this.panel = feed.snapshot.view === "panel";
     /** @type {string | null} The job whose line has the keyboard. */
     this.active = null;
@@ -1475,7 +1473,7 @@ class View {
 
   /** @param {string} id */
   domId(id) {
-    return `parrot-jobs-${this.number}-${id}`;
+    return `parrot-jobs-${this.name}-${id}`;
   }
 
   get node() {
