@@ -17,6 +17,7 @@ PRELUDE = f"""
 set -euo pipefail
 parrot-async() {{ {sys.executable} -m parrot_async "$@"; }}
 python() {{ {sys.executable} "$@"; }}
+trap 'parrot-async down --all' EXIT
 """
 
 # Twenty processes one after the other, each of which imports Dask.
