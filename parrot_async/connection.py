@@ -32,6 +32,9 @@ FORGET_AFTER = 0.1
 PAGE = 1000
 """Events of the past that are asked for at once, and trees."""
 
+NEVER_TWICE = frozenset({"parrot_retry"})
+"""What would be done twice: where the line is cut, who asked has to look whether it was done."""
+
 News = list[tuple[JobId, int, Record]]
 """Records with their trees and numbers."""
 Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
@@ -274,7 +277,7 @@ class Connection:
 
     async def _call(self, op: str, message: dict[str, Any]) -> Any:
         """Ask the service, again where the line is cut: what is asked twice is done once."""
-        for pause in RECONNECT:
+        for pause in () if op in NEVER_TWICE else RECONNECT:
             try:
                 return await self._ask(op, message)
             except DisconnectedError:

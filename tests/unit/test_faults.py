@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -100,7 +101,7 @@ def test_a_trap_holds_who_passes_until_it_is_let_go(tmp_path: Path) -> None:
     arm(f"traps={tmp_path}")
     reach("started")
     (tmp_path / "started").write_text("2")
-    walker = Thread(target=lambda: [reach("started") for _ in range(3)])
+    walker = Thread(target=lambda: deque(map(reach, ["started"] * 3)))
     caught = tmp_path / "started.caught"
 
     walker.start()
