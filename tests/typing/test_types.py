@@ -1,7 +1,7 @@
 """What a type checker knows of jobs: mypy reads this file, pytest only imports it."""
 
 from collections.abc import AsyncIterator
-from typing import assert_type
+from typing import Any, assert_type
 
 from parrot_async import JobClient, JobHandle, JobHandles, Plan, current_job, job, result_of
 
@@ -72,6 +72,13 @@ async def tracks_keep_their_items(lines: list[str], pages: AsyncIterator[bytes])
         assert_type(line, str)
     async for page in current_job().track(pages, total=3):
         assert_type(page, bytes)
+
+
+async def what_runs_again_has_the_same_type(client: JobClient) -> None:
+    assert_type(await (await client.submit(fetch, "a")).retry(), JobHandle[bytes])
+    assert_type(await (await client.map(length, ["a"])).retry(failed_only=True), JobHandles[int])
+    assert_type(await client.recover(changed="accept"), list[JobHandle[Any]])
+    await client.recover(changed="always")  # type: ignore[arg-type]
 
 
 def a_plan_is_made_of_bound_calls() -> None:
