@@ -42,6 +42,7 @@ async def reign(runs: int, folder: Path) -> Counter[tuple[str, str]]:
     for victim in VICTIMS:
         async with town_of(victim, folder / victim) as town:
             for point in POINTS:
+                print(f"{victim} at {point}", file=sys.stderr, flush=True)
                 for seed in range(runs):
                     for objection in await town.run(victim, point, seed):
                         found[victim, point] += 1
