@@ -25,6 +25,7 @@ async def some_executions(folder: Path, count: int) -> None:
             await anyio.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_a_tree_goes_on_after_the_death_of_every_process(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
