@@ -277,7 +277,7 @@ class Mirror:
         if root_id in self._interrupted:
             stream.lose(_interrupted(root_id))
         try:
-            async for event in _all_of(past, stream):
+            async for event in _all_of(past, stream, self._replicas[root_id]):
                 count += 1
                 if count > since:
                     yield event
@@ -287,17 +287,28 @@ class Mirror:
             self._streams[root_id].discard(stream)
 
 
-async def _all_of(past: Past, stream: _Stream) -> AsyncIterator[Event]:
-    """Yield what there was, page by page, and then what comes."""
+async def _all_of(past: Past, stream: _Stream, replica: Replica) -> AsyncIterator[Event]:
+    """Yield what there was, and then what comes; nothing before our tree shows it."""
     last = 0
-    while page := await past(last):
-        for _, event in page:
-            yield event
-        last = page[-1][0]
+    async for seq, event in _stored(past, replica):
+        last = seq
+        yield event
     while True:
         for seq, event in await stream.some():
             if seq > last:
                 yield event
+
+
+async def _stored(past: Past, replica: Replica) -> AsyncIterator[tuple[int, Event]]:
+    """Yield stored events, page by page, as far as our tree shows them."""
+    last = 0
+    while page := await past(last):
+        for seq, event in page:
+            # The first one came with the answer to its submission, without its number.
+            if last and seq > replica.latest:
+                return
+            last = seq
+            yield seq, event
 
 
 def _interrupted(root_id: JobId) -> InterruptedJobError:

@@ -51,7 +51,7 @@ class Replica:
     until the tree is asked for; from then on they are folded as they come.
     """
 
-    __slots__ = ("_blobs", "_changes", "_ends", "_looked_at", "_tree", "_unfolded")
+    __slots__ = ("_blobs", "_changes", "_ends", "_looked_at", "_tree", "_unfolded", "latest")
 
     def __init__(self) -> None:
         self._tree = JobTree()
@@ -60,9 +60,12 @@ class Replica:
         self._ends: dict[JobId, ErrorInfo | str | None] = {}
         self._blobs: dict[JobId, bytes] = {}
         self._changes: tuple[ref[Changes], ...] = ()
+        self.latest = 0
+        """Number of the latest event."""
 
     def take(self, seq: int, event: Event, record: Record) -> None:
         """Take an event in; the first one, without a number, may come when others have."""
+        self.latest = max(self.latest, seq)
         if self._looked_at:
             ids = self._tree.apply(event)
             for held in self._changes:
