@@ -183,7 +183,7 @@ class JobService(SchedulerPlugin):
             "released",
         )
         if over:
-            text = "its worker died" if finish != "erred" else _text_of(kwargs.get("exception"))
+            text = "its worker died" if finish != "erred" else _text_of(kwargs)
             self._loop.call_soon(self._batch_over, key, text)
 
     def _batch_over(self, key: str, text: str) -> None:
@@ -297,8 +297,8 @@ def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-def _text_of(exception: Any) -> str:
-    return f"its worker could not run it: {exception!r}"[:2000]
+def _text_of(erred: dict[str, Any]) -> str:
+    return f"its worker could not run it: {erred.get('exception_text')}"[:2000]
 
 
 def _mark(store_url: str) -> str:
