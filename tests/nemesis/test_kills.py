@@ -62,11 +62,11 @@ async def test_no_promise_is_broken(near: Town, victim: str, point: str, seed: i
     assert await near.run(victim, point, seed) == []
 
 
-@runs(1)
+@runs(3)
 async def test_no_promise_is_broken_by_a_lost_nanny(far: Town, point: str, seed: int) -> None:
     assert await far.run("nanny", point, seed) == []
 
 
-@runs(1)
+@runs(3)
 async def test_no_promise_is_broken_by_a_lost_server(team: Town, point: str, seed: int) -> None:
     assert await team.run("postgres", point, seed) == []
