@@ -27,7 +27,6 @@ class JobTree(View):
         TICKER.wake(feed)
         TICKER.flush(PATIENCE, PATIENCE)
         super().__init__(source, feed)
-        self.wake()
 
     @property
     def is_over(self) -> bool:

@@ -74,6 +74,9 @@ class View(anywidget.AnyWidget):
     _css = STATIC / "jobs.css"
     snapshot = traitlets.Any().tag(sync=True, to_json=lambda _, view: view.feed.snapshot())
 
+    _is_made = False
+    """The feed has `wake` called from other threads before the rest of the view is there."""
+
     def __init__(self, source: Source, feed: Feed) -> None:
         """Show what the feed has."""
         self.source = source
@@ -90,6 +93,8 @@ class View(anywidget.AnyWidget):
         self.on_msg(self._hear)
         hear_clicks(self.comm)
         flush_after_cells()
+        self._is_made = True
+        self.wake()
 
     # What a kind of view says of itself.
 
@@ -133,7 +138,8 @@ class View(anywidget.AnyWidget):
 
     def wake(self) -> None:
         """Say that something has changed."""
-        TICKER.wake(self, 0.0 if self._seen else UNSEEN)
+        if self._is_made:
+            TICKER.wake(self, 0.0 if self._seen else UNSEEN)
 
     def _hear(self, _: object, word: ToKernel, __: object) -> None:
         self._words.append(word)

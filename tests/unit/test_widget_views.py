@@ -108,6 +108,17 @@ def test_a_hello_of_another_revision_is_answered_with_everything(world: World) -
     assert len(full["snapshot"]["rows"]) == 3
 
 
+def test_a_change_while_a_view_is_made_harms_nobody_and_is_not_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TICKER, "flush", lambda *_: world.tell(started("r.0")))
+
+    view = JobTree(world.source, "r")
+    said(view)
+
+    assert say(view, t="hello", rev=1)[-1]["set"][0][0] == "r.0"
+
+
 def test_a_change_is_sent_as_a_delta(world: World) -> None:
     view = seen_tree(world)
 
