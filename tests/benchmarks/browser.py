@@ -18,16 +18,17 @@ from tests.browser.trees import CLOSED, VIEW, root, submit
 
 CLUSTER = "bench-browser"
 SECONDS = 10
+LIMITED = 4
+"""Seconds in which Jupyter drops what a kernel prints, after the boxes have sent too much."""
 MOVING = f"""
 import sys
 sys.path.insert(0, {str(REPOSITORY)!r})
 from tests.benchmarks.moving import Moving, Pace
 moving = Moving(%d)
 """
-VIEWS = ("view = moving.view()", "view", "pace = Pace(moving, moving.tell, is_ours=True)")
+VIEWS = ("moving.view()", "pace = Pace(moving, moving.tell, is_ours=True)")
 BOXES = (
-    "boxes = moving.boxes()",
-    "boxes.widget",
+    "boxes = moving.boxes()\nboxes.widget",
     "pace = Pace(moving, boxes.tell, is_ours=False)",
 )
 FIRST_PAINT = """
@@ -71,26 +72,27 @@ async (button) => {
 
 async def shown(browser: Browser, server: Server, nodes: int, way: tuple[str, ...]) -> Any:
     """Figures of one way to show a tree of so many nodes."""
-    make, show, move = way
-    cells = [MOVING % nodes, make, show, move, "print(pace.end())"]
+    cells = [MOVING % nodes, *way, "spent = pace.end()", "print(spent)"]
     async with chromium.offline(browser, viewport={"width": 1200, "height": 900}) as context:
         page = await context.new_page()
         async with opened(page, server, "bench.ipynb", cells) as notebook:
-            await notebook.run(0, 1)
+            await notebook.run(0)
             sign = f"{VIEW} [role=treeitem]" if way is VIEWS else ".bench-boxes .widget-label"
-            paint = await page.evaluate(FIRST_PAINT, [2, sign])
-            await notebook.ended(2)
+            paint = await page.evaluate(FIRST_PAINT, [1, sign])
+            await notebook.ended(1)
             if way is VIEWS and nodes > 1000:
                 await _open_a_group(notebook)
-            await notebook.run(3)
+            await notebook.run(2)
             found = await page.evaluate(FRAMES, SECONDS)
+            await notebook.run(3)
+            await asyncio.sleep(LIMITED)
             await notebook.run(4)
             return {**found, "first_paint": paint, "kernel": float(await notebook.text(4))}
 
 
 async def _open_a_group(notebook: Notebook) -> None:
     """Have rows in sight that change: big groups are shut at first."""
-    group = notebook.view(2).locator('[role=treeitem][aria-level="2"]').first
+    group = notebook.view(1).locator('[role=treeitem][aria-level="2"]').first
     await group.locator(".pj-twisty").click()
     await expect(group).to_have_attribute("aria-expanded", "true")
 
@@ -126,7 +128,7 @@ async def measure() -> None:
         "ms",
         required="ours <= 2, kernel <= 5, fps >= 55, longest <= 50, first_paint <= 500, "
         "cancel <= 1000",
-        goal="ours <= 2, kernel <= 5, fps >= 60, longest <= 50, first_paint <= 200, cancel <= 250",
+        goal="ours <= 2, kernel <= 5, fps >= 59, longest <= 50, first_paint <= 200, cancel <= 250",
         **big,
         cancel=max(clicks),
         **{f"{name}_100": value for name, value in small.items() if name != "kernel"},
