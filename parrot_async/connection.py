@@ -185,6 +185,10 @@ class Connection:
                 await self._read(comm)
             except (CommClosedError, OSError) as exc:
                 comm = await self._find_again(exc)
+            except Exception as exc:
+                # Without a word, all who wait would wait for ever.
+                self._give_up(f"what the service at {self.address} says is not understood: {exc!r}")
+                raise
 
     async def _read(self, comm: Comm) -> None:
         try:
@@ -220,12 +224,15 @@ class Connection:
                 return await self._stream(RECONNECT_TIMEOUT)
             except (OSError, CommClosedError) as exc:
                 cause = exc
-        self._lost = DisconnectedError(
+        self._give_up(
             f"the job service at {self.address} is gone: {cause}. What it accepted is in its "
             "store; `attach(job_id)` finds it when the service is back"
         )
-        self._on_lost(self._lost)
         return None
+
+    def _give_up(self, why: str) -> None:
+        self._lost = DisconnectedError(why)
+        self._on_lost(self._lost)
 
     async def _attach(self, job_id: JobId) -> int:
         root_id = root_of(job_id)
