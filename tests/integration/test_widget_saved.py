@@ -5,13 +5,15 @@ import json
 import nbclient
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.integration.test_widget_kernel import HOSTILE, SETUP
 
 
 async def executed(*cells: str) -> nbformat.NotebookNode:
     """A notebook after all its cells have run."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook: nbformat.NotebookNode = new_notebook()  # type: ignore[no-untyped-call]
+    notebook.cells = [new_code_cell(cell) for cell in cells]  # type: ignore[no-untyped-call]
     await nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").async_execute()
     return notebook
 
