@@ -23,6 +23,11 @@ class JobsPanel(View):
         """Say of what it is."""
         return "<panel of all jobs>"
 
+    @property
+    def trouble(self) -> str:
+        """Why what is shown may be old; empty as long as all is well."""
+        return super().trouble or self.feed.error
+
     def inert(self) -> Bundle:
         """The newest jobs as they are now, in forms that need no kernel."""
         return panel_bundle(self.feed.snapshot()["rows"])

@@ -104,6 +104,11 @@ class View(anywidget.AnyWidget):
         return False
 
     @property
+    def trouble(self) -> str:
+        """Why what is shown may be old; empty as long as all is well."""
+        return self.source.lost
+
+    @property
     def is_urgent(self) -> bool:
         """Whether the notebook should not be saved before the next tick."""
         return False
@@ -221,8 +226,8 @@ class View(anywidget.AnyWidget):
 
     def _beat(self) -> None:
         beat: Beat = {"t": "beat", "at": time.time()}
-        if self.source.lost:
-            beat["lost"] = self.source.lost
+        if self.trouble:
+            beat["lost"] = self.trouble
         self._say(beat)
 
     def _say(self, words: ToBrowser) -> None:

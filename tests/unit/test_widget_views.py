@@ -471,6 +471,23 @@ def test_a_hello_may_be_about_the_open_tree(world: World) -> None:
     assert full["of"] == "r"
 
 
+def test_a_panel_keeps_its_rows_and_says_why_when_the_service_does_not_answer(
+    world: World,
+) -> None:
+    panel = seen_panel(world, stored("m1"))
+    failed: Future[Any] = Future()
+    failed.set_exception(DisconnectedError("it does not answer"))
+    world.line.answers["parrot_jobs"] = failed
+
+    panel.feed._asked_at = float("-inf")
+    panel.tick()
+    panel.tick()
+    said(panel)
+
+    assert say(panel, t="hello", rev=panel.feed.rev)[0]["lost"] == "it does not answer"
+    assert [row["id"] for row in panel.feed.snapshot()["rows"]] == ["m1"]
+
+
 def test_a_panel_that_nobody_sees_asks_nothing(world: World) -> None:
     panel = JobsPanel(world.source)
 
