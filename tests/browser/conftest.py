@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from parrot_async import JobClient, Pools
-from parrot_async.cluster import down
+from parrot_async.cluster import down_all
 from tests.browser import chromium, work
 from tests.browser.jupyter import Server, jupyter
 
@@ -47,7 +47,7 @@ async def cluster() -> AsyncIterator[str]:
     """Name of the cluster of all notebooks here."""
     async with JobClient(name=CLUSTER, pools=Pools(cpu=1, gpu=0, io=64)):
         yield CLUSTER
-    await down(CLUSTER)
+    await down_all(CLUSTER)
 
 
 @pytest.fixture(scope="session", params=["lab", "notebook"])
