@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -70,6 +71,7 @@ class Connection:
         self._watching: asyncio.Task[None] | None = None
         self._roots: dict[JobId, int] = {}
         """Trees that we watch, and the number of the latest event of each."""
+        self._streams = 0
         self._early: dict[JobId, News] = {}
         """What comes of trees whose past is still being fetched."""
         self._lost: DisconnectedError | None = None
@@ -174,7 +176,9 @@ class Connection:
     async def _stream(self, patience: float) -> Comm:
         """Open the stream on which the service tells us what happens."""
         comm: Comm = await connect(self.address, timeout=patience, **self._args)
-        await comm.write({"op": "parrot_watch", "client": self.client, "reply": False})
+        self._streams += 1
+        hello = {"op": "parrot_watch", "client": self.client, "number": self._streams}
+        await comm.write({**hello, "reply": False})
         await comm.read()
         return comm
 
@@ -284,14 +288,16 @@ class Connection:
 
     async def _call(self, op: str, message: dict[str, Any]) -> Any:
         """Ask the service, again where the line is cut: what is asked twice is done once."""
-        for pause in () if op in NEVER_TWICE else RECONNECT:
+        pauses, streams = deque(RECONNECT), self._streams
+        while True:
             try:
                 return await self._ask(op, message)
             except DisconnectedError:
-                if self._lost is not None:
+                if self._streams > streams:  # somebody is there, who deserves as much patience
+                    pauses, streams = deque(RECONNECT), self._streams
+                if op in NEVER_TWICE or self._lost is not None or not pauses:
                     raise
-            await asyncio.sleep(pause)
-        return await self._ask(op, message)
+            await asyncio.sleep(pauses.popleft())
 
     async def _ask(self, op: str, message: dict[str, Any]) -> Any:
         try:

@@ -258,9 +258,9 @@ class Desk:
         self._queues[made.name] = made
         self._dispatch.queue_changed(made.name)
 
-    async def serve(self, comm: Comm, client: str) -> Status:
+    async def serve(self, comm: Comm, client: str, number: int) -> Status:
         """Stream to a client until it goes."""
-        await self._watch.serve(comm, client)
+        await self._watch.serve(comm, client, number)
         return Status.dont_reply
 
 

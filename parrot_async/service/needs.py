@@ -53,12 +53,15 @@ async def _load_arguments(journal: Journal, runs: Sequence[Run]) -> None:
 
 
 async def ends(journal: Journal, ids: Sequence[JobId]) -> list[tuple[Any, ...]]:
-    """Return how these jobs ended long ago, as a runner takes it."""
+    """Return how these jobs ended, as a runner takes it, those whose end is durable.
+
+    Parents are told of the others when it is.
+    """
     stored = await journal.recorder.read(lambda store: store.results(ids))
     found: list[tuple[Any, ...]] = []
     for job_id in ids:
         node, result = journal.node(job_id), stored.get(job_id, StoredResult())
-        if node is not None:
+        if node is not None and (node.error is not None or job_id in stored):
             error = None if node.error is None else _plain(node.error)
             found.append((job_id, result.value, result.url, error))
     return found

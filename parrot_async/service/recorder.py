@@ -62,6 +62,8 @@ class Recorder:
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parrot-recorder")
         self._waiting: list[Entry] = []
+        self._under_way = 0
+        """Groups that the thread has not written yet."""
         self._busy = False
         self._closing = False
         self._idle = asyncio.Event()
@@ -92,7 +94,8 @@ class Recorder:
         await accepted
 
     async def read(self, question: Callable[[JobStore], T]) -> T:
-        """Ask the store, after all that was recorded before and is being written."""
+        """Ask the store, after all that was recorded before."""
+        self._hand_over()
         return await self._loop.run_in_executor(self._thread, question, self._store)
 
     async def close(self) -> None:
@@ -110,13 +113,18 @@ class Recorder:
         self._store.close()
 
     def _next(self) -> None:
-        group, self._waiting = self._waiting, []
-        self._busy = bool(group)
-        if not group:
+        self._busy = bool(self._waiting) or self._under_way > 0
+        if self._busy:
+            self._hand_over()
+        else:
             self._idle.set()
-            return
-        self._idle.clear()
-        self._thread.submit(self._write, group)
+
+    def _hand_over(self) -> None:
+        """Have what waits written, after what is being written."""
+        group, self._waiting = self._waiting, []
+        if group:
+            self._under_way += 1
+            self._thread.submit(self._write, group)
 
     def _write(self, group: list[Entry]) -> None:
         try:
@@ -178,6 +186,7 @@ class Recorder:
         _reach_commit(group, "accepted", "ended")
 
     def _done(self, written: list[Entry], refused: list[Refused]) -> None:
+        self._under_way -= 1
         for entry, error in refused:
             if entry.accepted is not None and not entry.accepted.done():
                 entry.accepted.set_exception(error)

@@ -31,9 +31,10 @@ Message = tuple[JobId, int, Packed]
 class Watcher:
     """One client's stream."""
 
-    def __init__(self, comm: Comm) -> None:
-        """Send nothing yet."""
+    def __init__(self, comm: Comm, number: int) -> None:
+        """Send nothing yet; `number` says which of the client's streams it is."""
         self.comm = comm
+        self.number = number
         self.roots: set[JobId] = set()
         self._messages: deque[Message] = deque()
         self._bytes = 0
@@ -121,9 +122,13 @@ class Watch:
         """Whether a client has a stream."""
         return client in self._clients
 
-    async def serve(self, comm: Comm, client: str) -> None:
-        """Serve one client until it goes."""
-        watcher = self._clients[client] = Watcher(comm)
+    async def serve(self, comm: Comm, client: str, number: int) -> None:
+        """Serve one client until it goes; an older stream of it that comes late is hung up."""
+        known = self._clients.get(client)
+        if known is not None and known.number > number:
+            comm.abort()
+            return
+        watcher = self._clients[client] = Watcher(comm, number)
         try:
             await comm.write({"records": []})  # the client goes on when it has this
             await watcher.send_all()

@@ -35,7 +35,7 @@ class Line(Connection):
     async def _watch(self, patience: float = 0.0) -> None:  # noqa: ARG002 - nothing is far
         comm = _Comm()
         watch = self._host.handler("parrot_watch")
-        self._serving = self._host.post(watch(comm=comm.other_end, client=self.client))
+        self._serving = self._host.post(watch(comm=comm.other_end, client=self.client, number=1))
         await comm.read()
         self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]
 

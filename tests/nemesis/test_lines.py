@@ -73,10 +73,10 @@ def log_of(handle: JobHandle[int], name: str = NAME) -> list[Event]:
         store.close()
 
 
-async def cut_now_and_then(proxy: Proxy, seed: int) -> None:
+async def cut_now_and_then(proxy: Proxy, seed: int, longest: float = 0.2) -> None:
     chance = random.Random(seed)
     while True:
-        await anyio.sleep(chance.uniform(0.02, 0.2))
+        await anyio.sleep(chance.uniform(0.1 * longest, longest))
         proxy.cut()
 
 
@@ -109,13 +109,13 @@ async def test_what_is_submitted_through_a_line_that_is_cut_is_accepted_once(
     cluster: LocalCluster,
 ) -> None:
     async with proxy_to(cluster.address) as proxy, far_client(cluster, proxy) as far:
-        cutting = asyncio.ensure_future(cut_now_and_then(proxy, 7))
+        cutting = asyncio.ensure_future(cut_now_and_then(proxy, 7, longest=0.8))
         with anyio.fail_after(LIMIT):
-            handles = [await far.submit(squares, number) for number in range(40)]
+            handles = [await far.submit(squares, number) for number in range(100)]
             results = await far.gather(handles)
         cutting.cancel()
 
-        assert results == [number * number for number in range(40)]
+        assert results == [number * number for number in range(100)]
         for handle in handles:
             kinds = [event.kind for event in log_of(handle)]
             assert kinds.count("submitted") == kinds.count("completed") == 1

@@ -5,12 +5,14 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from parrot_async import JobClient, Pools
 from parrot_async.cluster import down
+from parrot_async.errors import StoreError
 from parrot_async.handle import JobHandle
 from parrot_async.store import open_store
 from tests.nemesis.checker import check
@@ -40,6 +42,16 @@ async def cut_now_and_then(proxy: Proxy, seed: int) -> None:
         proxy.cut()
 
 
+async def submitted(client: JobClient, *call: Any) -> JobHandle[Any]:
+    """Submit, again where the store was away: that was refused, and said so."""
+    while True:
+        try:
+            handle: JobHandle[Any] = await client.submit(*call)
+            return handle
+        except StoreError:
+            await anyio.sleep(0.05)
+
+
 @pytest.mark.slow
 async def test_a_line_to_the_store_that_is_cut_costs_no_promise(
     server: Server, tmp_path: Path
@@ -49,11 +61,11 @@ async def test_a_line_to_the_store_that_is_cut_costs_no_promise(
         url = server.url().replace(str(server.port), str(proxy.port))
         async with JobClient(name=NAME, pools=Pools(cpu=1, gpu=0, io=4), store=url) as client:
             cutting = asyncio.ensure_future(cut_now_and_then(proxy, 3))
-            handles: list[JobHandle[object]] = []
+            handles: list[JobHandle[Any]] = []
             with anyio.fail_after(LIMIT):
                 for _ in range(5):
-                    handles.append(await client.submit(tree, str(file)))
-                    handles.append(await client.submit(plan(str(file))))
+                    handles.append(await submitted(client, tree, str(file)))
+                    handles.append(await submitted(client, plan(str(file))))
                 await client.gather(handles)
             cutting.cancel()
             roots = [handle.id for handle in handles]
