@@ -17,7 +17,9 @@ from rich.table import Table
 
 from tests.benchmarks.harness import verdict
 
-NAMES = tuple("map recording latency children ack ack_postgres fold ingest lateness memory browser".split())
+NAMES = tuple(
+    "map recording latency children ack ack_postgres fold ingest lateness memory browser".split()
+)
 COLUMNS = ("benchmark", "ours", "raw", "ratio", "unit", "required", "goal", "verdict")
 Figures = dict[str, Any]
 
