@@ -305,6 +305,9 @@ async def test_a_starter_killed_half_way_leaves_at_most_one_cluster(name: str) -
     assert os.getpgid(first.pid) == os.getpgid(second.pid)
 
 
+# Dask's own client leaves a socket to the collector when it finds nobody at its address.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_killed_daemon_leaves_no_orphan_and_the_next_one_starts(name: str) -> None:
     first = await ensure(name, TINY)
     await workers_up(name, 2)
