@@ -95,11 +95,19 @@ class Desk:
         whose line was cut asks again, perhaps before we have done what it asked for first.
         """
         first_id = groups[0]["ids"][0]
-        if first_id not in self._under_way:
-            accepting = asyncio.ensure_future(self._submit(groups, functions, client))
-            self._under_way[first_id] = accepting
-            accepting.add_done_callback(lambda _: self._under_way.pop(first_id))
-        return await asyncio.shield(self._under_way[first_id])
+        if (asked_before := self._under_way.get(first_id)) is not None:
+            return await asyncio.shield(asked_before)
+        # No task of its own: its end would reach the client after the jobs have been sent out.
+        answer: asyncio.Future[tuple[JobId, bytes]] = asyncio.get_running_loop().create_future()
+        self._under_way[first_id] = answer
+        try:
+            answer.set_result(await self._submit(groups, functions, client))
+        except Exception as exc:  # noqa: BLE001 - raised to all who have asked
+            answer.set_exception(exc)
+        finally:
+            answer.cancel()
+            del self._under_way[first_id]
+        return answer.result()
 
     async def _submit(
         self,
