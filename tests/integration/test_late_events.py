@@ -83,14 +83,18 @@ async def ends(handle: JobHandle[str]) -> list[str]:
     return [kind for kind in kinds if kind in {"completed", "failed", "cancelled"}]
 
 
-async def test_what_an_older_attempt_says_changes_nothing(
-    scheduler: Scheduler, handle: JobHandle[str]
-) -> None:
-    said(scheduler, handle, failed(handle, 1, LOST), b"")
+async def second_attempt_began(handle: JobHandle[str]) -> None:
     with anyio.fail_after(5):
         async for event in handle.events():
             if event.kind == "started" and event.attempts == (2,):
                 break
+
+
+async def test_what_an_older_attempt_says_changes_nothing(
+    scheduler: Scheduler, handle: JobHandle[str]
+) -> None:
+    said(scheduler, handle, failed(handle, 1, LOST), b"")
+    await second_attempt_began(handle)
 
     said(scheduler, handle, completed(handle, 1), dump_value("late"))
     said(scheduler, handle, failed(handle, 1, ErrorInfo("exception", "late")), b"")
@@ -152,10 +156,7 @@ async def test_a_late_result_of_a_lost_attempt_replaces_none(
     scheduler: Scheduler, handle: JobHandle[str]
 ) -> None:
     said(scheduler, handle, failed(handle, 1, LOST), b"")
-    with anyio.fail_after(5):
-        async for event in handle.events():
-            if event.kind == "started" and event.attempts == (2,):
-                break
+    await second_attempt_began(handle)
     said(scheduler, handle, completed(handle, 2), dump_value("second"))
     assert await handle == "second"
 

@@ -19,6 +19,7 @@ from parrot_async.models import Queue
 from parrot_async.store import Commit, open_store
 from parrot_async.store.sqlite import SQLiteStore
 from parrot_async.store.statements import statements
+from tests import disks
 
 WRITER = """
 import itertools, sys
@@ -96,15 +97,8 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of one megabyte, where this user may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with disks.small_disk(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def test_only_the_user_can_read_the_store(path: Path) -> None:

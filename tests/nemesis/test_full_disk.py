@@ -1,6 +1,5 @@
 """A disk that is full for a while: refused is what was not accepted, and nothing else is lost."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from parrot_async import JobClient, JobStatus, job
 from parrot_async.errors import StoreFullError
 from parrot_async.store import open_store
+from tests.disks import small_disk
 from tests.nemesis.checker import check
 from tests.nemesis.history import mark, read
 from tests.nemesis.service import service_at
@@ -28,15 +28,8 @@ async def writes_much(file: str, data: bytes, seconds: float) -> bytes:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of four megabytes, where this user may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", "4m") as folder:
+        yield folder
 
 
 def fill(path: Path) -> None:
