@@ -281,6 +281,8 @@ class JobClient(ServiceDoor):
                 results.append(exc)
             if len(results) % VALUES_AT_ONCE == 0:
                 await asyncio.sleep(0)
+        # A map has ended with its last job, and the news of that is on its way.
+        await self.ended([some.root.id for some in handles if isinstance(some, JobHandles)])
         return results
 
     async def _value(self, job_id: JobId) -> Any:
