@@ -9,15 +9,17 @@ SERVICE = "parrot"
 """Name of the scheduler plugin and of its place in `scheduler.extensions`."""
 RUNNER = "parrot-runner"
 """Name of the worker plugin."""
-VERSION = 2
+VERSION = 3
 """Of this protocol: client, service and runners must agree."""
 
 HELLO = "parrot-hello"
 EVENTS = "parrot-events"
 RETURNED = "parrot-returned"
 """Stream operations, worker to service."""
+TAKE = "parrot-take"
 CONTROL = "parrot-control"
-"""Stream operation, service to worker."""
+REST = "parrot-rest"
+"""Stream operations, service to worker."""
 CHECK = "parrot_check"
 """Question, service to worker: what is wrong with these functions?"""
 
@@ -34,7 +36,7 @@ INLINE = 64 * 1024
 
 
 class Batch(NamedTuple):
-    """What one Dask task runs: attempts in columns, and the values that their arguments name."""
+    """What a worker is to run: attempts in columns, and the values that their arguments name."""
 
     ids: tuple[JobId, ...]
     attempts: tuple[int, ...]

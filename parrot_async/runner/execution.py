@@ -23,6 +23,7 @@ from parrot_async.events import Continued, Paused, Waiting
 from parrot_async.faults import reach
 from parrot_async.models import ErrorInfo, JobId, JobResult, Usage
 from parrot_async.outcome import error_info
+from parrot_async.runner.functions import Functions
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.slots import Slots
 from parrot_async.values import Call, dump_value, load_call, load_value, preview
@@ -38,13 +39,8 @@ class Surroundings(Protocol):
 
     slots: "Slots[Execution]"
     outbox: Outbox
+    functions: Functions
     results_url: str
-
-    def function(self, function_id: str) -> Callable[..., Any]:
-        """Return a function that has arrived with its batch; the first call may import it."""
-
-    def is_loaded(self, function_id: str) -> bool:
-        """Whether the function is there without an import."""
 
     def submit(
         self, parent: "Execution", fn: Callable[..., Any], calls: Sequence[Call]
@@ -207,7 +203,7 @@ class Execution:
     def _call(self) -> Any:
         self.context.checkpoint()
         args, kwargs = self._load_call()
-        return self.runner.function(self.function_id)(*args, **kwargs)
+        return self.runner.functions.load(self.function_id)(*args, **kwargs)
 
     def _load_call(self) -> Call:
         return load_call(self.arguments, _Values(self.values, self.names))
@@ -255,10 +251,10 @@ class Execution:
 
     async def _coroutine(self) -> Any:
         """Call the function; what may block, its import and far arguments, goes to a thread."""
-        if self.runner.is_loaded(self.function_id):
-            fn = self.runner.function(self.function_id)
+        if self.runner.functions.is_loaded(self.function_id):
+            fn = self.runner.functions.load(self.function_id)
         else:
-            fn = await asyncio.to_thread(self.runner.function, self.function_id)
+            fn = await asyncio.to_thread(self.runner.functions.load, self.function_id)
         far = self.values and any(value[1] for value in self.values.values())
         args, kwargs = await asyncio.to_thread(self._load_call) if far else self._load_call()
         value = fn(*args, **kwargs)

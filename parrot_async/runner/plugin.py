@@ -6,9 +6,10 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from distributed import Worker, WorkerPlugin, get_worker
+from distributed import Status, Worker, WorkerPlugin, get_worker
 from distributed.worker_state_machine import SecedeEvent
 
 from parrot_async.children import Child, Children
@@ -16,17 +17,28 @@ from parrot_async.context import JobContext
 from parrot_async.faults import reach
 from parrot_async.jobs import check_call
 from parrot_async.models import ErrorInfo, JobId, LogLine, parent_of
-from parrot_async.outcome import Outcome, error_info
+from parrot_async.outcome import Outcome
 from parrot_async.runner.checking import check
 from parrot_async.runner.execution import Execution
+from parrot_async.runner.functions import Functions
 from parrot_async.runner.jobs_loop import end_loop, loop_in_thread
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
-from parrot_async.runner.words import EarlyWords
 from parrot_async.submission import groups_of_calls
-from parrot_async.values import Call, dump_function, ignore_path, load_function
-from parrot_async.wire import CHECK, CONTROL, EVENTS, HELLO, RETURNED, RUNNER, Batch, pack
+from parrot_async.values import Call, dump_function, ignore_path
+from parrot_async.wire import (
+    CHECK,
+    CONTROL,
+    EVENTS,
+    HELLO,
+    REST,
+    RETURNED,
+    RUNNER,
+    TAKE,
+    Batch,
+    pack,
+)
 
 SEND_INTERVAL = 0.0
 """Seconds between two messages to the scheduler; any pause becomes a millisecond of the timer."""
@@ -34,6 +46,8 @@ DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
 FORCE_EARLY = 0.3
 """Seconds before the end of the grace period, at which the service has the worker killed."""
+PAUSED_INTERVAL = 0.1
+"""Seconds between two looks whether Dask lets a worker go on that is short of memory."""
 FORCE_AGAIN = 1.0
 """Seconds between two attempts to stop code by an exception."""
 
@@ -42,14 +56,13 @@ BLOCKED = ErrorInfo("lost", "another job blocked the event loop that it ran on")
 logger = logging.getLogger(__name__)
 
 
-async def run_batch(key: str, batch: tuple[Any, ...]) -> None:
-    """Run a batch to its end; this is the one function that Dask knows of."""
+async def run_shift(key: str) -> None:
+    """Last as long as the worker has jobs; this is the one function that Dask knows of."""
     worker = get_worker()
     runner: Any = worker.plugins[RUNNER]
-    # The runner's slots decide what runs; Dask's own must not hold a batch back behind another,
-    # whose jobs may be waiting for those in this one.
+    # The runner's slots decide what runs: Dask's own are for other people's tasks.
     worker.handle_stimulus(SecedeEvent(key=key, compute_duration=0.0, stimulus_id=f"parrot-{key}"))
-    await runner.run(Batch(*batch))
+    await runner.shift(key)
 
 
 class Runner(WorkerPlugin):
@@ -70,13 +83,13 @@ class Runner(WorkerPlugin):
         gc.freeze()
         self.worker = worker
         self._loop = asyncio.get_running_loop()
-        self._functions: dict[str, Any] = {}
-        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self.functions = Functions(self._function)
         self._executions: dict[tuple[JobId, int], Execution] = {}
         self._batches: dict[Execution, _Countdown] = {}
         self._ends: dict[JobId, Future[Outcome]] = {}
         self._early: dict[JobId, Outcome] = {}
-        self._early_words = EarlyWords()
+        self._shifts: dict[str, asyncio.Future[None]] = {}
+        self._arriving: set[asyncio.Task[None]] = set()
         self.outbox = Outbox(self._wake, worker.address)
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
@@ -85,7 +98,9 @@ class Runner(WorkerPlugin):
         self._output = Output(self._keep)
         self._output.install()
         worker.batched_stream.interval = SEND_INTERVAL
-        worker.stream_handlers[CONTROL] = self._on_control
+        worker.stream_handlers.update(
+            {TAKE: self.take, CONTROL: self._on_control, REST: self._on_rest}
+        )
         worker.handlers[CHECK] = check
         ignore_path(worker.local_directory)
         labels = dict(worker.state.total_resources)
@@ -109,53 +124,50 @@ class Runner(WorkerPlugin):
 
     # Batches.
 
-    async def run(self, batch: Batch) -> None:
-        """Queue a batch's attempts for slots, and return when all of them have ended."""
+    async def shift(self, key: str) -> None:
+        """Wait until the service lets the worker rest."""
+        await self._end_of(key)
+        del self._shifts[key]
+
+    def _end_of(self, key: str) -> "asyncio.Future[None]":
+        return self._shifts.setdefault(key, self._loop.create_future())
+
+    def _on_rest(self, key: str) -> None:
+        if not (end := self._end_of(key)).done():
+            end.set_result(None)
+
+    def take(self, batch: Sequence[Any]) -> None:
+        """Queue a `Batch` for slots; what it says goes out with its last end at once."""
+        batch = Batch(*batch)
         executions = [Execution(self, batch, index) for index in range(len(batch.ids))]
-        countdown = _Countdown(len(executions), self._loop)
+        countdown = _Countdown(len(executions), partial(self._wake, 0.0))
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
-            self._early_words.tell(execution)
-        missing = await self._fetch_all(set(batch.functions))
+        if self.functions.lacks(batch.functions) or self._is_paused():
+            task = self._loop.create_task(self._prepare(executions))
+            self._arriving.add(task)
+            task.add_done_callback(self._arriving.discard)
+        else:
+            self.slots.add(executions)
+
+    def _is_paused(self) -> bool:
+        """Whether Dask starts nothing on this worker, as its memory is short."""
+        return self.worker.status is Status.paused
+
+    async def _prepare(self, executions: list[Execution]) -> None:
+        """Have the functions here, and wait until the worker may start something."""
+        missing = await self.functions.fetch(execution.function_id for execution in executions)
         for execution in executions:
             if execution.function_id in missing and not execution.over:
                 execution.fail(missing[execution.function_id])
+        while self._is_paused():  # noqa: ASYNC110 - Dask tells nobody when that is over
+            await asyncio.sleep(PAUSED_INTERVAL)
         self.slots.add(executions)
-        await countdown.zero
-        # What was said of these jobs must reach the service before Dask says that the task is done.
-        self._flush()
 
-    async def _fetch_all(self, wanted: set[str]) -> dict[str, ErrorInfo]:
-        """Have the functions here; returns why some are not to be had."""
-        missing: dict[str, ErrorInfo] = {}
-        for function_id in wanted - self._functions.keys():
-            task = self._fetching.get(function_id)
-            if task is None:
-                task = self._fetching[function_id] = asyncio.create_task(self._ask_for(function_id))
-            try:
-                await task
-            except Exception as exc:  # noqa: BLE001 - the service's own error, or the line's
-                missing[function_id] = error_info(exc)
-        return missing
-
-    async def _ask_for(self, function_id: str) -> None:
-        try:
-            data = await self.worker.scheduler.parrot_function(function_id=function_id)
-            self._functions[function_id] = bytes(data)
-        finally:
-            del self._fetching[function_id]
-
-    def is_loaded(self, function_id: str) -> bool:
-        """Whether the function is there without an import."""
-        return not isinstance(self._functions[function_id], bytes)
-
-    def function(self, function_id: str) -> Callable[..., Any]:
-        """Return the function; the first call imports what it needs."""
-        found: Any = self._functions[function_id]
-        if isinstance(found, bytes):
-            found = self._functions[function_id] = load_function(found)
-        return found  # type: ignore[no-any-return]
+    async def _function(self, function_id: str) -> bytes:
+        data: bytes = await self.worker.scheduler.parrot_function(function_id=function_id)
+        return data
 
     def _start(self, executions: list[Execution]) -> None:
         """Start executions that have got a slot each, from any thread."""
@@ -260,9 +272,7 @@ class Runner(WorkerPlugin):
 
     def _stop(self, job_id: JobId, attempt: int, reason: ErrorInfo) -> None:
         execution = self._executions.get((job_id, attempt))
-        if execution is None:  # it has just ended, or its batch is still to come
-            self._early_words.stop((job_id, attempt), reason)
-        elif not execution.stop(reason):
+        if execution is not None and not execution.stop(reason):
             at = max(execution.grace - FORCE_EARLY, execution.grace / 2)
             self._loop.call_later(at, self._force, execution)
 
@@ -271,12 +281,9 @@ class Runner(WorkerPlugin):
         for name in attempts:
             if (execution := self._executions.get(name)) is not None:
                 execution.pause()
-            else:
-                self._early_words.pause(name)
         self._give_back(attempts)
 
     def _resume(self, job_id: JobId, attempt: int) -> None:
-        self._early_words.resume((job_id, attempt))
         if (execution := self._executions.get((job_id, attempt))) is not None:
             execution.resume()
 
@@ -367,22 +374,17 @@ class Runner(WorkerPlugin):
 class _Countdown:
     """Counts a batch's executions down, from any thread."""
 
-    def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, count: int, zero: Callable[[], None]) -> None:
         self._left = count
         self._lock = threading.Lock()
-        self._loop = loop
-        self.zero: asyncio.Future[None] = loop.create_future()
+        self._zero = zero
 
     def down(self) -> None:
         with self._lock:
             self._left -= 1
             last = not self._left
         if last:
-            self._loop.call_soon_threadsafe(self._reach_zero)
-
-    def _reach_zero(self) -> None:
-        if not self.zero.done():
-            self.zero.set_result(None)
+            self._zero()
 
 
 def _then(future: "Future[Any]", make: Callable[[Any], Any]) -> "Future[Any]":

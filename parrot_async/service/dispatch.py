@@ -17,7 +17,7 @@ from parrot_async.service.run import IN_FLIGHT, Run
 from parrot_async.wire import Batch, Value
 
 BATCH = 256
-"""Attempts in one Dask task, at most."""
+"""Attempts in one message to a worker, at most."""
 BIG = 4096
 """Bytes of arguments up to which they stay in memory while the job waits."""
 RECALL_AFTER = 0.25
@@ -60,7 +60,8 @@ class Dispatch:
         self._load = load
         self._loop = asyncio.get_running_loop()
         self._ready: defaultdict[str, ReadyQueue] = defaultdict(ReadyQueue)
-        self._batches: dict[str, dict[Run, None]] = {}
+        self._sent: dict[str, dict[Run, None]] = {}
+        """By worker."""
         self._in_queue: defaultdict[str, int] = defaultdict(int)
         self._scheduled = False
         self._recalling = False
@@ -93,16 +94,11 @@ class Dispatch:
         """Drop a worker; returns the runs that were on it."""
         for pool in self.pools.values():
             pool.members.pop(worker, None)
-        return [run for run in self.in_flight() if run.worker == worker]
+        return [run for run in self._sent.get(worker, ()) if run.state in IN_FLIGHT]
 
     def in_flight(self) -> Iterable[Run]:
         """All that is on workers."""
-        return [run for runs in self._batches.values() for run in runs if run.state in IN_FLIGHT]
-
-    def runs_of(self, key: str) -> list[Run]:
-        """Those of a batch that have not ended."""
-        runs = self._batches.get(key, ())
-        return [run for run in runs if run.state in IN_FLIGHT and run.key == key]
+        return [run for runs in self._sent.values() for run in runs if run.state in IN_FLIGHT]
 
     # Slots.
 
@@ -152,15 +148,14 @@ class Dispatch:
         self.wake()
 
     def left(self, run: Run) -> None:
-        """Forget a run that has left its batch; the last one to leave releases the key."""
+        """Forget a run that has left its worker, which may rest after the last one."""
         self.free(run)
-        batch = self._batches.get(run.key)
-        if batch is not None:
-            batch.pop(run, None)
-            if not batch:
-                del self._batches[run.key]
-                self._placement.release([run.key])
-        run.key = ""
+        beside = self._sent.get(run.worker)
+        if beside is not None:
+            beside.pop(run, None)
+            if not beside:
+                del self._sent[run.worker]
+                self._placement.rest(run.worker)
 
     # Sending.
 
@@ -171,7 +166,7 @@ class Dispatch:
             pool = self.pools.get(name)
             if pool is not None and pool.members and len(ready):
                 self._send(ready.take(partial(self._admit, pool), partial(self._holder, pool)))
-        if self._batches and not self._recalling:
+        if self._sent and not self._recalling:
             self._recalling = True
             self._loop.call_later(RECALL_AFTER, self._recall)
 
@@ -218,17 +213,17 @@ class Dispatch:
                 self.ready(run)
 
     def _start(self, runs: Sequence[Run], loaded: Loaded) -> None:
-        by_worker: defaultdict[tuple[str, int], list[Run]] = defaultdict(list)
+        by_worker: defaultdict[str, list[Run]] = defaultdict(list)
         for run in runs:
-            by_worker[run.worker, run.node.priority].append(run)
-        for (worker, priority), some in by_worker.items():
+            by_worker[run.worker].append(run)
+        for worker, some in by_worker.items():
             for start in range(0, len(some), BATCH):
                 part = some[start : start + BATCH]
-                key = self._placement.start(_batch(part, loaded), worker, priority)
-                self._batches[key] = dict.fromkeys(part)
+                self._placement.start(_batch(part, loaded), worker)
+                self._sent.setdefault(worker, {}).update(dict.fromkeys(part))
                 now = time.monotonic()
                 for run in part:
-                    run.key, run.sent, run.state = key, now, "sent"
+                    run.sent, run.state = now, "sent"
                     if run.arguments is not None and len(run.arguments) > BIG:
                         run.arguments = None
                 reach("sent")
@@ -272,7 +267,7 @@ class Dispatch:
             idle = sum(member.slots for member in pool.members.values() if not member.held)
             if idle and not len(self._ready[pool.name]):
                 self._recall_for(pool)
-        if self._batches:
+        if self._sent:
             self._recalling = True
             self._loop.call_later(RECALL_AFTER, self._recall)
 

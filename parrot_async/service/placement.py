@@ -1,12 +1,13 @@
-"""The only code that touches the inside of Dask's scheduler: start, release and kill.
+"""The only code that touches the inside of Dask's scheduler: shifts, batches and kills.
 
-Written against distributed 2026.8. A batch of attempts is one Dask task, made inside the
-scheduler: what arrives there by RPC need not pay the client's 10 ms of batching.
+Written against distributed 2026.8. Batches of attempts go to a worker over its own line, in their
+order. For Dask, a worker that has any is busy with one long task, its shift: that is what its
+dashboard, its idle timeout and its adaptive scaling see.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from time import time
 from typing import Any
 
@@ -14,16 +15,17 @@ from dask._task_spec import Task
 from distributed import Scheduler
 from distributed.spans import SpanMetadata
 
-from parrot_async.runner.plugin import run_batch
-from parrot_async.wire import CHECK, CONTROL, Batch
+from parrot_async.runner.plugin import run_shift
+from parrot_async.wire import CHECK, CONTROL, REST, TAKE, Batch
 
 OWNER = "parrot-service"
 """The name under which the service wants its keys, as a Dask client would."""
-PREFIX = "parrot-batch"
+SHIFT = "parrot-shift"
+"""Before the number of a shift, in the key of its task."""
 SEND_INTERVAL = 0.0
 """Seconds between two messages to a worker; any pause becomes a millisecond of the loop's timer."""
-RELEASE_AFTER = 0.1
-"""Seconds until tasks that are over are forgotten, many at a time."""
+REST_AFTER = 0.5
+"""Seconds after which the shift of a worker ends that has nothing left to do."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,10 @@ class Placement:
         """Take the scheduler that the service lives beside."""
         self._scheduler = scheduler
         self._loop = asyncio.get_running_loop()
-        self._leaving: list[str] = []
+        self._shifts: dict[str, str] = {}
+        """Keys by worker."""
+        self._resting: set[str] = set()
+        self._timer: asyncio.TimerHandle | None = None
         self._count = 0
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -43,17 +48,20 @@ class Placement:
         """Shorten the pause between messages to this worker."""
         self._scheduler.stream_comms[worker].interval = SEND_INTERVAL
 
-    def start(self, batch: Batch, worker: str, priority: int) -> str:
-        """Have a worker run a batch; returns the task's key.
+    def start(self, batch: Batch, worker: str) -> None:
+        """Have a worker run a batch."""
+        self._resting.discard(worker)
+        if worker not in self._shifts:
+            self._begin_shift(worker)
+        self._send(worker, TAKE, batch=tuple(batch))
 
-        Dask may not place it anywhere else: a second placement would be a second attempt, and
-        which one to make is for the service to say.
-        """
+    def _begin_shift(self, worker: str) -> None:
+        """Have Dask know that the worker is busy."""
         self._count += 1
-        key = f"{PREFIX}-{self._count}"
+        key = self._shifts[worker] = f"{SHIFT}-{self._count}"
         self._scheduler._create_taskstate_from_graph(  # noqa: SLF001 - as Dask's own client RPC
             start=time(),
-            dsk={key: Task(key, run_batch, key, tuple(batch))},
+            dsk={key: Task(key, run_shift, key)},
             keys={key},
             ordered={key: 0},
             client=OWNER,
@@ -62,26 +70,35 @@ class Placement:
             stimulus_id=f"parrot-start-{time()}",
             submitting_task=None,
             span_metadata=SpanMetadata(collections=[]),
-            user_priority=priority,
         )
-        return key
 
-    def release(self, keys: Sequence[str]) -> None:
-        """Forget tasks; Dask tells their workers. Not at once: who waits for an end goes first."""
-        if not self._leaving:
-            self._loop.call_later(RELEASE_AFTER, self._release_now)
-        self._leaving.extend(keys)
+    def rest(self, worker: str) -> None:
+        """Take note that a worker has nothing left to do; what comes soon is of the same shift."""
+        self._resting.add(worker)
+        if self._timer is None:
+            self._timer = self._loop.call_later(REST_AFTER, self._end_shifts)
 
-    def _release_now(self) -> None:
-        keys, self._leaving = self._leaving, []
-        known = [key for key in keys if key in self._scheduler.tasks]
-        if known and OWNER in self._scheduler.clients:
-            self._scheduler.client_releases_keys(keys=known, client=OWNER)
+    def _end_shifts(self) -> None:
+        self._timer = None
+        while self._resting:
+            worker = self._resting.pop()
+            if (key := self._shifts.pop(worker, None)) is not None:
+                self._send(worker, REST, key=key)
+
+    def shift_over(self, key: str) -> None:
+        """Have Dask forget a shift; whoever ended it, the next batch begins another."""
+        for worker in [worker for worker, ours in self._shifts.items() if ours == key]:
+            del self._shifts[worker]
+        if key in self._scheduler.tasks and OWNER in self._scheduler.clients:
+            self._scheduler.client_releases_keys(keys=[key], client=OWNER)
 
     def control(self, worker: str, **message: Any) -> None:
         """Tell a runner something."""
+        self._send(worker, CONTROL, **message)
+
+    def _send(self, worker: str, operation: str, **message: Any) -> None:
         if worker in self._scheduler.stream_comms:
-            self._scheduler.worker_send(worker, {"op": CONTROL, **message})
+            self._scheduler.worker_send(worker, {"op": operation, **message})
 
     async def check(
         self, worker: str, functions: Mapping[str, tuple[bytes | None, str]]
@@ -100,7 +117,6 @@ class Placement:
         """Kill a worker's process; its nanny starts another."""
         state = self._scheduler.workers.get(worker)
         if state is not None and state.nanny is not None:
-            self._release_now()
             task = asyncio.create_task(self._kill(state.nanny))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

@@ -29,7 +29,7 @@ from parrot_async.service.journal import Journal, Terminal, part_of
 from parrot_async.service.leases import Lease
 from parrot_async.service.needs import load, outcome_of
 from parrot_async.service.owner import new_owner
-from parrot_async.service.placement import PREFIX, Placement
+from parrot_async.service.placement import SHIFT, Placement
 from parrot_async.service.recovery import Recovery
 from parrot_async.service.retention import Retention
 from parrot_async.service.run import Run
@@ -51,6 +51,8 @@ RETURNING = 30.0
 """The same where there were workers: their nannies may be starting them again."""
 STARTING = 120.0
 """The same for pools that the cluster has promised, and whose workers are still starting."""
+LOST = "processing", "released"
+"""How Dask calls it when a task's worker went."""
 SWITCH_INTERVAL = 0.0005
 """Seconds after which the recorder's thread gets the interpreter from the scheduler's."""
 
@@ -174,23 +176,12 @@ class JobService(SchedulerPlugin):
 
     # Dask's hooks.
 
-    def transition(self, key: Any, start: str, finish: str, *_: Any, **kwargs: Any) -> None:
-        """See a batch end, or get lost."""
-        if self._closing or not isinstance(key, str) or not key.startswith(PREFIX):
+    def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
+        """See a shift end."""
+        if self._closing or not isinstance(key, str) or not key.startswith(SHIFT):
             return
-        over = finish in ("memory", "erred", "no-worker") or (start, finish) == (
-            "processing",
-            "released",
-        )
-        if over:
-            text = "its worker died" if finish != "erred" else _text_of(kwargs)
-            self._loop.call_soon(self._batch_over, key, text)
-
-    def _batch_over(self, key: str, text: str) -> None:
-        runs = self._dispatch.runs_of(key)
-        if runs and not self._closing:
-            self._executor.lost(runs, text)
-        self._placement.release([key])
+        if finish in ("memory", "erred", "no-worker") or (start, finish) == LOST:
+            self._loop.call_soon(self._placement.shift_over, key)
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ARG002
         """See a worker go."""
@@ -295,10 +286,6 @@ def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
             logger.exception("could not take in what a worker said")
 
     return guarded
-
-
-def _text_of(erred: dict[str, Any]) -> str:
-    return f"its worker could not run it: {erred.get('exception_text')}"[:2000]
 
 
 def _mark(store_url: str) -> str:

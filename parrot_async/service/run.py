@@ -74,8 +74,6 @@ class Run:
     failed: int = 0
     lost: int = 0
     unstarted: int = 0
-    key: str = ""
-    """Dask's key of the batch that it travels in."""
     worker: str = ""
     sent: float = 0.0
     started: float = 0.0

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from distributed import Status
+
 from parrot_async.models import JobSpec
 from parrot_async.runner.plugin import Runner
-from parrot_async.service.placement import PREFIX, Placement
+from parrot_async.service.placement import Placement
 from parrot_async.service.plugin import JobService
 from parrot_async.submission import Group
 from parrot_async.testing.ending import end
-from parrot_async.wire import CHECK, CONTROL, RUNNER, SERVICE, Batch
+from parrot_async.wire import CHECK, RUNNER, SERVICE
 
 WORKER = "eager-worker"
 
@@ -49,6 +50,7 @@ class EagerWorker:
     """The worker as its runner sees it, and the stream between it and the service."""
 
     interval = 0.0
+    status = Status.running
 
     def __init__(self, scheduler: EagerScheduler, labels: Sequence[str], slots: int) -> None:
         """Run nothing yet."""
@@ -82,18 +84,18 @@ class EagerWorker:
         words = {**message, "worker": self.address}
         self._loop.call_soon(lambda: self._listening[words.pop("op")](**words))
 
-    def hear(self, **message: Any) -> None:
+    def hear(self, operation: str, **message: Any) -> None:
         """Tell the runner something, in the next turn of the loop."""
-        self._loop.call_soon(lambda: self.stream_handlers[CONTROL](**message))
+        self._loop.call_soon(lambda: self.stream_handlers[operation](**message))
 
 
 class EagerRunner(Runner):
     """A runner whose loop of jobs ends with it, in a process whose streams others change."""
 
-    async def run(self, batch: Batch) -> None:
-        """Run a batch to its end."""
+    def take(self, batch: Sequence[Any]) -> None:
+        """Queue a batch for slots."""
         self._output.renew()
-        await super().run(batch)
+        super().take(batch)
 
     async def teardown(self, worker: Any) -> None:
         """Leave the process as it was."""
@@ -102,41 +104,21 @@ class EagerRunner(Runner):
 
 
 class EagerPlacement(Placement):
-    """Runs each batch on the one worker, in this process."""
+    """Runs each batch on the one worker, in this process; nobody asks whether it is busy."""
 
     def __init__(self, scheduler: Any) -> None:
         """Take the worker that there is."""
+        super().__init__(scheduler)
         self._worker: EagerWorker = scheduler.worker
-        self._extensions: dict[str, Any] = scheduler.extensions
-        self._batches: dict[str, asyncio.Task[None]] = {}
-        self._count = 0
 
     def worker_joined(self, worker: str) -> None:
         """It is the one that there is."""
 
-    def start(self, batch: Batch, worker: str, priority: int) -> str:  # noqa: ARG002
-        """Run a batch; returns its key."""
-        self._count += 1
-        key = f"{PREFIX}-{self._count}"
-        task = asyncio.ensure_future(self._worker.plugins[RUNNER].run(batch))
-        task.add_done_callback(partial(self._over, key))
-        self._batches[key] = task
-        return key
+    def _begin_shift(self, worker: str) -> None:
+        """There is no Dask to know of it."""
 
-    def _over(self, key: str, task: "asyncio.Task[None]") -> None:
-        """Tell the service, as Dask does when a task ends."""
-        error = None if task.cancelled() else task.exception()
-        finish = "memory" if error is None else "erred"
-        self._extensions[SERVICE].transition(key, "processing", finish, exception=error)
-
-    def release(self, keys: Sequence[str]) -> None:
-        """Forget batches that are over."""
-        for key in keys:
-            self._batches.pop(key, None)
-
-    def control(self, worker: str, **message: Any) -> None:  # noqa: ARG002
-        """Tell the runner something."""
-        self._worker.hear(**message)
+    def _send(self, worker: str, operation: str, **message: Any) -> None:  # noqa: ARG002
+        self._worker.hear(operation, **message)
 
     async def check(
         self,

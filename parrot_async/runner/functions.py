@@ -1,0 +1,52 @@
+"""The functions that a worker has got from the service, each asked for once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from parrot_async.models import ErrorInfo
+from parrot_async.outcome import error_info
+from parrot_async.values import load_function
+
+
+class Functions:
+    """Functions by their ids; pickles until the first call, which imports what they need."""
+
+    def __init__(self, ask: Callable[[str], Awaitable[bytes]]) -> None:
+        """`ask` gets a function's pickle from the service."""
+        self._ask = ask
+        self._found: dict[str, Any] = {}
+        self._asked: dict[str, asyncio.Task[None]] = {}
+
+    def lacks(self, wanted: Iterable[str]) -> set[str]:
+        """Return those that are not here."""
+        return set(wanted) - self._found.keys()
+
+    async def fetch(self, wanted: Iterable[str]) -> dict[str, ErrorInfo]:
+        """Have these here; returns why some are not to be had."""
+        missing: dict[str, ErrorInfo] = {}
+        for function_id in self.lacks(wanted):
+            if function_id not in self._asked:
+                self._asked[function_id] = asyncio.create_task(self._fetch(function_id))
+            try:
+                await self._asked[function_id]
+            except Exception as exc:  # noqa: BLE001 - the service's own error, or the line's
+                missing[function_id] = error_info(exc)
+        return missing
+
+    async def _fetch(self, function_id: str) -> None:
+        try:
+            self._found[function_id] = bytes(await self._ask(function_id))
+        finally:
+            del self._asked[function_id]
+
+    def is_loaded(self, function_id: str) -> bool:
+        """Whether the function is there without an import."""
+        return not isinstance(self._found[function_id], bytes)
+
+    def load(self, function_id: str) -> Callable[..., Any]:
+        """Return a function that is here, from any thread."""
+        found: Any = self._found[function_id]
+        if isinstance(found, bytes):
+            found = self._found[function_id] = load_function(found)
+        return found  # type: ignore[no-any-return]
