@@ -11,12 +11,14 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from parrot_async.errors import StoreError, StoreFullError, StoreLockedError
 from parrot_async.store.statements import statements
 
 Parameters = Sequence[object] | Mapping[str, object]
+Rows = Sequence[Sequence[object]]
 APPLICATION_ID = 0x70727274
 MIGRATIONS = ("sqlite_v1", "sqlite_v2")
 """Files of statements; the n-th brings a store from version n-1 to n and never changes again."""
@@ -46,7 +48,7 @@ ROWS_AT_ONCE = (1000, 100, 10, 1)
 """Rows of one INSERT; few sizes, because SQLite keeps each prepared."""
 
 
-def insert(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[object]]) -> int:
+def insert(connection: sqlite3.Connection, sql: str, rows: Rows) -> int:
     """Insert rows with few long statements; returns the number of the last, where rows have one.
 
     Each step of a statement gives up Python's interpreter lock. Beside a busy thread (Dask's
@@ -55,16 +57,33 @@ def insert(connection: sqlite3.Connection, sql: str, rows: Sequence[Sequence[obj
     start, last = 0, 0
     for size in ROWS_AT_ONCE:
         while len(rows) - start >= size:
-            portion = rows[start : start + size]
-            cursor = connection.execute(_widened(sql, size), list(chain.from_iterable(portion)))
+            columns = [_bound(column) for column in zip(*rows[start : start + size], strict=True)]
+            widened = _widened(sql, size, tuple(column is None for column in columns))
+            known = zip(*(column for column in columns if column is not None), strict=True)
+            cursor = connection.execute(widened, list(chain.from_iterable(known)))
             start, last = start + size, cursor.lastrowid or 0
     return last
 
 
+def _bound(column: Sequence[object]) -> Sequence[object] | None:
+    """Values as they are bound to a statement; None where all are NULL, which its text can say.
+
+    For `bytes` and None, not for `bytearray`, Python's sqlite3 looks for adapters, with the
+    interpreter lock held: that took half of the time of an INSERT of small results.
+    """
+    types = set(map(type, column))
+    if types == {NoneType}:
+        return None
+    if bytes in types:
+        return [bytearray(value) if isinstance(value, bytes) else value for value in column]
+    return column
+
+
 @cache
-def _widened(sql: str, size: int) -> str:
-    """The INSERT of one row as one of `size` rows."""
-    return re.sub(r"VALUES (\([?, ]+\))", lambda one: f"VALUES {', '.join([one[1]] * size)}", sql)
+def _widened(sql: str, size: int, nulls: tuple[bool, ...]) -> str:
+    """The INSERT of one row as one of `size` rows, with NULL in columns where `nulls` says so."""
+    row = f"({', '.join('NULL' if null else '?' for null in nulls)})"
+    return re.sub(r"VALUES \([?, ]+\)", f"VALUES {', '.join([row] * size)}", sql)
 
 
 class SQLiteFile:

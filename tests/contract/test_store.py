@@ -187,6 +187,23 @@ def test_a_big_result_is_kept_as_its_url(store: JobStore) -> None:
     assert result == StoredResult(None, "file:///results/tree")
 
 
+def test_results_of_all_kinds_in_one_commit_come_back_as_they_were(store: JobStore) -> None:
+    kinds = [
+        StoredResult(b"plain"),
+        StoredResult(b""),
+        StoredResult(None, "file:///results/big"),
+        StoredResult(b"for a day", None, 86_400.5),
+        StoredResult(None, "file:///results/big for a day", 86_400.5),
+    ]
+    wanted = {f"tree.{n}": kinds[n % len(kinds)] for n in range(1_234)}
+    wanted.update({f"tree.{n}": kinds[0] for n in range(1_234, 2_468)})
+    rows = [(job_id, kind.value, kind.expires_at, kind.url) for job_id, kind in wanted.items()]
+
+    store.commit(Commit(results=rows))
+
+    assert store.results(wanted, now=0.0) == wanted
+
+
 def test_the_result_of_a_later_attempt_takes_the_place_of_the_exception(store: JobStore) -> None:
     store.commit(Commit(results=[("tree", b"exception", 5.0, None)]))
 
