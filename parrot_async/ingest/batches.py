@@ -1,6 +1,7 @@
-"""Chunks of many documents become embedding jobs of a good size, as few as the workers need."""
+"""Chunks of many documents become embedding jobs: big ones, and smaller ones towards the end."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -16,6 +17,13 @@ from parrot_async.ingest.workers import Place
 
 T = TypeVar("T")
 
+PORTION = 16
+"""Chunks that are embedded and stored together."""
+JOBS_A_WORKER = 2
+"""Embedding jobs under way for each worker: one that it runs, and one that is ready."""
+SMALLEST_SHARE = 8
+"""How many of the smallest batches make a full one."""
+
 
 def arriving(child: Child[T]) -> T:
     """`child` as an argument of another job, where it arrives as its result."""
@@ -23,25 +31,23 @@ def arriving(child: Child[T]) -> T:
 
 
 @dataclass(eq=False, slots=True)
-class Batch:
-    """Chunks that one job embeds, and how that ended."""
+class Portion:
+    """A few chunks, each with a path that has it, and how embedding them ended."""
 
-    hashes: dict[bytes, None] = field(default_factory=dict)
-    paths: dict[str, None] = field(default_factory=dict)
-    sources: dict[Child[Loaded], None] = field(default_factory=dict)
-    """The jobs that loaded the chunks."""
+    chunks: Mapping[bytes, str]
+    source: Child[Loaded]
+    """The job that loaded them."""
     over: anyio.Event = field(default_factory=anyio.Event)
     child: Child[Embedded] | None = None
     error: Exception | None = None
 
-    @property
-    def title(self) -> str:
-        """What people read in the tree."""
-        return f"Embed {len(self.hashes):,} chunks of {names(list(self.paths))}"
-
 
 class Batches:
-    """Forms batches across documents; each hash is in one batch while that is under way."""
+    """Embeds chunks in the order of their coming; each hash is in one job while that is under way.
+
+    A batch takes an equal share of what waits, at most `size` chunks: so batches shrink towards the
+    end, and the workers finish together.
+    """
 
     def __init__(
         self, group: TaskGroup, progress: Progress, model: Model, place: Place, size: int
@@ -50,29 +56,26 @@ class Batches:
         self._progress = progress
         self._model = model
         self._embed = embed_chunks.options(resources={place.pool: 1})
-        self._workers = place.workers
+        self._most_jobs = JOBS_A_WORKER * place.workers
         self._size = size
-        self._open = Batch()
+        self._waiting: deque[Portion] = deque()
         self._ended = anyio.Event()
-        self._running = 0
-        self._by_hash: dict[bytes, Batch] = {}
+        self._jobs = 0
+        self._by_hash: dict[bytes, Portion] = {}
 
-    def add(self, source: Child[Loaded], chunks: Mapping[bytes, str]) -> list[Batch]:
+    def add(self, source: Child[Loaded], chunks: Mapping[bytes, str]) -> list[Portion]:
         """Take in the hashes of chunks, each with a path that has it.
 
-        Returns the batches that have or get their vectors.
+        Returns the portions that have or get their vectors.
         """
-        taken: dict[Batch, None] = {}
-        before = len(self._by_hash)
-        for key, path in chunks.items():
-            batch = self._by_hash.setdefault(key, self._open)
-            taken[batch] = None
-            if batch is self._open:
-                batch.hashes[key] = None
-                batch.paths[path] = batch.sources[source] = None
-            if len(self._open.hashes) >= self._size:
-                self._flush()
-        self._progress.expecting(len(self._by_hash) - before)
+        taken = {self._by_hash[key]: None for key in chunks if key in self._by_hash}
+        fresh = [(key, path) for key, path in chunks.items() if key not in self._by_hash]
+        for start in range(0, len(fresh), PORTION):
+            portion = Portion(dict(fresh[start : start + PORTION]), source)
+            self._by_hash.update(dict.fromkeys(portion.chunks, portion))
+            self._waiting.append(portion)
+            taken[portion] = None
+        self._progress.expecting(len(fresh))
         self._feed()
         return list(taken)
 
@@ -81,35 +84,52 @@ class Batches:
         while len(self._by_hash) >= ahead:
             await self._ended.wait()
 
-    def _flush(self) -> None:
-        """Start the open batch, however small."""
-        if self._open.hashes:
-            batch, self._open = self._open, Batch()
-            self._running += 1
-            self._group.start_soon(self._run, batch)
-
     def _feed(self) -> None:
-        """Let no worker wait for a batch to be full."""
-        if self._running < self._workers:
-            self._flush()
+        """Let no worker wait, not even for a batch to be full."""
+        while self._waiting and self._jobs < self._most_jobs:
+            self._jobs += 1
+            self._group.start_soon(self._run, self._next())
 
-    async def _run(self, batch: Batch) -> None:
-        sources, backend = [arriving(child) for child in batch.sources], ""
+    def _next(self) -> list[Portion]:
+        """The portions of the next batch."""
+        share = sum(len(portion.chunks) for portion in self._waiting) // self._most_jobs
+        wanted = min(max(share, self._size // SMALLEST_SHARE), self._size)
+        batch: list[Portion] = []
+        while self._waiting and wanted > 0:
+            batch.append(self._waiting.popleft())
+            wanted -= len(batch[-1].chunks)
+        return batch
+
+    async def _run(self, batch: Sequence[Portion]) -> None:
+        chunks = {key: path for portion in batch for key, path in portion.chunks.items()}
+        backend = ""
         try:
-            titled = self._embed.options(title=batch.title)
-            child = await current_job().submit(
-                titled, self._model, Hashes(tuple(batch.hashes)), sources
-            )
+            child = await self._submit(batch, chunks)
             backend = (await child).backend
-            batch.child = child
+            for portion in batch:
+                portion.child = child
         except Exception as exc:  # noqa: BLE001  whatever it is, it is the reason of these documents' failure
-            batch.error = exc
+            for portion in batch:
+                portion.error = exc
         finally:
-            self._running -= 1
-            for key in batch.hashes:
+            self._jobs -= 1
+            for portion in batch:
+                portion.over.set()
+            for key in chunks:
                 del self._by_hash[key]
-            batch.over.set()
             self._ended.set()
             self._ended = anyio.Event()
             self._feed()
-        self._progress.embedding(len(batch.hashes), backend)
+        self._progress.embedding(len(chunks), backend)
+
+    async def _submit(
+        self, batch: Sequence[Portion], chunks: Mapping[bytes, str]
+    ) -> Child[Embedded]:
+        paths = list(dict.fromkeys(chunks.values()))
+        sources = dict.fromkeys(portion.source for portion in batch)
+        return await current_job().submit(
+            self._embed.options(title=f"Embed {len(chunks):,} chunks of {names(paths)}"),
+            self._model,
+            Hashes(tuple(chunks)),
+            [arriving(source) for source in sources],
+        )

@@ -17,7 +17,7 @@ from parrot_async.client import JobClient
 from parrot_async.context import current_job
 from parrot_async.errors import JobError
 from parrot_async.handle import JobHandle
-from parrot_async.ingest.batches import Batch, Batches, arriving
+from parrot_async.ingest.batches import Batches, Portion, arriving
 from parrot_async.ingest.collection import Collection
 from parrot_async.ingest.errors import IncompleteError
 from parrot_async.ingest.files import Corpus, find_files, groups_of, names
@@ -42,11 +42,11 @@ from parrot_async.ingest.vectors import Known, Vectors, VectorStore
 from parrot_async.ingest.workers import Place, best_place
 from parrot_async.jobs import job
 
-BATCH, LARGEST_BATCH, BATCH_ON_GPU = 64, 512, 1024
-"""Chunks in an embedding job: two seconds of a CPU's work, and up to 15 for a big corpus."""
+BATCH, LARGEST_BATCH, BATCH_ON_GPU = 128, 512, 1024
+"""Chunks in a full embedding job: three seconds of a CPU's work, up to ten for a big corpus."""
 BYTES_OF_MORE = 128 * 2**10
 """Bytes of a corpus for each chunk in a batch, from where on batches grow."""
-BATCHES_AHEAD = 3
+BATCHES_AHEAD = 4
 """Batches of chunks that are loaded ahead for each embedding worker."""
 
 
@@ -178,23 +178,23 @@ class Ingestion:
             for chunk in chunks
             if chunk.hash not in reused
         }
-        batches = self._batches.add(child, missing)
+        portions = self._batches.add(child, missing)
         self._progress.loaded(loaded)
         if loaded.documents:
-            group.start_soon(self._finish, child, loaded, batches, reused)
+            group.start_soon(self._finish, child, loaded, portions, reused)
         return None
 
     async def _finish(
         self,
         child: Child[Loaded],
         loaded: Loaded,
-        batches: list[Batch],
+        portions: list[Portion],
         reused: dict[bytes, Vectors],
     ) -> None:
         """Wait for the vectors of a group, and store it; a batch that failed spoils its own."""
-        for batch in batches:
-            await batch.over.wait()
-        errors = {key: batch.error for batch in batches if batch.error for key in batch.hashes}
+        for portion in portions:
+            await portion.over.wait()
+        errors = {key: each.error for each in portions if each.error for key in each.chunks}
         to_store = []
         for record, chunks in loaded.documents:
             error = next((errors[chunk.hash] for chunk in chunks if chunk.hash in errors), None)
@@ -203,8 +203,8 @@ class Ingestion:
             else:
                 await self._fail(record.path, "embed", _reason(error))
         if to_store:
-            embedded = [batch.child for batch in batches if batch.child is not None]
-            await self._put(child, to_store, embedded, reused)
+            embedded = dict.fromkeys(each.child for each in portions if each.child is not None)
+            await self._put(child, to_store, list(embedded), reused)
 
     async def _put(
         self,

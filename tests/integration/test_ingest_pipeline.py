@@ -24,6 +24,7 @@ from parrot_async.ingest import (
     ingest_documents,
     search,
 )
+from parrot_async.ingest.batches import PORTION
 from parrot_async.ingest.chunks import Chunker, count_tokens
 from parrot_async.ingest.loaders import load
 from parrot_async.ingest.model_files import find_model
@@ -244,6 +245,18 @@ async def test_reading_embedding_and_storing_overlap(
     embedded = [node for node in nodes if node.title.startswith("Embed")]
     first_stored = min(n.started_at for n in nodes if n.title.startswith("Store") and n.started_at)
     assert first_stored < max(node.completed_at for node in embedded if node.completed_at)
+
+
+async def test_embedding_jobs_shrink_towards_the_end_so_that_workers_finish_together(
+    client: JobClient, corpus: Path, collection: str
+) -> None:
+    handle = await ingest(client, [corpus], IngestOptions(collection=collection))
+    report = await handle
+
+    titles = [child.node.title.split() for child in handle.children]
+    sizes = [int(words[1]) for words in titles if words[0] == "Embed"]
+    assert sum(sizes) == report.embedded
+    assert max(sizes) > PORTION >= sizes[-1]
 
 
 async def test_cancelled_in_the_middle_and_run_again_it_is_complete(
