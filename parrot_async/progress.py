@@ -9,6 +9,8 @@ from parrot_async.tree import ACTIVE, FULL, UNSTARTED, JobTree
 
 NO_HISTORY: Mapping[str, float] = {}
 LATEST = 5
+_EXPECTED = (ACTIVE | {JobStatus.QUEUED}) - {JobStatus.PAUSED}
+"""States of which an end can be foreseen."""
 _TRUSTED = 1.0
 """Percent from which on a job's own rate says more than the history of its function."""
 
@@ -81,7 +83,7 @@ def remaining(
     neither says anything: without history before 1 %, while paused or being planned, and after
     the end.
     """
-    if node.status not in ACTIVE | {JobStatus.QUEUED} or node.status is JobStatus.PAUSED:
+    if node.status not in _EXPECTED:
         return None
     now = now or datetime.now(UTC)
     begun = node.begun_at or node.started_at
