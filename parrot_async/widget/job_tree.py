@@ -5,7 +5,7 @@ import time
 from parrot_async.models import JobId
 from parrot_async.source import Source
 from parrot_async.widget.feeds import TreeFeed
-from parrot_async.widget.protocol import Act, Done
+from parrot_async.widget.protocol import Act, Done, ToKernel
 from parrot_async.widget.saved import Bundle, tree_bundle
 from parrot_async.widget.ticking import TICKER
 from parrot_async.widget.view import PATIENCE, View
@@ -42,6 +42,13 @@ class JobTree(View):
         """The tree as it is now, in forms that need no kernel."""
         return tree_bundle(self.feed.tree, self.feed.job_id)
 
+    def obey(self, word: ToKernel) -> None:
+        """Do what a browser asked for."""
+        if word["t"] == "sight":
+            self.feed.see(word["ids"])
+        else:
+            super().obey(word)
+
     def answer(self, asked: Act, done: Done) -> None:
         """Say what became of a press; where the whole job runs again, show that run from now on."""
         super().answer(asked, done)
@@ -50,16 +57,22 @@ class JobTree(View):
             _made[self.source, done["id"]] = self
             self.feed = TreeFeed(self.source, done["id"], self.wake)
 
+    def _save(self) -> None:
+        """Save all of a tree that has ended, though nobody looks."""
+        if self.is_over:
+            self.feed.complete()
+        super()._save()
+
     def _next(self) -> float | None:
         """Let the tree go a while after its end: till then something may come late."""
-        after = super()._next()
-        if not self.is_over or self.feed.is_packed:
+        after = _earlier(super()._next(), self.feed.pause)
+        if not self.is_over or self.feed.is_packed or not self.feed.is_whole:
             return after
         left = self.save_at - time.monotonic()
         if left <= 0:
             self.feed.pack()
             return after
-        return left if after is None else min(left, after)
+        return _earlier(left, after)
 
     def close(self) -> None:
         """Be gone from the page; another `handle.widget()` is a new one."""
@@ -69,6 +82,10 @@ class JobTree(View):
     def __repr__(self) -> str:
         """Say what it is of."""
         return f"<live view of job {self.feed.job_id}>"
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((after for after in (one, other) if after is not None), default=None)
 
 
 def job_tree(source: Source, job_id: JobId) -> JobTree:

@@ -23,6 +23,9 @@ WAITING = frozenset({JobStatus.QUEUED, JobStatus.PLANNING})
 class PanelFeed:
     """The newest first; asked for anew each second, as long as somebody advances it."""
 
+    is_whole = True
+    """Its filter has a limit, so it holds nothing back."""
+
     def __init__(self, source: Source, wake: Callable[[], None]) -> None:
         """Know nothing yet; `wake` is called when an answer has come."""
         self.rev = 0
@@ -101,7 +104,7 @@ class PanelFeed:
         new = [row for job_id, row in self._rows.items() if job_id not in before]
         gone = [job_id for job_id in before if job_id not in self._rows]
         changed = [
-            (job_id, differences(before[job_id], row))
+            (job_id, differences(before[job_id], {**dict.fromkeys(before[job_id]), **row}))
             for job_id, row in self._rows.items()
             if job_id in before and row != before[job_id]
         ]

@@ -61,13 +61,15 @@ class Row(TypedDict):
 
 
 class Snapshot(TypedDict):
-    """The whole view; `rows` in depth-first order for a tree, the newest first for a panel."""
+    """The whole view; `rows` level by level for a tree, the newest first for a panel."""
 
     view: Literal["tree", "panel"]
     rev: int
     at: float
     """The clock of the service's machine when this was made; the browser's may differ."""
     rows: list[Row]
+    more: NotRequired[int]
+    """Rows of a tree that are still to come, as `new` ones."""
     over: bool
     """The tree has ended: nothing will change any more, unless somebody runs it again."""
     can: list[Action]
@@ -87,6 +89,8 @@ class Delta(TypedDict):
     at: float
     new: NotRequired[list[Row]]
     """Each after its parent, and after its older siblings (in a panel: at the top)."""
+    more: NotRequired[int]
+    """Beside new ones, as in `Snapshot`."""
     set: NotRequired[list[tuple[str, dict[str, object]]]]
     """Changed fields by id; null: back to the default."""
     gone: NotRequired[list[str]]
@@ -189,6 +193,16 @@ class Seen(TypedDict):
     on: bool
 
 
+class Sight(TypedDict):
+    """Which rows of a tree are drawn: those tell of their pace at once, all others once a second.
+
+    A change of state is always told at once. Until this was said, all are taken to be in sight.
+    """
+
+    t: Literal["sight"]
+    ids: list[str]
+
+
 class Ask(TypedDict):
     """A panel's filter: statuses, a text in title, id or function, and how many rows at most."""
 
@@ -206,4 +220,4 @@ class Open(TypedDict):
 
 
 ToBrowser = Delta | Beat | Full | Details | Done
-ToKernel = Hello | Act | Look | Seen | Ask | Open
+ToKernel = Hello | Act | Look | Seen | Sight | Ask | Open

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, cast
 
 from parrot_async.models import TERMINAL, JobNode, JobStatus, JobType
@@ -15,21 +17,45 @@ from parrot_async.widget.protocol import Row
 TITLE, STEP, PREVIEW, CALL = 160, 80, 80, 40
 """Characters of a text that travel in a row; the details have all of it."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_STANDING = dict.fromkeys(("step", "done", "total", "ends"))
+"""What goes only for a job that runs."""
+
+
+_STATE = attrgetter(
+    "status",
+    "attempt",
+    "worker",
+    "cancel_requested",
+    "held_by",
+    "started_at",
+    "completed_at",
+    "retry_at",
+    "result",
+    "error",
+    "usage",
+)
+Stamp = tuple[object, ...]
+"""What the slow part of a row is made of: as long as it is equal, so is that part."""
 
 
 def row(node: JobNode, history: Mapping[str, float], *, is_top: bool = False) -> Row:
     """What a view shows of a job; the top of a view does not name its parent."""
-    said: dict[str, Any] = {"id": node.id}
-    if node.parent_id is not None and not is_top:
-        said["parent"] = node.parent_id
-    said["title"] = line(node.title, TITLE) or line(node.spec.function, TITLE) or "(no title)"
-    said["status"] = node.status.value
-    if node.status in ACTIVE:
-        said |= _under_way(node, history)
-    elif node.status in TERMINAL:
-        said |= _outcome(node)
-    said |= _spec(node, said["title"]) | _times(node) | _sums(node)
+    now = datetime.now(UTC)
+    said = _identity(node, is_top=is_top) | _state(node) | _pace(node, history, now)
     return cast("Row", {name: value for name, value in said.items() if value})
+
+
+def stamp(node: JobNode) -> Stamp:
+    """To be taken before the row is made: what changes meanwhile makes another one."""
+    return cast("Stamp", _STATE(node))
+
+
+def moves(
+    node: JobNode, before: Row, history: Mapping[str, float], now: datetime, *, same_stamp: bool
+) -> dict[str, object]:
+    """How a job's row differs from what it was; only its pace where its stamp is the same."""
+    said = _pace(node, history, now)
+    return differences(before, said if same_stamp else _state(node) | said)
 
 
 def stored_row(root: RootRow) -> Row:
@@ -49,71 +75,72 @@ def stored_row(root: RootRow) -> Row:
     return cast("Row", {name: value for name, value in said.items() if value})
 
 
-def differences(before: Row, now: Row) -> dict[str, object]:
-    """The fields that are not as before; None for one that has its default again."""
-    changed: dict[str, object] = {
-        name: value for name, value in now.items() if before.get(name) != value
-    }
-    return changed | dict.fromkeys(before.keys() - now.keys())
+def differences(before: Row, now: Mapping[str, object]) -> dict[str, object]:
+    """The fields that are said now and not as before; None for one that has its default again."""
+    told = before.get
+    return {name: value or None for name, value in now.items() if (value or None) != told(name)}
 
 
-def _spec(node: JobNode, title: str) -> dict[str, Any]:
-    """What it was submitted as."""
+def _identity(node: JobNode, *, is_top: bool) -> dict[str, Any]:
+    """What it was submitted as, which never changes."""
     spec = node.spec
+    title = line(node.title, TITLE) or line(spec.function, TITLE) or "(no title)"
     is_named = not spec.function.endswith(title)
     return {
+        "id": node.id,
+        "parent": "" if is_top else node.parent_id,
+        "title": title,
         "type": "" if spec.job_type is JobType.TASK else spec.job_type.value,
         "queue": "" if spec.queue == "default" else spec.queue,
         "pool": spec.pool,
         "function": line(spec.function) if is_named else "",
         "call": "" if is_named or not node.arguments else line(node.arguments, CALL),
-    }
-
-
-def _under_way(node: JobNode, history: Mapping[str, float]) -> dict[str, Any]:
-    """What changes as long as an attempt runs."""
-    left = remaining(node, history=history)
-    return {
-        "step": line(node.current_step, STEP) if node.current_step else "",
-        "done": node.steps_completed,
-        "total": node.total_steps,
-        "worker": node.worker.rpartition("/")[2],
-        # In whole seconds, since a rate trembles.
-        "ends": 0 if left is None else round(datetime.now(UTC).timestamp() + left),
-        "stopping": node.cancel_requested,
-        "pausing": node.pause_requested,
-    }
-
-
-def _outcome(node: JobNode) -> dict[str, Any]:
-    """How it ended."""
-    preview = node.result.preview if node.result is not None else ""
-    return {
-        "worker": node.worker.rpartition("/")[2],
-        "error": facts.error(node.error) if node.error is not None else "",
-        "result": line(preview, PREVIEW) if preview else "",
-    }
-
-
-def _times(node: JobNode) -> dict[str, Any]:
-    return {
         "created": _seconds(node.created_at),
+    }
+
+
+def _state(node: JobNode) -> dict[str, Any]:
+    """What changes seldom: the fields of its stamp."""
+    status, usage, result = node.status, node.usage, node.result
+    is_active, has_ended = status in ACTIVE, status in TERMINAL
+    preview = result.preview if has_ended and result is not None else ""
+    return {
+        "status": status.value,
+        "worker": node.worker.rpartition("/")[2] if is_active or has_ended else "",
+        "stopping": is_active and node.cancel_requested,
+        "pausing": is_active and node.pause_requested,
+        "error": facts.error(node.error) if has_ended and node.error is not None else "",
+        "result": line(preview, PREVIEW) if preview else "",
         "started": _seconds(node.started_at),
         "ended": _seconds(node.completed_at),
-        "retry": _seconds(node.retry_at) if node.status is JobStatus.QUEUED else 0,
+        "retry": _seconds(node.retry_at) if status is JobStatus.QUEUED else 0,
         "attempt": node.attempt if node.attempt > 1 else 0,
-    }
-
-
-def _sums(node: JobNode) -> dict[str, Any]:
-    """What goes for the job and all below it."""
-    usage, counts = node.usage, node.child_counts
-    return {
-        "progress": round(node.progress_percentage, 1),
         "tokens": 0 if usage is None else usage.tokens,
         "cost": str(usage.cost) if usage is not None and usage.cost else "",
+    }
+
+
+def _pace(node: JobNode, history: Mapping[str, float], now: datetime) -> dict[str, Any]:
+    """What may change at each update."""
+    counts = node.child_counts
+    said: dict[str, Any] = {
+        "progress": round(node.progress_percentage, 1),
         "counts": {key.value: n for key, n in dict(counts).items() if n} if counts else None,
     }
+    if node.status not in ACTIVE:
+        return said | _STANDING
+    left = remaining(node, now, history)
+    said["step"] = _step(node.current_step)
+    said["done"], said["total"] = node.steps_completed, node.total_steps
+    # In whole seconds, since a rate trembles.
+    said["ends"] = None if left is None else round(now.timestamp() + left)
+    return said
+
+
+@lru_cache(maxsize=1_000)
+def _step(text: str) -> str:
+    """Jobs take the same steps again and again."""
+    return line(text, STEP)
 
 
 def _seconds(at: datetime | None) -> float:

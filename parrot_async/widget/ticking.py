@@ -28,7 +28,10 @@ class Ticker:
 
     def __init__(self) -> None:
         """Have nothing to do yet."""
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._pressed = threading.Condition(lock)
+        """What ends a rest; that more has become due does not."""
         self._due: dict[Ticking, float] = {}
         self._thread: threading.Thread | None = None
         self._hurries = self._works = self._stopped = False
@@ -54,6 +57,7 @@ class Ticker:
                 self._due = dict.fromkeys(self._due, 0.0)
                 self._hurries = True
                 self._changed.notify_all()
+                self._pressed.notify_all()
                 self._changed.wait_for(lambda: not (self._hurries or self._works), most)
 
     def stop(self) -> None:
@@ -61,6 +65,7 @@ class Ticker:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+            self._pressed.notify_all()
 
     def _run(self) -> None:
         while not self._stopped:
@@ -97,7 +102,7 @@ class Ticker:
         with self._changed:
             self._works = False
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._hurries or self._stopped, TICK)
+            self._pressed.wait_for(lambda: self._hurries or self._stopped, TICK)
 
 
 TICKER = Ticker()

@@ -38,10 +38,6 @@ SAVE = 10.0
 """Seconds between two times that the inert twin is brought up to date."""
 UNSEEN = 1.0
 """Seconds until a view that nobody sees looks whether it is over, for its end is saved."""
-
-
-LIGHT = 1_000
-"""Rows up to which a cell itself makes the first inert twin."""
 PATIENCE = 0.05
 """Seconds that a cell may wait for what its views have to show."""
 SAVING = 1.0
@@ -56,6 +52,10 @@ class Feed(Protocol):
     @property
     def touched(self) -> Container[JobId]:
         """What the latest delta was about, all above it included."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is held back for later."""
 
     def snapshot(self) -> Snapshot:
         """All that the browsers have been told until now."""
@@ -128,10 +128,10 @@ class View(anywidget.AnyWidget):
         """Display it in the cell that runs, and its inert twin below it."""
         data, metadata = self._repr_mimebundle_() or ({}, {})
         display(data, metadata=metadata, raw=True)
-        if 0 < len(self.feed.snapshot()["rows"]) <= LIGHT:
+        if self.feed.rev and self.feed.is_whole:
             self.twin.show(self.inert())
         else:
-            # Made on the ticking thread, since the kernel's loop must not wait for it.
+            # There are many: made on the ticking thread, since the kernel's loop must not wait.
             self.twin.show({"text/plain": repr(self)})
             self._saved_rev, self.save_at = 0, 0.0
             TICKER.wake(self)
@@ -168,7 +168,7 @@ class View(anywidget.AnyWidget):
             self.update()
         else:
             self.feed.leave()
-        if not self.is_saved:
+        if not self.is_saved and (self.feed.is_whole or not self._seen):
             self._save()
         return self._next()
 

@@ -346,3 +346,37 @@ test("details of the job that was asked about last are kept", () => {
   assert.deepEqual(model.sent.at(-1), { t: "look", id: "a.0" });
   assert.equal(feed.about.prompt, "why");
 });
+
+test("how many rows are still to come is known from the first one on", () => {
+  const model = new Model(snapshot({ more: 2 }));
+  const feed = feedOf(model);
+  model.tell({ t: "beat", at: START / 1000 });
+
+  model.tell({ t: "delta", rev: 6, at: 7, new: [child("a.1", "a")], more: 1 });
+  model.tell({ t: "delta", rev: 7, at: 8, set: [["a.1", { progress: 3 }]] });
+
+  assert.equal(feed.snapshot.more, 1);
+});
+
+test("the kernel is told which rows are drawn, once, and only while it is there", () => {
+  const model = new Model(snapshot());
+  const feed = feedOf(model);
+  const view = { rows: ["a"], changed() {}, tick() {} };
+  feed.inSight.add(view);
+  const sights = () => model.sent.filter(({ t }) => t === "sight");
+  const draw = () => {
+    feed.drawn();
+    feed.drawn();
+    mock.timers.tick(200);
+  };
+
+  draw();
+  assert.deepEqual(sights(), []);
+  model.tell({ t: "beat", at: START / 1000 });
+  draw();
+  draw();
+  assert.deepEqual(sights(), [{ t: "sight", ids: ["a"] }]);
+  view.rows = ["a", "a.0"];
+  draw();
+  assert.deepEqual(sights().at(-1), { t: "sight", ids: ["a", "a.0"] });
+});

@@ -83,6 +83,14 @@ test("no crowd opens by itself below the root", () => {
   assert.equal(opensByItself(forest.nodes.get("a.0"), 53), false);
 });
 
+test("nor a crowd of which but a few are here", () => {
+  const forest = forestOf({ id: "a" }, { id: "a.0", parent: "a", status: "running", counts: { queued: 50, running: 1 } }, { id: "a.0.0", parent: "a.0" });
+
+  assert.equal(opensByItself(forest.nodes.get("a.0"), 53), false);
+  forest.patch("a.0", { counts: { queued: 49, running: 1 } });
+  assert.equal(opensByItself(forest.nodes.get("a.0"), 53), true);
+});
+
 test("the next that failed is found in order, and from the beginning again after the last", () => {
   const forest = forestOf(
     { id: "a", status: "failed", counts: { failed: 2 } },

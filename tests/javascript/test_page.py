@@ -370,3 +370,28 @@ async def test_axe_finds_nothing(show: Show, theme: str, view: str) -> None:
     found = await Axe().run(page, ".parrot-jobs")
 
     assert found.violations_count == 0, found.generate_report()
+
+
+async def test_counts_wait_until_all_rows_have_come(show: Show) -> None:
+    page = await show("jobs=40")
+    counts = page.locator(".pj-counts")
+    await expect(counts).to_be_visible()
+
+    await page.evaluate("kernel.delta({ more: 3 })")
+    await expect(counts).to_be_hidden()
+    await page.evaluate("kernel.delta({ more: 0 })")
+    await expect(counts).to_be_visible()
+
+
+async def test_the_kernel_hears_which_rows_are_in_sight(show: Show) -> None:
+    page = await show("jobs=10000")
+    await row(page, "read part 1").locator(".pj-twisty").click()
+    await tree(page).focus()
+
+    await page.keyboard.press("End")
+    await page.wait_for_function(
+        "id => kernel.model.sent.some(({ t, ids }) => t === 'sight' && ids.includes(id))",
+        arg=f"{ROOT}.19",
+    )
+
+    assert all(len(str(word["ids"]).split(",")) < 40 for word in await sent(page, "sight"))

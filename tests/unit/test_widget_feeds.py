@@ -4,11 +4,14 @@ import json
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
+
 from parrot_async.events import CancelRequested, Event, Logged, PauseRequested, Spent
 from parrot_async.models import JobSpec, LogLine, Usage
 from parrot_async.tree import fold
 from parrot_async.widget.details import LOG_LINES, LOG_TEXT, TEXT, details
 from parrot_async.widget.looking import Looking
+from parrot_async.widget.protocol import Delta
 from parrot_async.widget.rows import differences, row
 from tests.unit.stories import (
     PLAN,
@@ -115,7 +118,7 @@ def test_differences_name_what_changed_and_what_has_its_default_again() -> None:
     )
     now = row(fold([submitted("r"), started("r"), completed("r")])["r"], {})
 
-    changed = differences(before, now)
+    changed = differences(before, {**dict.fromkeys(before), **now})
 
     assert changed["status"] == "completed"
     assert changed["step"] is None
@@ -237,6 +240,110 @@ def test_deltas_add_up_to_the_snapshot() -> None:
 
     assert list(shown.values()) == feed.snapshot()["rows"]
     assert all(later == rev + 1 for rev, later in pairwise(revs))
+
+
+def in_pieces(monkeypatch: pytest.MonkeyPatch, first: int, piece: int) -> None:
+    """Have so few rows told first, and at once later on."""
+    monkeypatch.setattr("parrot_async.widget.feeds.FIRST", first)
+    monkeypatch.setattr("parrot_async.widget.feeds.PIECE", piece)
+
+
+def told(delta: Delta | None) -> tuple[list[str], int]:
+    """The new rows of a delta, and how many are still to come."""
+    assert delta is not None
+    return [said["id"] for said in delta["new"]], delta["more"]
+
+
+def test_of_a_big_tree_the_upper_levels_are_told_first_and_the_rest_in_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_pieces(monkeypatch, first=3, piece=2)
+    world = plan_of(2)
+    world.tell(submitted("r.0.0", "r.0.1"), submitted("r.1.0"))
+
+    feed = world.feed("r")
+    first = feed.snapshot()
+    wakings = world.wakings
+    deltas = [feed.advance(), feed.advance(), feed.advance()]
+
+    assert ([said["id"] for said in first["rows"]], first["more"]) == (["r", "r.0", "r.1"], 3)
+    assert [told(delta) for delta in deltas[:2]] == [(["r.0.0", "r.0.1"], 1), (["r.1.0"], 0)]
+    assert deltas[2] is None
+    assert (wakings, world.wakings) == (1, 2)
+    assert len(feed.snapshot()["rows"]) == 6
+
+
+def test_what_happens_to_a_job_that_is_still_to_come_comes_with_its_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_pieces(monkeypatch, first=2, piece=1)
+    world = plan_of(2)
+    feed = world.feed("r")
+
+    world.tell(started("r.1"), submitted("r.2"), started("r.2"))
+    delta, after = feed.advance(), feed.advance()
+
+    assert (told(delta), told(after)) == ((["r.1"], 1), (["r.2"], 0))
+    assert delta is not None
+    assert delta["new"][0]["status"] == "running"
+    assert [job_id for job_id, _ in delta["set"]] == ["r"]
+
+
+def test_a_tree_can_be_told_to_its_end_for_who_takes_the_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_pieces(monkeypatch, first=1, piece=1)
+    feed = plan_of(3).feed("r")
+
+    feed.complete()
+
+    assert feed.is_whole
+    assert len(feed.snapshot()["rows"]) == 4
+
+
+def test_rows_out_of_sight_get_on_now_and_then_and_change_their_state_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("parrot_async.widget.feeds.PAUSE", 60.0)
+    world = plan_of(2)
+    world.tell(started("r.0", "r.1"))
+    feed = world.feed("r")
+    feed.see(["r.0"])
+    feed.advance()
+
+    world.tell(progressed("r.0", percent=10), progressed("r.1", percent=30))
+    in_sight, pause = feed.advance(), feed.pause
+    world.tell(completed("r.1"), progressed("r.0", percent=20))
+    ended = feed.advance()
+    feed.see(["r.1"])
+    late = feed.advance()
+
+    assert in_sight is not None
+    assert {job_id for job_id, _ in in_sight["set"]} == {"r", "r.0"}
+    assert 50 < (pause or 0) <= 60
+    assert ended is not None
+    assert dict(ended["set"])["r.1"]["status"] == "completed"
+    assert dict(ended["set"])["r.1"]["progress"] == 100
+    assert (late, feed.pause) == (None, None)
+
+
+def test_what_got_on_out_of_sight_is_told_when_it_is_due() -> None:
+    world = plan_of(2)
+    world.tell(started("r.0", "r.1"))
+    feed = world.feed("r")
+    feed.see(["r.0"])
+    feed.advance()
+
+    world.tell(progressed("r.1", percent=30))
+    before = feed.advance()
+    feed.see(["r.1"])
+    delta = feed.advance()
+
+    assert before is not None
+    assert [job_id for job_id, _ in before["set"]] == ["r"]
+    assert delta is not None
+    assert dict(delta["set"])["r.1"]["progress"] == 30
+    assert feed.pause is None
 
 
 def test_a_view_is_woken_once_until_it_has_asked() -> None:

@@ -153,6 +153,49 @@ def test_the_end_is_saved_also_when_nobody_looks(world: World) -> None:
     assert heard(view) == []
 
 
+def test_the_end_of_a_big_tree_is_saved_whole_though_nobody_looks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parrot_async.widget.feeds.FIRST", 1)
+    monkeypatch.setattr("parrot_async.widget.feeds.PIECE", 1)
+    view = JobTree(world.source, "r")
+    (opened,) = said(view)
+
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+    states = [word for word in heard(view) if word["t"] == "state"]
+
+    assert len(opened["snapshot"]["rows"]) == 1
+    assert len(states[-1]["snapshot"]["rows"]) == 3
+    assert states[-1]["snapshot"]["more"] == 0
+
+
+def test_who_looks_gets_a_big_tree_in_pieces_and_its_end_is_saved_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parrot_async.widget.feeds.FIRST", 1)
+    monkeypatch.setattr("parrot_async.widget.feeds.PIECE", 1)
+    view = seen_tree(world)
+
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+    words = [word for _ in range(4) for word in heard(view)]
+
+    assert [word["t"] for word in words] == ["delta", "state"]
+    assert words[0]["over"]
+    assert view.is_saved
+
+
+def test_a_browser_says_which_rows_get_on_at_once(world: World) -> None:
+    world.tell(started("r.0", "r.1"))
+    view = seen_tree(world)
+
+    say(view, t="sight", ids=["r.0"])
+    world.tell(progressed("r.0", percent=10), progressed("r.1", percent=30))
+    (delta,) = heard(view)
+
+    assert {job_id for job_id, _ in delta["set"]} == {"r", "r.0"}
+    assert 0 < (view.tick() or 0) <= 1
+
+
 def test_a_view_lets_its_tree_go_after_the_end_and_can_still_be_reloaded(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,10 +435,11 @@ def test_a_job_under_way_that_is_here_shows_how_far_it_is(world: World) -> None:
 def test_the_twin_of_a_big_tree_is_made_by_the_ticking_thread(
     world: World, shown: list[tuple[str, dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small, big = JobTree(world.source, "r"), JobTree(world.source, "r")
+    small = JobTree(world.source, "r")
+    monkeypatch.setattr("parrot_async.widget.feeds.FIRST", 2)
+    big = JobTree(world.source, "r")
 
     small.show()
-    monkeypatch.setattr("parrot_async.widget.view.LIGHT", 2)
     big.show()
     at_once = [(kind, set(bundle)) for kind, bundle in shown]
     big.tick()

@@ -15,9 +15,9 @@
  *   stopping?: boolean, pausing?: boolean}} Row
  * @typedef {Record<string, number | string>} Totals
  * @typedef {{view: "tree"|"panel", rev: number, at: number, rows: Row[], over: boolean,
- *   can: Action[], totals?: Totals, read?: true}} Snapshot
+ *   can: Action[], more?: number, totals?: Totals, read?: true}} Snapshot
  * @typedef {{t: "full", of?: string, snapshot: Snapshot}} Full
- * @typedef {{t: "delta", of?: string, rev: number, at: number, new?: Row[],
+ * @typedef {{t: "delta", of?: string, rev: number, at: number, new?: Row[], more?: number,
  *   set?: [string, Record<string, unknown>][], gone?: string[], totals?: Totals, over?: boolean}} Delta
  * @typedef {{t: "beat", at: number, lost?: string}} Beat
  * @typedef {{t: "details", id: string, description?: string, prompt?: string, arguments?: string,
@@ -175,10 +175,13 @@ function step(row) {
   return `${row.step ?? ""} ${many(row.done ?? 0)}/${many(row.total)}`.trim();
 }
 
+/** @param {Partial<Record<Status, number>>} counts */
+const sumOf = (counts) => Object.values(counts).reduce((all, count) => all + (count ?? 0), 0);
+
 /** How far a job's children are: "34 of 50 done, 2 failed".
  * @param {Partial<Record<Status, number>>} counts */
 export function family(counts) {
-  const total = Object.values(counts).reduce((sum, count) => sum + (count ?? 0), 0);
+  const total = sumOf(counts);
   const rest = [counts.failed && `${many(counts.failed)} failed`, counts.cancelled && `${many(counts.cancelled)} cancelled`];
   if (counts.completed === total) return `${many(total)} done`;
   return [`${many(counts.completed ?? 0)} of ${many(total)} done`, ...rest].filter(Boolean).join(", ");
@@ -348,13 +351,13 @@ export function lines(roots, isOpen) {
 }
 
 /** Whether a node is open as long as nobody says otherwise: all of a small tree; of a big one the
- * paths where something happens or went wrong, but no crowds.
+ * paths where something happens or went wrong, but no crowds, of which not all may be here yet.
  * @param {Node} node
  * @param {number} size nodes of the tree */
 export function opensByItself(node, size) {
   if (!node.parent || size <= SMALL) return true;
   const telling = UNDER_WAY.has(node.row.status) || Boolean(node.row.counts?.failed);
-  return telling && node.children.length <= CROWD;
+  return telling && Math.max(node.children.length, sumOf(node.row.counts ?? {})) <= CROWD;
 }
 
 /** The next node that failed by itself after this one, from the beginning again after the last.
@@ -378,6 +381,7 @@ export function nextFailed(roots, after) {
 const SILENCE = 12_000;
 const FIRST_WORD = 6_000;
 const ANSWER = 10_000;
+const GLANCE = 150;
 
 /** What the kernel has told of one view, and what is said to it: one a model, shared by its views. */
 export class Feed {
@@ -401,6 +405,9 @@ export class Feed {
     /** @type {boolean | undefined} What the kernel was told about that. */
     this.on = undefined;
     this.nudged = false;
+    /** @type {ReturnType<typeof setTimeout> | 0} */
+    this.glance = 0;
+    this.glimpsed = "";
     this.offset = -Infinity;
     this.began = Date.now();
     this.heard = 0;
@@ -419,6 +426,7 @@ export class Feed {
 
   stop() {
     clearInterval(this.timer);
+    clearTimeout(this.glance);
     this.forget();
     this.model.off("msg:custom", this.receive);
     this.model.off("change:snapshot", this.reload);
@@ -526,6 +534,7 @@ export class Feed {
     this.lost = null;
     if (delta.of === undefined) this.snapshot.at = delta.at;
     if (delta.totals) this.snapshot.totals = delta.totals;
+    if (delta.more !== undefined && delta.of === undefined) this.snapshot.more = delta.more;
     if (delta.over !== undefined && delta.of === undefined) this.snapshot.over = delta.over;
     this.apply(delta);
   }
@@ -653,6 +662,20 @@ export class Feed {
     this.on = any;
     this.send({ t: "seen", on: any });
     if (any && again) this.hello();
+  }
+
+  /** Rows have been drawn: the kernel tells of those as they get on, and of others now and then. */
+  drawn() {
+    this.glance ||= setTimeout(() => this.glimpse(), GLANCE);
+  }
+
+  glimpse() {
+    this.glance = 0;
+    const ids = [...this.inSight].flatMap((view) => view.rows);
+    const glimpsed = ids.join(" ");
+    if (glimpsed === this.glimpsed || this.state !== "live" || this.snapshot.view === "panel") return;
+    this.glimpsed = glimpsed;
+    this.send({ t: "sight", ids });
   }
 
   /** A comm that was closed throws: then what is shown is the last known state.
@@ -962,6 +985,7 @@ class Lines {
     });
     for (const line of spare) line.element.remove();
     this.point();
+    this.view.feed.drawn();
   }
 
   /** The lines of jobs that are out of sight now.
@@ -1057,13 +1081,15 @@ class Summary {
     mark(this.bar, "aria-valuetext", `${inFull(row)}, ${text}`);
   }
 
-  /** The bar and the counts, by the states of the leaves.
+  /** The bar and the counts, by the states of the leaves; as long as some are still to come, the
+   * bar by the root alone.
    * @param {Node} root */
   divide(root) {
-    const tally = this.view.feed.forest.tally;
+    const { forest, snapshot } = this.view.feed;
+    const tally = snapshot.more ? { [root.row.status]: 1 } : forest.tally;
     const share = shares(root.row, tally);
     for (const portion of this.portions) portion.style.flexGrow = String(share[portion.dataset.status ?? ""] ?? 0);
-    this.counts.hidden = root.children.length === 0;
+    this.counts.hidden = root.children.length === 0 || Boolean(snapshot.more);
     for (const number of this.numbers) {
       const status = /** @type {Status} */ (number.dataset.status);
       number.hidden = !tally[status];
@@ -1478,6 +1504,11 @@ class View {
 
   get node() {
     return this.active === null ? undefined : this.feed.forest.nodes.get(this.active);
+  }
+
+  /** The jobs that are drawn: the one with open details, too. */
+  get rows() {
+    return [...this.lines.shown.keys(), ...(this.detailed && this.active !== null ? [this.active] : [])];
   }
 
   // What is drawn, once a frame however much has changed.
