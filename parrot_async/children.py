@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequen
 from concurrent.futures import FIRST_COMPLETED, Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, NoReturn, Protocol, TypeVar, overload
 
 from parrot_async.models import JobId
 from parrot_async.outcome import Outcome
@@ -81,6 +81,12 @@ class Pending(Generic[T_co]):
         self.future = future
         self._slot = slot
         self._decode = decode
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to travel: who returns one, or passes it on, has not waited for it."""
+        raise TypeError(
+            "nobody has waited for it: `await` it, or ask its `.result()` in a sync job"
+        )
 
     def done(self) -> bool:
         """Whether the value, or its error, is here."""

@@ -39,7 +39,7 @@ from parrot_async.submission import (
     map_root,
     new_id,
 )
-from parrot_async.values import dump_function
+from parrot_async.values import Call, dump_function
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel
@@ -203,15 +203,20 @@ class JobClient(ServiceDoor):
 
     @overload
     async def map(
-        self, fn: Callable[..., Awaitable[R]], /, *iterables: Iterable[Any]
+        self, fn: Callable[..., Awaitable[R]], /, *iterables: Iterable[Any], **same: Any
     ) -> JobHandles[R]: ...
     @overload
-    async def map(self, fn: Callable[..., R], /, *iterables: Iterable[Any]) -> JobHandles[R]: ...
-    async def map(self, fn: Any, /, *iterables: Iterable[Any]) -> JobHandles[Any]:
-        """Start a job for each item, as the builtin `map` pairs them, below one plan."""
-        calls = list(zip(*iterables, strict=False))
-        for args in calls[:1]:
-            check_call(fn, (args, {}))
+    async def map(
+        self, fn: Callable[..., R], /, *iterables: Iterable[Any], **same: Any
+    ) -> JobHandles[R]: ...
+    async def map(self, fn: Any, /, *iterables: Iterable[Any], **same: Any) -> JobHandles[Any]:
+        """Start a job for each item, as the builtin `map` pairs them, below one plan.
+
+        All get the `same` keyword arguments.
+        """
+        calls: list[Call] = [(args, same) for args in zip(*iterables, strict=False)]
+        for call in calls[:1]:
+            check_call(fn, call)
         root_id = new_id()
         handles = JobHandles[Any](self, root_id, len(calls))
         function_id, data = dump_function(fn)

@@ -159,6 +159,10 @@ class Connection:
                 f"nothing answers at {self.address}: {exc}. Is the scheduler running there, and "
                 "do its TLS settings match?"
             ) from exc
+        except ValueError as exc:
+            raise ClusterError(
+                f"{self.address!r} is no address of a scheduler, such as tcp://host:8786: {exc}"
+            ) from exc
         return dict(hello)
 
     async def _install(self) -> None:

@@ -165,23 +165,23 @@ class JobContext:
 
     @overload
     def submit(
-        self, fn: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> Pending[Child[R]]: ...
     @overload
     def submit(
-        self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+        self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> Pending[Child[R]]: ...
-    def submit(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Pending[Child[Any]]:
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pending[Child[Any]]:
         """Start a child job; what you get is durable, and is the child, not its result."""
         return Pending(chained(self._submit(fn, [(args, kwargs)]), _first), self.host)
 
     @overload
     def run(
-        self, fn: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> Pending[R]: ...
     @overload
-    def run(self, fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Pending[R]: ...
-    def run(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Pending[Any]:
+    def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Pending[R]: ...
+    def run(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pending[Any]:
         """Start a child job and wait for its result."""
         accepted = self._submit(fn, [(args, kwargs)])
         ended = chained(accepted, lambda children: children[0].future)
@@ -189,13 +189,20 @@ class JobContext:
 
     @overload
     def map(
-        self, fn: Callable[..., Awaitable[R]], *iterables: Iterable[Any]
+        self, fn: Callable[..., Awaitable[R]], /, *iterables: Iterable[Any], **same: Any
     ) -> Pending[Children[R]]: ...
     @overload
-    def map(self, fn: Callable[..., R], *iterables: Iterable[Any]) -> Pending[Children[R]]: ...
-    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any]) -> Pending[Children[Any]]:
-        """Start a child job for each item, as the builtin `map` pairs them."""
-        calls: list[Call] = [(args, {}) for args in zip(*iterables, strict=False)]
+    def map(
+        self, fn: Callable[..., R], /, *iterables: Iterable[Any], **same: Any
+    ) -> Pending[Children[R]]: ...
+    def map(
+        self, fn: Callable[..., Any], /, *iterables: Iterable[Any], **same: Any
+    ) -> Pending[Children[Any]]:
+        """Start a child job for each item, as the builtin `map` pairs them.
+
+        All get the `same` keyword arguments.
+        """
+        calls: list[Call] = [(args, same) for args in zip(*iterables, strict=False)]
         return Pending(self._submit(fn, calls), self.host)
 
     def _submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":

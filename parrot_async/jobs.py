@@ -256,7 +256,17 @@ def check_call(fn: Any, call: Call) -> None:
     except (TypeError, ValueError):  # some builtins have none
         return
     args, kwargs = call
-    signature.bind(*args, **kwargs)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as exc:
+        raise TypeError(f"{name_of(fn)}{signature}: {exc}{_meant(signature, kwargs)}") from None
+
+
+def _meant(signature: inspect.Signature, kwargs: dict[str, Any]) -> str:
+    """Say where options go, if one of them stands among the arguments."""
+    for name in kwargs.keys() & Options.__annotations__.keys() - signature.parameters.keys():
+        return f". Options go to the job itself: .options({name}={kwargs[name]!r})"
+    return ""
 
 
 def depends_on(fn: Callable[..., Any]) -> tuple[JobId, ...]:
@@ -268,9 +278,10 @@ def depends_on(fn: Callable[..., Any]) -> tuple[JobId, ...]:
 
 def _check_known(options: Options) -> None:
     for name in options.keys() - Options.__annotations__.keys():
-        near = get_close_matches(name, Options.__annotations__, 1)
-        hint = f", did you mean {near[0]!r}?" if near else ""
-        raise OptionsError(f"there is no option {name!r}{hint}")
+        near = get_close_matches(name, Options.__annotations__, 2)
+        hint = f"did you mean {' or '.join(map(repr, near))}?"
+        known = f"they are {', '.join(Options.__annotations__)}"
+        raise OptionsError(f"there is no option {name!r}: {hint if near else known}")
 
 
 def _id_of(needed: Any) -> JobId:

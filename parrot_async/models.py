@@ -5,16 +5,26 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass
+
+from parrot_async.errors import OptionsError
 
 JobId = str
 LOG_LINES = 200
 
 
-class JobStatus(StrEnum):
+class Choice(StrEnum):
+    """Words to choose from; OptionsError, which names them, for any other."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise OptionsError(f"{value!r} is no {cls.__name__}: choose from {', '.join(cls)}")
+
+
+class JobStatus(Choice):
     """The eight states of a job; the last three are terminal."""
 
     PLANNING = "planning"
@@ -36,7 +46,7 @@ _COMPLETED = JobStatus.COMPLETED  # Python 3.11 finds a member of an enum in 100
 TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 
-class JobType(StrEnum):
+class JobType(Choice):
     """A node's place in the tree: root job > plan > subplan > task > api call."""
 
     ROOT_JOB = "root_job"
@@ -55,7 +65,7 @@ class Priority(IntEnum):
     CRITICAL = 100
 
 
-class FailurePolicy(StrEnum):
+class FailurePolicy(Choice):
     """What a parent does when a child ends without a result."""
 
     FAIL = "fail"

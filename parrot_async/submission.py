@@ -95,13 +95,13 @@ def _spec(fn: Callable[..., Any], function_id: str) -> JobSpec:
 
 def groups_of_piece(
     fn: Callable[..., Any],
-    calls: Sequence[tuple[Any, ...]],
+    calls: Sequence[Call],
     function_id: str,
     root_id: JobId,
     start: int,
 ) -> list[Group]:
     """Return the groups of some jobs of a `map`, the first of which has this ordinal."""
-    groups = groups_of_calls(fn, [(args, {}) for args in calls], function_id)
+    groups = groups_of_calls(fn, calls, function_id)
     for group in groups:
         count = len(group["arguments"])
         group["parent_id"] = root_id

@@ -68,8 +68,19 @@ def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
     except ParrotError:
         raise
     except Exception as exc:
-        raise SerializationError(f"an argument cannot be pickled: {exc}") from exc
+        raise SerializationError(f"{_culprit(call)} cannot be pickled: {exc}") from exc
     return buffer.getvalue(), tuple(dict.fromkeys(pickler.needed))
+
+
+def _culprit(call: Call) -> str:
+    """Name the first argument that cannot be pickled, as who wrote the call knows it."""
+    args, kwargs = call
+    for name, value in [*enumerate(args, 1), *kwargs.items()]:
+        try:
+            _CallPickler(io.BytesIO()).dump(value)
+        except Exception:  # noqa: BLE001 - whatever its own code does
+            return f"argument {name}, of type {type(value).__qualname__},"
+    return "an argument"
 
 
 def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:

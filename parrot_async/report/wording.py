@@ -42,7 +42,7 @@ _MARKUP = re.compile(
     r"[\\<@$`*\[\]|~]|&(?=[#\w])|(?<!\S)#"
     r"|(?<![^\W_])_|_(?![^\W_])"  # within a word an underscore is no markup
     r"|:(?=//)|(?<=www)\."  # what some renderers make links of
-    r"|^[-+=>]|^\d+(?=[.)])"  # lists, quotes and underlined headings
+    r"|^[-+=>]|^\d+(?=[.)](?:\s|$))"  # lists, quotes and underlined headings
 )
 _FENCE = re.compile(r"`{3,}")
 

@@ -190,6 +190,26 @@ async def test_calls_that_cannot_work_are_refused_before_they_are_sent(client: J
         add.options(retrys=3)  # type: ignore[call-arg]
 
 
+async def test_all_jobs_of_a_map_get_the_same_keyword_arguments(client: JobClient) -> None:
+    first = await client.submit(add, 20)
+
+    alike = await client.map(add, range(600), other=20)
+    after = await client.map(add, [1, 2], other=first)
+
+    assert await client.gather(alike) == [number + 20 for number in range(600)]
+    assert await client.gather(after) == [21, 22]
+
+
+@job
+async def add_to_all(numbers: list[int], other: int) -> list[int]:
+    return await (await current_job().map(add, numbers, other=other)).results()
+
+
+async def test_all_children_of_a_map_get_the_same_keyword_arguments(client: JobClient) -> None:
+    assert await client.run(add_to_all, [1, 2], 10) == [11, 12]
+    assert await add_to_all([1, 2], 10) == [11, 12]
+
+
 async def test_a_loop_on_which_a_job_is_awaited_wakes_now_and_then(client: JobClient) -> None:
     handle = await client.submit(step_by_step, 1000)
     loop = asyncio.get_running_loop()

@@ -198,7 +198,7 @@ async def test_a_local_job_may_submit_itself(client: JobClient) -> None:
 
 
 async def test_what_cannot_be_pickled_is_refused_at_once(client: JobClient) -> None:
-    with pytest.raises(SerializationError, match="argument cannot be pickled"):
+    with pytest.raises(SerializationError, match="argument 1, of type frame, cannot"):
         await client.submit(same, sys._getframe())
     frame = sys._getframe()
     with pytest.raises(SerializationError, match="Pass what it needs as arguments"):

@@ -34,6 +34,7 @@ async def a_client_keeps_arguments_and_results(client: JobClient) -> None:
     assert_type(await client.run(fetch, "a"), bytes)
     assert_type(await (await client.submit(fetch, "a")), bytes)
     assert_type(await client.map(length, ["a"]), JobHandles[int])
+    assert_type(await client.map(length, ["a"], strict=True), JobHandles[int])
     assert_type(await client.gather(await client.map(fetch, ["a"])), list[bytes])
     assert_type(await client.submit(Model().encode, "a"), JobHandle[list[float]])
     async for done in client.as_completed([await client.submit(length, "a")]):

@@ -108,6 +108,11 @@ def test_a_line_of_markdown_shows_the_words_as_they_are(words: str) -> None:
     assert {token.type for token in shown} == {"text"}
 
 
+def test_numbers_are_not_made_ugly_and_lists_are_not_begun() -> None:
+    assert markdown_line("5.0 s") == "5.0 s"
+    assert markdown_line("5. s") == "5\\. s"
+
+
 @pytest.mark.parametrize("words", [*HOSTILE, "C #", "x ##"])
 def test_a_heading_shows_the_words_as_they_are(words: str) -> None:
     source = f"# Job results: {markdown_line(words)}"
