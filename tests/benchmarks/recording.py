@@ -17,6 +17,8 @@ from parrot_async.errors import ClusterError
 from tests.benchmarks.harness import WARM_UP, interleaved, noop, private_home, report, seconds_of
 from tests.benchmarks.map import JOBS
 
+ROUNDS = 15
+"""Of five, the same code gave ratios from 0.82 to 1.0: the speed of a machine moves meanwhile."""
 DASK = [sys.executable, "-m", "dask"]
 patient = job(wait_for_workers=True)(noop)
 PRELOADS = ("parrot_async.service.preload", "tests.benchmarks.forgetful")
@@ -89,7 +91,7 @@ async def measure(home: Path) -> None:
     kept, forgetful = (home / name for name in ("kept", "forgetful"))
     with cluster(kept, PRELOADS[0]) as ours, cluster(forgetful, PRELOADS[1]) as other:
         async with client_of(ours) as client, client_of(other) as beside:
-            found = await interleaved(lambda: rate(client), lambda: rate(beside), rounds=5)
+            found = await interleaved(lambda: rate(client), lambda: rate(beside), rounds=ROUNDS)
     report("recording", *found, "jobs/s", required="ratio >= 0.85", goal="ratio >= 0.9")
 
 
