@@ -26,6 +26,9 @@ _BATCH = 4
 _BATCH_OF_TORCH = 16
 _BATCH_ON_GPU = 256
 
+# OpenVINO's inputs are a multiple of so many tokens long: it prepares itself anew for each shape.
+_WIDTHS = 16
+
 
 class Embedder(Protocol):
     """Turns texts into vectors; made by `load_embedder`, one for each process."""
@@ -154,14 +157,14 @@ class OpenVINOEmbedder(_Sorted["Encoding"]):
 
 
 def _padded(encodings: "Sequence[Encoding]", limit: int) -> dict[str, NDArray[np.int64]]:
-    """Model inputs of shape (n, longest); past `limit` tokens a text loses all but its end mark."""
+    """Model inputs of like shapes; past `limit` tokens a text loses all but its end mark."""
     rows = [
         encoding.ids
         if len(encoding.ids) <= limit
         else [*encoding.ids[: limit - 1], encoding.ids[-1]]
         for encoding in encodings
     ]
-    width = max(map(len, rows))
+    width = min(-(-max(map(len, rows)) // _WIDTHS) * _WIDTHS, limit)
     ids = np.zeros((len(rows), width), np.int64)
     mask = np.zeros_like(ids)
     for index, row in enumerate(rows):
