@@ -4,10 +4,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import (
-    AsyncIterator,
     Awaitable,
     Callable,
-    Collection,
     Generator,
     Iterable,
     Sequence,
@@ -50,8 +48,6 @@ R = TypeVar("R")
 PIECE = 500
 """Jobs of a `map` that are pickled and sent at once, so that the caller's loop may breathe."""
 PIECES_UNDER_WAY = 4
-VALUES_AT_ONCE = 100
-"""Results that are unpickled before the caller's loop may breathe."""
 
 logger = logging.getLogger(__name__)
 
@@ -239,6 +235,7 @@ class JobClient(ServiceDoor):
                 task.cancel()
             self._line.post("parrot_cancel", ids=[root_id])
             raise
+        await self._mirror.shown(root_id, len(calls))
         return handles
 
     async def _send(
@@ -256,58 +253,6 @@ class JobClient(ServiceDoor):
             # The line's own news of it may be on its way, and the handle is used at once.
             self._mirror.take_in([(root_id, 0, Record(bytes(first)))])
         return str(accepted)
-
-    # Waiting for many.
-
-    @overload
-    async def gather(
-        self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: Literal[True]
-    ) -> list[R | Exception]: ...
-    @overload
-    async def gather(
-        self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: bool = False
-    ) -> list[R]: ...
-    async def gather(
-        self, *handles: JobHandle[Any] | Iterable[JobHandle[Any]], return_exceptions: bool = False
-    ) -> list[Any]:
-        """Return all results in order; the first error to come, unless errors are wanted too."""
-        ids = [job_id for some in handles for job_id in _ids(some)]
-        if return_exceptions:
-            await self.ended(ids)
-        else:
-            await self._all_good(ids)
-        results: list[Any] = []
-        for job_id in ids:
-            try:
-                results.append(await self._value(job_id))
-            except Exception as exc:
-                if not return_exceptions:
-                    raise
-                results.append(exc)
-            if len(results) % VALUES_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        # A map has ended with its last job, and the news of that is on its way.
-        await self.ended([some.root.id for some in handles if isinstance(some, JobHandles)])
-        return results
-
-    async def _value(self, job_id: JobId) -> Any:
-        """Return the value of a job that has ended, by the shortest way where it is at hand."""
-        outcome = self._mirror.outcome(job_id)
-        if outcome.error is None and outcome.data is not None:
-            return outcome.value()
-        return await JobHandle[Any](self, job_id).result()
-
-    async def _all_good(self, ids: Collection[JobId]) -> None:
-        """Wait until all have completed, or one has not."""
-        async for job_id in self.ends(ids):
-            if self._mirror.outcome(job_id).error is not None:
-                await JobHandle[Any](self, job_id).result()
-
-    async def as_completed(self, handles: Iterable[JobHandle[R]]) -> AsyncIterator[JobHandle[R]]:
-        """Yield handles as their jobs end."""
-        by_id = {handle.id: handle for handle in handles}
-        async for job_id in self.ends(by_id):
-            yield by_id[job_id]
 
     # Finding again.
 
@@ -373,10 +318,3 @@ class JobClient(ServiceDoor):
     async def set_queue(self, queue: Queue) -> None:
         """Add a queue or change one, for all clients of this service."""
         await self._line.call("parrot_set_queue", queue=queue.model_dump_json().encode())
-
-
-def _ids(handles: JobHandle[Any] | Iterable[JobHandle[Any]]) -> Iterable[JobId]:
-    """Return the ids of one handle or of many, without making ten thousand handles."""
-    if isinstance(handles, JobHandles):
-        return handles.ids()
-    return [handles.id] if isinstance(handles, JobHandle) else [handle.id for handle in handles]

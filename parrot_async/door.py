@@ -1,18 +1,24 @@
 """What every client does for its handles: live trees, ends, results, and words to the service."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, TypeVar, overload
 
 from parrot_async import events
 from parrot_async.connection import PAGE, Connection
 from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
 from parrot_async.events import Event
-from parrot_async.handle import JobHandle
+from parrot_async.handle import JobHandle, JobHandles
 from parrot_async.mirror import Mirror
 from parrot_async.models import JobId, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.source import Source
 from parrot_async.tree import JobTree
+
+R = TypeVar("R")
+
+VALUES_AT_ONCE = 100
+"""Results that are unpickled before the caller's loop may breathe."""
 
 
 class ServiceDoor:
@@ -64,6 +70,56 @@ class ServiceDoor:
     def tree(self, root_id: JobId) -> JobTree:
         """Return a live tree that this client submitted or attached to."""
         return self._mirror.tree(root_id)
+
+    @overload
+    async def gather(
+        self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: Literal[True]
+    ) -> list[R | Exception]: ...
+    @overload
+    async def gather(
+        self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: bool = False
+    ) -> list[R]: ...
+    async def gather(
+        self, *handles: JobHandle[Any] | Iterable[JobHandle[Any]], return_exceptions: bool = False
+    ) -> list[Any]:
+        """Return all results in order; the first error to come, unless errors are wanted too."""
+        ids = [job_id for some in handles for job_id in _ids(some)]
+        if return_exceptions:
+            await self.ended(ids)
+        else:
+            await self._all_good(ids)
+        results: list[Any] = []
+        for job_id in ids:
+            try:
+                results.append(await self._value(job_id))
+            except Exception as exc:
+                if not return_exceptions:
+                    raise
+                results.append(exc)
+            if len(results) % VALUES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        # A map has ended with its last job, and the news of that is on its way.
+        await self.ended([some.root.id for some in handles if isinstance(some, JobHandles)])
+        return results
+
+    async def _value(self, job_id: JobId) -> Any:
+        """Return the value of a job that has ended, by the shortest way where it is at hand."""
+        outcome = self._mirror.outcome(job_id)
+        if outcome.error is None and outcome.data is not None:
+            return outcome.value()
+        return await JobHandle[Any](self, job_id).result()
+
+    async def _all_good(self, ids: Collection[JobId]) -> None:
+        """Wait until all have completed, or one has not."""
+        async for job_id in self.ends(ids):
+            if self._mirror.outcome(job_id).error is not None:
+                await JobHandle[Any](self, job_id).result()
+
+    async def as_completed(self, handles: Iterable[JobHandle[R]]) -> AsyncIterator[JobHandle[R]]:
+        """Yield handles as their jobs end."""
+        by_id = {handle.id: handle for handle in handles}
+        async for job_id in self.ends(by_id):
+            yield by_id[job_id]
 
     async def ended(self, ids: Collection[JobId]) -> None:
         """Wait until all of these jobs have ended."""
@@ -138,3 +194,10 @@ class ServiceDoor:
 
         claim = self._mirror.claim(root_id, self._let_go)
         return self._mirror.events(job_id, past, since, claim)
+
+
+def _ids(handles: JobHandle[Any] | Iterable[JobHandle[Any]]) -> Iterable[JobId]:
+    """Return the ids of one handle or of many, without making ten thousand handles."""
+    if isinstance(handles, JobHandles):
+        return handles.ids()
+    return [handles.id] if isinstance(handles, JobHandle) else [handle.id for handle in handles]

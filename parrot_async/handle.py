@@ -50,6 +50,9 @@ class Door(Protocol):
     async def outcome(self, job_id: JobId) -> Outcome:
         """Return how an ended job ended, with its value."""
 
+    async def gather(self, *handles: "JobHandles[Any]") -> list[Any]:
+        """Wait for all of their results."""
+
     async def cancel(self, ids: Sequence[JobId]) -> None:
         """Stop jobs and all below them."""
 
@@ -248,7 +251,10 @@ class JobHandle(Generic[R_co]):
 
 
 class JobHandles(Sequence[JobHandle[R]]):
-    """The handles of one `map`, in the order of its arguments; `root` is the job above them."""
+    """The handles of one `map`, in the order of its arguments; `await` them for all results.
+
+    `root` is the job above them.
+    """
 
     def __init__(self, client: Door, root_id: JobId, count: int) -> None:
         """Name the jobs; handles are made when they are asked for."""
@@ -270,6 +276,10 @@ class JobHandles(Sequence[JobHandle[R]]):
         if isinstance(numbers, range):
             return [JobHandle(self._client, f"{self.root.id}.{number}") for number in numbers]
         return JobHandle(self._client, f"{self.root.id}.{numbers}")
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
+        """Wait for all results, in order; the first error to come, if there is one."""
+        return self._client.gather(self).__await__()
 
     def ids(self) -> list[JobId]:
         """Return the ids of the jobs, in order."""

@@ -240,6 +240,18 @@ class Mirror:
                 else:
                     self._waiting.pop(job_id, None)
 
+    async def shown(self, root_id: JobId, count: int) -> None:
+        """Wait until a tree that somebody has claimed shows so many jobs below its root."""
+        stream = _Stream()
+        self._streams[root_id].add(stream)
+        try:
+            while self._error is None and self._replicas[root_id].submitted < count:
+                await stream.some()
+        except (DisconnectedError, InterruptedJobError):
+            return  # who asks for a result is told
+        finally:
+            self._streams[root_id].discard(stream)
+
     async def ended(self, ids: Collection[JobId]) -> None:
         """Wait until all of these have ended."""
         async for _ in self.ends(ids):

@@ -67,12 +67,20 @@ class Outcome:
             original = _loaded(self.data)
             if original is not None:
                 where = f"in job {self.job_id}" if self.job_id else "in a local call"
+                _without_frames(original)
                 original.add_note(f"{where}\n{error.traceback}".rstrip())
                 return original
         text = f"job {self.job_id}: {error.message}"
         if error.traceback:
             text = f"{text}\n{error.traceback}"
         return RAISED[error.kind](text, self.job_id, error)
+
+
+def _without_frames(exc: BaseException | None) -> None:
+    """Drop the worker's frames, which came along and have no code here: the note shows them."""
+    while exc is not None:
+        exc.__traceback__ = None
+        exc = exc.__cause__ or exc.__context__
 
 
 def _loaded(data: bytes) -> Exception | None:

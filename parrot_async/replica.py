@@ -51,7 +51,16 @@ class Replica:
     until the tree is asked for; from then on they are folded as they come.
     """
 
-    __slots__ = ("_blobs", "_changes", "_ends", "_looked_at", "_tree", "_unfolded", "latest")
+    __slots__ = (
+        "_blobs",
+        "_changes",
+        "_ends",
+        "_looked_at",
+        "_tree",
+        "_unfolded",
+        "latest",
+        "submitted",
+    )
 
     def __init__(self) -> None:
         self._tree = JobTree()
@@ -62,6 +71,8 @@ class Replica:
         self._changes: tuple[ref[Changes], ...] = ()
         self.latest = 0
         """Number of the latest event."""
+        self.submitted = 0
+        """How many jobs below the root it tells of."""
 
     def take(self, seq: int, event: Event, record: Record) -> None:
         """Take an event in; the first one, without a number, may come when others have."""
@@ -74,6 +85,8 @@ class Replica:
                     changes.add(ids)
         else:
             self._unfolded.insert(len(self._unfolded) if seq else 0, record.body)
+        if isinstance(event, events.Submitted) and event.parent_id is not None:
+            self.submitted += len(event.ids)
         if isinstance(event, events.Completed):
             urls = (result.url for result in event.results)
             self._ends.update(zip(event.ids, urls, strict=True))

@@ -30,18 +30,28 @@ class _Tee:
         if context is not None:
             *lines, rest = (self._partial.pop(context, "") + text).split("\n")
             for line in lines:
-                self._keep(context, LogLine(time.time(), self._level, line[:LONGEST]))
+                self._keep_line(context, line)
             if rest:
-                self._partial[context] = rest[:LONGEST]
+                self._partial[context] = _as_shown(rest)[:LONGEST]
         return self._stream.write(text)
 
     def close_job(self, context: JobContext) -> None:
         """Keep a last line that has no end."""
         if rest := self._partial.pop(context, ""):
-            self._keep(context, LogLine(time.time(), self._level, rest))
+            self._keep_line(context, rest)
+
+    def _keep_line(self, context: JobContext, line: str) -> None:
+        shown = _as_shown(line.rstrip("\r"))[:LONGEST]
+        self._keep(context, LogLine(time.time(), self._level, shown))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _as_shown(line: str) -> str:
+    """What a terminal would show of a line that writes over itself, as progress bars do."""
+    text = line.rstrip("\r")
+    return text.rpartition("\r")[2] + line[len(text) :]
 
 
 class _Handler(logging.Handler):

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import pickle
 import threading
+import traceback
 from datetime import timedelta
 
 import anyio
@@ -112,6 +113,12 @@ async def test_as_completed_yields_each_handle_once_in_the_order_of_the_ends(
     assert ended == [handles[1].id, handles[0].id]
 
 
+async def test_the_handles_of_a_map_are_awaited_for_all_results(client: JobClient) -> None:
+    assert await (await client.map(divide, [1, 2, 4])) == [1, 0.5, 0.25]
+    with pytest.raises(ZeroDivisionError):
+        await (await client.map(divide, [4, 0]))
+
+
 async def test_gather_keeps_the_order_and_returns_errors_where_they_are_wanted(
     client: JobClient,
 ) -> None:
@@ -128,6 +135,26 @@ async def test_gather_keeps_the_order_and_returns_errors_where_they_are_wanted(
 @job
 def divide(by: int) -> float:
     return 1 / by
+
+
+async def test_an_error_shows_the_way_to_it_once(client: JobClient) -> None:
+    handle = await client.submit(divide, 0)
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        await handle
+
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("return 1 / by") == 1
+    assert "runner/execution.py" not in shown
+
+
+async def test_each_job_of_a_map_has_a_state_as_soon_as_there_is_a_handle(
+    client: JobClient,
+) -> None:
+    for _ in range(20):
+        handles = await client.map(add, range(600), other=1)
+
+        assert handles[-1].status in JobStatus
 
 
 async def test_map_of_nothing_completes_at_once(client: JobClient) -> None:

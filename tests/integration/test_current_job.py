@@ -71,7 +71,10 @@ def spends(levels: int) -> None:
 @job
 async def talks() -> None:
     print("a line", end="\n")  # noqa: T201
-    print("no end", end="")  # noqa: T201
+    for percent in (10, 20, 30):
+        print(f"\r{percent} %", end="")  # noqa: T201
+    print("\rdone", end="\r\n")  # noqa: T201
+    print("no end", end="\r")  # noqa: T201
     logging.getLogger("kitchen").warning("hot %s", "stove")
     logging.getLogger("kitchen").info("calm")
     warnings.warn("old recipe", stacklevel=1)
@@ -156,6 +159,7 @@ async def test_output_is_on_the_node(client: JobClient) -> None:
     lines = [(line.level, line.text) for line in handle.node.logs or ()]
     assert lines == [
         ("OUT", "a line"),
+        ("OUT", "done"),
         ("WARNING", "kitchen: hot stove"),
         ("INFO", "kitchen: calm"),
         ("WARNING", "UserWarning: old recipe"),
