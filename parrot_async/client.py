@@ -29,7 +29,7 @@ from parrot_async.jobs import Plan, check_call
 from parrot_async.models import JobId, JobStatus, Queue
 from parrot_async.service.retention import Pruned
 from parrot_async.source import Source
-from parrot_async.store import RootRow
+from parrot_async.store import RootRow, check_url
 from parrot_async.submission import (
     groups_of_calls,
     groups_of_piece,
@@ -88,6 +88,8 @@ class JobClient(ServiceDoor):
         """
         if store is not None and (address is not None or cluster is not None):
             raise ClusterError("a store is that of a local cluster; others have $PARROT_STORE")
+        if store is not None:
+            check_url(store)
         if address is not None and cluster is not None:
             raise ClusterError("give an address or a cluster, not both")
         self._address = address or (cluster.scheduler_address if cluster is not None else None)

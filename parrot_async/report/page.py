@@ -7,7 +7,7 @@ from importlib.resources import files
 from parrot_async.models import JobId, JobNode, JobStatus
 from parrot_async.report import facts
 from parrot_async.report.outline import TOTAL, Outline, Rest, outline
-from parrot_async.report.wording import ICONS, html_text, line, percent
+from parrot_async.report.wording import ICONS, both_ends, html_text, percent
 from parrot_async.tree import JobTree
 
 OPEN_LEVELS = 2
@@ -100,22 +100,14 @@ def _call(node: JobNode) -> str:
     """What went in and what came out, where a job's title does not tell it from its siblings."""
     if (node.children and not node.depth) or _is_plan(node) or node.title != _function(node):
         return ""
-    came_out = f"→ {_short(node.result.preview)}" if node.result is not None else ""
-    said = f"{_short(node.arguments)} {came_out}".strip()
+    came_out = f"→ {both_ends(node.result.preview, CALL)}" if node.result is not None else ""
+    said = f"{both_ends(node.arguments, CALL)} {came_out}".strip()
     return f'<span class="parrot-call">{html_text(said)}</span>' if said else ""
 
 
 def _function(node: JobNode) -> str:
     """The bare name of what it runs, which is the title of a job that was given none."""
     return node.spec.function.rpartition(":")[2].rpartition(".")[2]
-
-
-def _short(words: str) -> str:
-    """The beginning and the end, where paths and numbered items differ."""
-    words = line(words)
-    if len(words) <= CALL:
-        return words
-    return f"{words[: CALL // 3].rstrip()} … {words[-(CALL - CALL // 3) :].lstrip()}"
 
 
 def _is_plan(node: JobNode) -> bool:

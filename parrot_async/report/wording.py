@@ -126,6 +126,14 @@ def line(text: str, limit: int = 200) -> str:
     return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
 
 
+def both_ends(text: str, limit: int) -> str:
+    """The beginning and the end on one line, where paths and numbered items differ."""
+    words = line(text)
+    if len(words) <= limit:
+        return words
+    return f"{words[: limit // 3].rstrip()} … {words[-(limit - limit // 3) :].lstrip()}"
+
+
 def markdown_line(text: str, limit: int = 200) -> str:
     """One line that Markdown shows as it is: no markup, no HTML, no links, no formulas.
 

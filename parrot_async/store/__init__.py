@@ -220,14 +220,21 @@ def open_store(url: str, read_only: bool = False) -> JobStore:
     `postgresql://USER@HOST:5432/DATABASE` is a server's, which needs `parrot-async[postgres]`.
     With `read_only` nothing is made or changed, and every method that writes raises StoreError.
     """
+    check_url(url)
     kind, _, rest = url.partition("://")
     # Each needs libraries of its own, so it is imported where it is asked for.
-    if kind == "sqlite" and rest.startswith("/") and rest != "/":
+    if kind == "sqlite":
         from parrot_async.store.sqlite import SQLiteStore
 
         return SQLiteStore(Path(rest[1:]).expanduser(), read_only=read_only)
-    if kind in {"postgres", "postgresql"}:
-        return _open_postgres(url, read_only)
+    return _open_postgres(url, read_only)
+
+
+def check_url(url: str) -> None:
+    """Raise OptionsError for what is no URL of a job store."""
+    kind, _, rest = url.partition("://")
+    if kind in {"postgres", "postgresql"} or (kind == "sqlite" and rest[:1] == "/" != rest):
+        return
     # The URL itself is not repeated: it may hold a password.
     raise OptionsError(
         f"{url.partition(':')[0]!r} is no kind of job store:"

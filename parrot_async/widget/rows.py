@@ -9,7 +9,7 @@ from typing import Any, cast
 from parrot_async.models import TERMINAL, JobNode, JobStatus, JobType
 from parrot_async.progress import remaining
 from parrot_async.report import facts
-from parrot_async.report.wording import line
+from parrot_async.report.wording import both_ends, line
 from parrot_async.store import RootRow
 from parrot_async.tree import ACTIVE
 from parrot_async.widget.protocol import Row
@@ -94,7 +94,7 @@ def _identity(node: JobNode, *, is_top: bool) -> dict[str, Any]:
         "queue": "" if spec.queue == "default" else spec.queue,
         "pool": spec.pool,
         "function": line(spec.function) if is_named else "",
-        "call": "" if is_named or not node.arguments else line(node.arguments, CALL),
+        "call": "" if is_named or not node.arguments else both_ends(node.arguments, CALL),
         "created": _seconds(node.created_at),
     }
 

@@ -67,6 +67,11 @@ async def test_who_returns_what_nobody_waited_for_is_told_to_wait() -> None:
             await client.run(returns_what_it_did_not_wait_for)
 
 
+def test_a_store_that_is_no_url_is_refused_before_anything_starts() -> None:
+    with pytest.raises(OptionsError, match="use sqlite:///path or postgresql://"):
+        JobClient(store="jobs.db")
+
+
 @pytest.mark.parametrize("address", ["localhost", "carrier-pigeon://host:1"])
 async def test_what_is_no_address_is_told_with_one_that_is(address: str) -> None:
     with pytest.raises(ClusterError, match=r"is no address of a scheduler, such as tcp://"):

@@ -88,6 +88,18 @@ def test_a_row_has_the_sums_of_all_below_it() -> None:
     assert (said["tokens"], said["cost"], said["counts"]) == (120, "0.25", {"running": 1})
 
 
+def test_of_long_arguments_both_ends_are_said() -> None:
+    path = "PosixPath('/data/of/a/very/long/way/to/the/reports/2024/q3.pdf')"
+    spec = JobSpec(title="embed", function="papers:embed")
+    event = submitted("r", spec=spec).model_copy(update={"arguments": (path,)})
+
+    said = row(fold([event])["r"], {})["call"]
+
+    assert said.startswith("PosixPath('")
+    assert said.endswith("/reports/2024/q3.pdf')")
+    assert len(said) < len(path)
+
+
 def test_arguments_are_said_where_the_title_is_but_the_functions_name() -> None:
     spec = JobSpec(title="embed", function="papers:embed")
     event = submitted("r", spec=spec).model_copy(update={"arguments": ("'page 7'",)})
