@@ -16,7 +16,7 @@ from parrot_async.widget.actions import ACTIONS
 from parrot_async.widget.protocol import Delta, Row, Snapshot
 from parrot_async.widget.rows import Stamp, moves, row, stamp
 
-FIRST, PIECE = 200, 1_000
+FIRST, PIECE = 200, 400
 """Rows that are told first, which is more than a page shows, and at once later on."""
 PAUSE = 1.0
 """Seconds between two times that the pace of rows out of sight is told."""
