@@ -10,6 +10,8 @@ from parrot_async.cluster.folder import Folder
 if TYPE_CHECKING:
     from distributed import Security
 
+CHUNK = 16 * 1024
+
 
 def make(folder: Folder) -> None:
     """Write a fresh self-signed certificate and its key (PEM, mode 0600)."""
@@ -43,13 +45,27 @@ def answers(folder: Folder, address: str, timeout: float) -> bool:
     target = urlsplit(address)
     try:
         context = _context(folder)
-        with (
-            socket.create_connection((target.hostname, target.port), timeout) as plain,
-            context.wrap_socket(plain),
-        ):
+        with socket.create_connection((target.hostname, target.port), timeout) as plain:
+            _shake_hands(plain, context)
             return True
     except (OSError, ValueError):
         return False
+
+
+def _shake_hands(plain: socket.socket, context: ssl.SSLContext) -> None:
+    """Not by `wrap_socket`, which leaves a socket open whose other end is just being killed."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing)
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            plain.sendall(outgoing.read())
+            if not (data := plain.recv(CHUNK)):
+                raise ConnectionResetError from None
+            incoming.write(data)
+    plain.sendall(outgoing.read())
 
 
 def _context(folder: Folder) -> ssl.SSLContext:

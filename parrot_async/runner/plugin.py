@@ -103,17 +103,13 @@ class Runner(WorkerPlugin):
         )
         worker.handlers[CHECK] = check
         ignore_path(worker.local_directory)
-        labels = dict(worker.state.total_resources)
-        worker.batched_stream.send(
-            {
-                "op": HELLO,
-                "labels": list(labels) or DEFAULT_LABELS,
-                "slots": worker.state.nthreads,
-            }
-        )
+        labels = list(worker.state.total_resources) or DEFAULT_LABELS
+        worker.batched_stream.send({"op": HELLO, "labels": labels, "slots": self.slots.count})
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
         """Leave the worker as it was."""
+        for task in self._arriving:
+            task.cancel()
         self._output.remove()
         self._jobs_loop.call_soon_threadsafe(self._jobs_loop.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
