@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jobs } from "./module.mjs";
 
-const { actions, describe, describeRoot, family, label, moment, money, shares, short, span, stacked, ticking } = jobs;
+const { actions, describe, describeRoot, family, label, moment, money, shares, short, span, stacked, ticking, toGo } = jobs;
 const row = (changes) => ({ id: "a", title: "embed", status: "running", ...changes });
 
 test("durations are short and never jump between two forms of the same number", () => {
@@ -35,6 +35,7 @@ test("a running row counts up and down by the service's clock", () => {
   assert.equal(said.percent, "33%");
   assert.equal(said.note, "pages 1,200/3,000");
   assert.equal(describe(row({ ends: 100 }), 130).left, "soon");
+  assert.deepEqual(["30s", "soon", ""].map(toGo), ["about 30s left", "done soon", ""]);
 });
 
 test("an ended row says what it took, and nothing of what was expected", () => {

@@ -35,6 +35,8 @@
 
 // ---------------------------------------------------------------------------------------- words
 
+const SOON = "soon";
+
 /** @type {Record<Status, string>} */
 const WORDS = {
   planning: "Planned",
@@ -135,7 +137,7 @@ export function describe(row, now) {
     percent: shownProgress(row) ? percent(row.progress) : "",
     note: note(row, now),
     elapsed: took === undefined ? "" : ended ? span(took) : ticking(took),
-    left: ended || row.ends === undefined ? "" : row.ends > now ? ticking(row.ends - now) : "soon",
+    left: ended || row.ends === undefined ? "" : row.ends > now ? ticking(row.ends - now) : SOON,
     worker: (row.worker ?? "").replace(/^127\.0\.0\.1:/, ":"),
     pool: row.pool ?? "",
     tokens: row.tokens ? short(row.tokens) : "",
@@ -152,6 +154,12 @@ export function describeRoot(row, now) {
   const said = describe(row.ended === undefined ? row : { started: row.created, ...row }, now);
   const begun = row.created === undefined ? "" : moment(row.created, now);
   return { ...said, note: [begun, said.note].filter(Boolean).join(" · ") };
+}
+
+/** How long it may still take, as part of a sentence.
+ * @param {string} left as `describe` says it */
+export function toGo(left) {
+  return left && (left === SOON ? `done ${SOON}` : `about ${left} left`);
 }
 
 /** Whether a bar says something: not of a leaf that has not begun, nor of what has ended.
@@ -1073,7 +1081,7 @@ class Summary {
   tell(row, said) {
     const words = [
       UNDER_WAY.has(row.status) && percent(row.progress), said.elapsed && `${said.elapsed} elapsed`,
-      said.left && `about ${said.left} left`, said.tokens && `${said.tokens} tokens`, said.cost,
+      toGo(said.left), said.tokens && `${said.tokens} tokens`, said.cost,
     ];
     const text = words.filter(Boolean).join(" · ");
     put(this.figures, text);
