@@ -16,9 +16,15 @@ def cli() -> None:
     """
 
 
+def _add(command: click.Command) -> None:
+    """Add a command, listed with its whole first sentence: click cuts off what it shortens."""
+    command.short_help = " ".join((command.help or "").partition("\n\n")[0].split())
+    cli.add_command(command)
+
+
 for module in (reading, acting, again, clusters, documents, completing):
-    for command in module.COMMANDS:
-        cli.add_command(command)
+    for each in module.COMMANDS:
+        _add(each)
 
 
 def main() -> None:

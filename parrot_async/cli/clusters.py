@@ -85,6 +85,9 @@ async def show(place: Place, json: bool) -> None:
     """Show the clusters of a place and its latest jobs."""
     from parrot_async.cluster import running
 
+    if place.cluster is not None:
+        await _show_far(place, place.cluster, json)
+        return
     found = await running(place.name, store=place.store)
     if json:
         document([one.model_dump() for one in found])
@@ -92,9 +95,46 @@ async def show(place: Place, json: bool) -> None:
     for one in found:
         click.echo(_described(one))
     if not any(one.own for one in found):
-        click.echo("No cluster of yours runs here; the next job, or `parrot-async up`, starts one.")
+        click.echo(_none_runs(place.name))
     for line in await _latest_jobs(place):
         click.echo(line)
+
+
+async def _show_far(place: Place, address: str, json: bool) -> None:
+    """Show a cluster that was named by its address; ClusterError, with what runs, if none is."""
+    from parrot_async.errors import ClusterError
+
+    try:
+        async with opened(place) as source:
+            rows = await source.jobs(limit=SHOWN_JOBS)
+    except ClusterError as exc:
+        raise ClusterError(f"{exc}\n{_running_here()}") from exc
+    if json:
+        document([{"address": address}])
+        return
+    lines = [f"  {row_line(row, interrupted=False)}" for row in rows]
+    shown = ["Latest jobs:", *lines] if lines else ["No jobs yet."]
+    click.echo("\n".join([f"A job service answers at {address}.", *shown]))
+
+
+def _none_runs(name: str | None) -> str:
+    """Say that no cluster of this name runs, and which do."""
+    which = f" under the name {name}" if name else ""
+    start = f"`parrot-async up{f' --name {name}' if name else ''}`"
+    said = f"No cluster of yours runs here{which}; the next job, or {start}, starts one."
+    return f"{said} {_running_here()}" if _names() else said
+
+
+def _running_here() -> str:
+    """Say by which options the clusters on this machine are named."""
+    options = ", ".join(f"`--name {name}`" for name in _names())
+    return f"Your clusters on this machine: {options or 'none runs'}."
+
+
+def _names() -> list[str]:
+    from parrot_async.cluster.folder import Folder
+
+    return Folder.names()
 
 
 def _described(found: "ClusterStatus") -> str:

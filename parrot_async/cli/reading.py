@@ -64,7 +64,7 @@ def status(place: Place, job: str | None, once: bool, json: bool) -> None:
     """Show a job's tree, live until it ends; without ID, your clusters on this machine.
 
     The tree is live on a terminal; Ctrl-C leaves it, and the job goes on. Elsewhere, with --once
-    and with --json, it is shown once.
+    and with --json, it is shown once. Without ID, --cluster tells whether a service answers there.
     """
     if job is None:
         run(lambda: clusters.show(place, json))

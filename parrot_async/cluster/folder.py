@@ -105,6 +105,12 @@ class Folder:
         paths = sorted(path.parent for path in own.root.glob("*/running.lock"))
         return [own, *(cls(own.root, path) for path in paths if path != own.path)]
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of the clusters of this user that run here."""
+        paths = [path.parent for path in data_home().glob("*/*/running.lock")]
+        return sorted({path.parent.name for path in paths if cls(path.parent, path).is_running()})
+
     @property
     def record_file(self) -> Path:
         """What the running cluster publishes of itself."""

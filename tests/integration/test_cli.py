@@ -44,6 +44,16 @@ def test_every_command_has_help(command: str) -> None:
     assert all(len(line) <= 100 for line in result.output.splitlines())
 
 
+def test_the_list_of_commands_says_whole_sentences() -> None:
+    listed = CliRunner().invoke(cli, ["--help"]).output.partition("Commands:")[2]
+
+    words = " ".join(listed.split())
+    for name, command in cli.commands.items():
+        summary = " ".join((command.help or "").partition("\n\n")[0].split())
+        assert f"{name} {summary}" in words
+    assert "..." not in words
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom parrot_async.cli import cli\n"

@@ -305,6 +305,20 @@ def test_reading_needs_no_cluster_and_acting_says_that_there_is_none() -> None:
     assert "No cluster of yours runs here" in run("status", "--name", "gone").stdout
 
 
+def test_a_cluster_that_is_not_there_is_named_and_so_are_those_that_are(cluster: None) -> None:
+    name = run("status", "--name", "nosuch").stdout
+    mixed_up = run("status", "--cluster", NAME)
+    silent = run("status", "--cluster", "tcp://127.0.0.1:1", "--json", PARROT_HOME="/nonexistent")
+
+    assert name.startswith("No cluster of yours runs here under the name nosuch;")
+    assert f"`--name {NAME}`" in name
+    assert (mixed_up.returncode, mixed_up.stdout) == (1, "")
+    assert f"'{NAME}' is no address of a scheduler, such as tcp://" in mixed_up.stderr
+    assert f"`--name {NAME}`" in mixed_up.stderr
+    assert silent.stderr.startswith("parrot-async: nothing answers at tcp://127.0.0.1:1")
+    assert "Your clusters on this machine: none runs." in silent.stderr
+
+
 def test_nothing_is_there_before_the_first_job() -> None:
     found = run("jobs", "--name", "empty")
 
@@ -414,6 +428,8 @@ async def test_jobs_of_any_scheduler_are_read_and_cancelled(
         return (await anyio.to_thread.run_sync(command)).stdout
 
     listed = json.loads(await said("jobs", "--json"))
+    state = await said("status")
+    known = json.loads(await said("status", "--json"))
     early = await said("status", bad[-4:], "--json")
     cancelled = await said("cancel", bad[-4:])
     go.touch()
@@ -421,6 +437,8 @@ async def test_jobs_of_any_scheduler_are_read_and_cancelled(
     value = await said("results", good, "--json")
 
     assert [row["id"] for row in listed] == [bad, good]
+    assert state.startswith(f"A job service answers at {address}.\nLatest jobs:\n  {bad}")
+    assert known == [{"address": address}]
     assert json.loads(early)["status"] in ("queued", "running")
     assert cancelled == f"Cancelled {bad}\n"
     assert shown == ""
