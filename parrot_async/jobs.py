@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import update_wrapper
 from importlib import import_module
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from parrot_async.durations import Duration, seconds
@@ -251,8 +251,11 @@ def check_call(fn: Any, call: Call) -> None:
             f"{preview(fn)} is no function: pass the function, then its arguments, as in "
             "submit(add, 1, 2)"
         )
+    body = fn.fn if isinstance(fn, Job) else fn
+    if _surely_fits(body, call):
+        return
     try:
-        signature = inspect.signature(fn.fn if isinstance(fn, Job) else fn)
+        signature = inspect.signature(body)
     except (TypeError, ValueError):  # some builtins have none
         return
     args, kwargs = call
@@ -260,6 +263,15 @@ def check_call(fn: Any, call: Call) -> None:
         signature.bind(*args, **kwargs)
     except TypeError as exc:
         raise TypeError(f"{name_of(fn)}{signature}: {exc}{_meant(signature, kwargs)}") from None
+
+
+def _surely_fits(fn: Any, call: Call) -> bool:
+    """Whether plain arguments fit a plain function, by their number: a look that costs nothing."""
+    args, kwargs = call
+    if kwargs or not isinstance(fn, FunctionType) or fn.__dict__ or fn.__code__.co_kwonlyargcount:
+        return False
+    most = fn.__code__.co_argcount
+    return most - len(fn.__defaults__ or ()) <= len(args) <= most
 
 
 def _meant(signature: inspect.Signature, kwargs: dict[str, Any]) -> str:

@@ -5,7 +5,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import Any, TypedDict
+from operator import is_
+from types import FunctionType
+from typing import Any, NamedTuple, TypedDict
+from weakref import WeakKeyDictionary
 
 from parrot_async.errors import OptionsError
 from parrot_async.jobs import Job, Plan, Step, depends_on, spec_of
@@ -16,6 +19,7 @@ from parrot_async.values import (
     dump_function,
     hash_of_all,
     hash_of_code,
+    innermost,
     summary,
 )
 
@@ -42,14 +46,14 @@ def new_id() -> JobId:
 
 
 def group(
-    spec: JobSpec,
+    spec: bytes,
     parent_id: JobId | None = None,
     ids: Iterable[JobId] = (),
     needed: Iterable[JobId] = (),
 ) -> Group:
     """Return a group without arguments yet."""
     return Group(
-        spec=spec.model_dump_json().encode(),
+        spec=spec,
         ids=list(ids),
         parent_id=parent_id,
         arguments=[],
@@ -63,16 +67,18 @@ def groups_of_calls(
 ) -> list[Group]:
     """Return groups of calls of one function; calls that need other jobs get one of their own."""
     function_id = function_id or dump_function(fn)[0]
-    spec = _spec(fn, function_id)
-    if spec.key is not None and len(calls) > 1:
-        raise OptionsError(f"the key {spec.key!r} can name one job only, not {len(calls)} of a map")
+    known = _known(fn, function_id)
+    if known.spec.key is not None and len(calls) > 1:
+        raise OptionsError(
+            f"the key {known.spec.key!r} can name one job only, not {len(calls)} of a map"
+        )
     always = depends_on(fn)
     groups: list[Group] = []
     shared: Group | None = None
     for call in calls:
         data, needed = dump_call(call)
         if needed or shared is None:
-            home = group(spec, needed=(*always, *needed))
+            home = group(known.text, needed=(*always, *needed))
             groups.append(home)
             shared = None if needed else home
         else:
@@ -80,6 +86,43 @@ def groups_of_calls(
         home["arguments"].append(data)
         home["summaries"].append(summary(call))
     return groups
+
+
+class _Known(NamedTuple):
+    """What the jobs of a function have in common, also as JSON, and what it was said of."""
+
+    spec: JobSpec
+    text: bytes
+    function_id: str
+    parts: tuple[object, ...] = ()
+
+
+_functions: WeakKeyDictionary[Callable[..., Any], _Known] = WeakKeyDictionary()
+
+
+def _known(fn: Callable[..., Any], function_id: str) -> _Known:
+    """Return what a function's jobs have in common, from memory while the function is the same.
+
+    Who submits job after job waits for this, and what is not in the processor's cache, as pydantic
+    and `repr` are by then, takes ten times as long as in a loop.
+    """
+    inner = innermost(fn)
+    if not isinstance(inner, FunctionType) or not isinstance(fn, Job | FunctionType):
+        return _look_at(fn, function_id)
+    parts = (inner.__code__, inner.__defaults__, inner.__kwdefaults__)
+    known = _functions.get(fn)
+    if known is None or known.function_id != function_id or not all(map(is_, known.parts, parts)):
+        known = _functions[fn] = _look_at(fn, function_id)._replace(parts=parts)
+    return known
+
+
+def _look_at(fn: Callable[..., Any], function_id: str) -> _Known:
+    spec = _spec(fn, function_id)
+    return _Known(spec, _json(spec), function_id)
+
+
+def _json(spec: JobSpec) -> bytes:
+    return spec.model_dump_json().encode()
 
 
 def _spec(fn: Callable[..., Any], function_id: str) -> JobSpec:
@@ -165,7 +208,7 @@ def _groups(
         (made,) = groups_of_calls(node.fn, [(node.args, node.kwargs)], function_id)
         yield {**made, "ids": ids, "parent_id": parent_id}
         return
-    yield group(node.spec(depth), parent_id, ids)
+    yield group(_json(node.spec(depth)), parent_id, ids)
     for step in node.steps:
         yield from _groups(step, node.id, depth + 1, functions)
 
@@ -181,4 +224,4 @@ def map_root(fn: Callable[..., Any], count: int, root_id: JobId) -> Group:
         on_failure=FailurePolicy.COLLECT,
         expected=count,
     )
-    return group(spec, ids=[root_id])
+    return group(_json(spec), ids=[root_id])

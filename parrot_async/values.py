@@ -137,8 +137,7 @@ def hash_of_code(fn: Callable[..., Any]) -> str:
 
     Not of what it calls, and not of comments. Empty for what has no code of its own.
     """
-    while (inner := _wrapped(fn)) is not None:
-        fn = inner
+    fn = innermost(fn)
     code = getattr(fn, "__code__", None)
     if not isinstance(code, CodeType):
         return ""
@@ -178,6 +177,13 @@ class _PlacelessPickler(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table: ClassVar = ChainMap(
         {CodeType: lambda code: (str, (_text_of(code),))}, cloudpickle.Pickler.dispatch_table
     )
+
+
+def innermost(fn: Any) -> Any:
+    """Return what a method, a partial or a decorated function calls in the end."""
+    while (inner := _wrapped(fn)) is not None:
+        fn = inner
+    return fn
 
 
 def _wrapped(fn: Any) -> Any:

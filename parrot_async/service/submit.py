@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from parrot_async.errors import JobNotFoundError, KeyTakenError, NotEndedError
@@ -178,7 +179,7 @@ class Submissions:
                     self._executor.stop(run, CANCELLED_BY_PARENT)
 
     def _asked(self, group: Mapping[str, Any], parent_id: JobId | None = None) -> Asked:
-        spec = self._resolved(JobSpec.model_validate_json(group["spec"]))
+        spec = self._resolved(_spec(bytes(group["spec"])))
         return Asked(
             spec=spec,
             ids=list(group["ids"]),
@@ -288,6 +289,12 @@ class Submissions:
                 run.fingerprint = asked.prints[index]
                 if asked.spec.cache and job_id not in ends:
                     self._journal.shares(job_id, run.fingerprint)
+
+
+@lru_cache(maxsize=256)
+def _spec(text: bytes) -> JobSpec:
+    """Read a spec, which is mostly one that was read before."""
+    return JobSpec.model_validate_json(text)
 
 
 def _some(column: Sequence[T], indexes: Sequence[int]) -> list[T]:
