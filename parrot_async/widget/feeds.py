@@ -15,6 +15,7 @@ from parrot_async.tree import JobTree
 from parrot_async.widget.actions import ACTIONS
 from parrot_async.widget.protocol import Delta, Row, Snapshot
 from parrot_async.widget.rows import Stamp, moves, row, stamp
+from parrot_async.widget.sights import Sights
 
 FIRST, PIECE = 200, 400
 """Rows that are told first, which is more than a page shows, and at once later on."""
@@ -43,7 +44,7 @@ class TreeFeed:
         self._stamps: dict[JobId, Stamp] = {}
         self._coming: dict[JobId, None] = {}
         """Jobs that are still to be told: each after its parent and after its older siblings."""
-        self._sight: Container[JobId] | None = None
+        self._sights = Sights()
         self._late: dict[JobId, None] = {}
         """Jobs out of sight that got on and have not been told."""
         self._all_at = 0.0
@@ -113,19 +114,15 @@ class TreeFeed:
             self._wake()
         return delta
 
-    def see(self, ids: Iterable[JobId]) -> None:
-        """Hear which rows are in sight: others get on once a second, but change state at once."""
-        self._sight, self._all_at = frozenset((*ids, self.job_id)), 0.0
+    def see(self, page: str, ids: Iterable[JobId]) -> None:
+        """Hear which rows a page draws: others get on once a second, but change state at once."""
+        self._sights.tell(page, (*ids, self.job_id))
+        self._all_at = 0.0
 
     @property
     def pause(self) -> float | None:
         """Seconds until those out of sight are due; None where none is."""
         return max(self._all_at - time.monotonic(), 0.0) if self._late else None
-
-    def complete(self) -> None:
-        """Have all told, in however many revisions, for somebody who takes the whole snapshot."""
-        while self._coming and self.advance() is not None:
-            pass
 
     def leave(self) -> None:
         """Leave the changes for later, and be woken at the next."""
@@ -202,7 +199,7 @@ class TreeFeed:
         """The jobs that are told of at once; None: all."""
         now = time.monotonic()
         if now < self._all_at:
-            return self._sight
+            return self._sights.ids
         self._all_at = now + PAUSE
         return None
 

@@ -45,7 +45,7 @@ class JobTree(View):
     def obey(self, word: ToKernel) -> None:
         """Do what a browser asked for."""
         if word["t"] == "sight":
-            self.feed.see(word["ids"])
+            self.feed.see(word["page"], word["ids"])
         else:
             super().obey(word)
 
@@ -57,11 +57,19 @@ class JobTree(View):
             _made[self.source, done["id"]] = self
             self.feed = TreeFeed(self.source, done["id"], self.wake)
 
-    def _save(self) -> None:
-        """Save all of a tree that has ended, though nobody looks."""
+    def pass_over(self) -> None:
+        """Nobody looks: have the end told by what is saved, which is all of it."""
         if self.is_over:
-            self.feed.complete()
-        super()._save()
+            self._run_up()
+        else:
+            super().pass_over()
+
+    def _run_up(self) -> None:
+        before = None
+        while before != self.feed.rev:
+            before = self.feed.rev
+            self.feed.advance()
+            self.looking.touch(self.feed.touched)
 
     def _next(self) -> float | None:
         """Let the tree go a while after its end: till then something may come late."""

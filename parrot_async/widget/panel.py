@@ -39,6 +39,9 @@ class JobsPanel(View):
         elif word["t"] == "open":
             job_id = word["id"]
             self._open = None if job_id is None else TreeFeed(self.source, job_id, self.wake)
+        elif word["t"] == "sight":
+            if self._open is not None and self._open.job_id == word.get("of"):
+                self._open.see(word["page"], word["ids"])
         else:
             super().obey(word)
 

@@ -102,18 +102,21 @@ class Delta(TypedDict):
 class Beat(TypedDict):
     """At most every few seconds of silence as long as it is not over: the kernel is alive.
 
-    Also at once, and when it is over too, the answer to a hello whose revision is ours: until it
-    has heard a first word, a browser shows no buttons, since a saved notebook has no kernel.
+    Also at once, and when it is over too, the answer to a hello: until it has heard a first word, a
+    browser shows no buttons, since a saved notebook has no kernel.
     """
 
     t: Literal["beat"]
     at: float
+    rev: int
+    """What the browsers have been told, in whatever way; 0 before the first row. Who has another
+    revision when it hears this has missed something, and asks for all."""
     lost: NotRequired[str]
     """Why the kernel has lost the job service: what is shown may be old."""
 
 
 class Full(TypedDict):
-    """The answer to a hello whose revision is not ours, and to `open`."""
+    """The answer to a hello that asks for all, and to `open`."""
 
     t: Literal["full"]
     of: NotRequired[str]
@@ -158,7 +161,7 @@ class Done(TypedDict):
 
 
 class Hello(TypedDict):
-    """The browser's first word, and after each gap; also when the view comes into sight again.
+    """The browser's first word; also after each gap, and when the view comes into sight again.
 
     And once when a view in sight has heard nothing for six seconds: another window of the same
     kernel may have said that nothing is in sight.
@@ -168,6 +171,7 @@ class Hello(TypedDict):
     of: NotRequired[str]
     """As in `Full`."""
     rev: int
+    """What the browser has; 0: nothing, or nothing that can be mended."""
 
 
 class Act(TypedDict):
@@ -196,10 +200,15 @@ class Seen(TypedDict):
 class Sight(TypedDict):
     """Which rows of a tree are drawn: those tell of their pace at once, all others once a second.
 
-    A change of state is always told at once. Until this was said, all are taken to be in sight.
+    A change of state is always told at once. Until this was said, all are taken to be in sight;
+    then those that any page draws. A page says it when that changes, and every twenty seconds.
     """
 
     t: Literal["sight"]
+    of: NotRequired[str]
+    """As in `Full`."""
+    page: str
+    """A name of the page, unlike any other's."""
     ids: list[str]
 
 

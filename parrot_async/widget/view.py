@@ -164,10 +164,10 @@ class View(anywidget.AnyWidget):
             self.obey(self._words.popleft())
         while self._answers:
             self.answer(*self._answers.popleft())
-        if self._seen or self.is_over:
+        if self._seen:
             self.update()
         else:
-            self.feed.leave()
+            self.pass_over()
         if not self.is_saved and (self.feed.is_whole or not self._seen):
             self._save()
         return self._next()
@@ -195,6 +195,10 @@ class View(anywidget.AnyWidget):
         if about is not None:
             self._say(about)
 
+    def pass_over(self) -> None:
+        """Nobody looks: have what has changed told later."""
+        self.feed.leave()
+
     def advance(self, feed: Feed, of: JobId | None = None) -> None:
         """Send what has changed of one feed; all of it, where nothing was sent before."""
         before, delta = feed.rev, feed.advance()
@@ -218,14 +222,13 @@ class View(anywidget.AnyWidget):
 
     def _greet(self, hello: Hello) -> None:
         feed = self.feed_of(hello.get("of"))
-        if feed is not None and hello["rev"] != feed.rev:
-            self.advance(feed, hello.get("of"))
+        if feed is not None and feed.rev and not hello["rev"]:
             self.send_all(feed, hello.get("of"))
         else:
             self._beat()
 
     def _beat(self) -> None:
-        beat: Beat = {"t": "beat", "at": time.time()}
+        beat: Beat = {"t": "beat", "at": time.time(), "rev": self.feed.rev}
         if self.trouble:
             beat["lost"] = self.trouble
         self._say(beat)
@@ -235,9 +238,12 @@ class View(anywidget.AnyWidget):
         self.send(words)
 
     def _save(self) -> None:
-        """Put it where a saved notebook keeps it: at the end, and now and then before."""
+        """Put it where a saved notebook keeps it: at the end, and now and then before.
+
+        A page that looks has the present already, and saves that.
+        """
         now = time.monotonic()
-        if self.is_over:
+        if self.is_over and not self._seen:
             self.send_state("snapshot")
         if self.is_over or now >= self.save_at:
             self._saved_rev, self.save_at = self.feed.rev, now + SAVE

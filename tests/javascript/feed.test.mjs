@@ -68,7 +68,7 @@ test("a gap makes one hello, whatever comes after it, and the answer mends it", 
 
   model.tell({ t: "delta", rev: 7, at: 2, set: [["a", { progress: 9 }]] });
   model.tell({ t: "delta", rev: 8, at: 3, set: [["a", { progress: 10 }]] });
-  assert.deepEqual(model.sent, [{ t: "hello", rev: 5 }]);
+  assert.deepEqual(model.sent, [{ t: "hello", rev: 0 }]);
   assert.equal(feed.forest.nodes.get("a").row.progress, undefined);
 
   model.tell({ t: "full", snapshot: snapshot({ rev: 8, rows: [row("a", { progress: 10 })] }) });
@@ -77,17 +77,42 @@ test("a gap makes one hello, whatever comes after it, and the answer mends it", 
   assert.equal(model.get("snapshot").rev, 9);
 
   model.tell({ t: "delta", rev: 12, at: 5 });
-  assert.deepEqual(model.sent.at(-1), { t: "hello", rev: 9 });
+  assert.deepEqual(model.sent.at(-1), { t: "hello", rev: 0 });
 });
 
 test("a full answer is enough to ask again after the next gap", () => {
   const model = new Model(snapshot());
   feedOf(model);
 
+  model.tell({ t: "delta", rev: 7, at: 1 });
   model.tell({ t: "full", snapshot: snapshot({ rev: 8 }) });
   model.tell({ t: "delta", rev: 10, at: 1 });
 
-  assert.deepEqual(model.sent.at(-1), { t: "hello", rev: 8 });
+  assert.deepEqual(model.sent, [{ t: "hello", rev: 5 }, { t: "hello", rev: 0 }, { t: "hello", rev: 0 }]);
+});
+
+test("a beat of another revision says that something was lost, but not that of a kernel with no rows", () => {
+  const model = new Model(snapshot());
+  feedOf(model);
+  model.sent.length = 0;
+
+  model.tell({ t: "beat", at: 1, rev: 5 });
+  model.tell({ t: "beat", at: 2, rev: 0 });
+  assert.deepEqual(model.sent, []);
+
+  model.tell({ t: "beat", at: 3, rev: 7 });
+  assert.deepEqual(model.sent, [{ t: "hello", rev: 0 }]);
+});
+
+test("rows that came as a state are not asked for again", () => {
+  const model = new Model(snapshot());
+  const feed = feedOf(model);
+
+  model.set("snapshot", snapshot({ rev: 9, over: true }));
+  model.tell({ t: "beat", at: 1, rev: 9 });
+
+  assert.deepEqual(model.sent, [{ t: "hello", rev: 5 }]);
+  assert.equal(feed.state, "live");
 });
 
 test("a parent that ends may shut, so all lines are found anew", () => {
@@ -375,8 +400,64 @@ test("the kernel is told which rows are drawn, once, and only while it is there"
   model.tell({ t: "beat", at: START / 1000 });
   draw();
   draw();
-  assert.deepEqual(sights(), [{ t: "sight", ids: ["a"] }]);
+  assert.deepEqual(sights(), [{ t: "sight", page: feed.page, ids: ["a"] }]);
   view.rows = ["a", "a.0"];
   draw();
-  assert.deepEqual(sights().at(-1), { t: "sight", ids: ["a", "a.0"] });
+  assert.deepEqual(sights().at(-1).ids, ["a", "a.0"]);
+  feed.seen(view, false);
+  mock.timers.tick(200);
+  assert.deepEqual(sights().at(-1).ids, []);
+});
+
+test("a page that lives says again what it draws, as long as anything can change", () => {
+  const model = new Model(snapshot());
+  const feed = feedOf(model);
+  const sights = () => model.sent.filter(({ t }) => t === "sight").length;
+  const later = () => {
+    for (let second = 0; second < 50; second++) {
+      mock.timers.tick(1_000);
+      model.tell({ t: "beat", at: START / 1000, rev: feed.snapshot.rev });
+    }
+    return sights();
+  };
+  model.tell({ t: "beat", at: START / 1000, rev: 5 });
+  feed.seen({ rows: ["a"], changed() {}, tick() {} }, true);
+
+  const running = later();
+  model.tell({ t: "delta", rev: 6, at: 8, over: true });
+
+  assert.equal(running, 3);
+  assert.equal(later(), 3);
+});
+
+test("two pages have two names", () => {
+  assert.notEqual(feedOf(new Model(snapshot())).page, feedOf(new Model(snapshot())).page);
+});
+
+test("of a panel the drawn rows of the open tree are told, and told again when it is opened again", () => {
+  const kernel = new Kernel([row("b"), row("a")], { view: "panel" });
+  const feed = feedOf(kernel.model);
+  const sights = () => kernel.model.sent.filter(({ t }) => t === "sight");
+  const fill = { t: "full", of: "a", snapshot: snapshot() };
+  const draw = () => {
+    feed.drawn();
+    mock.timers.tick(200);
+  };
+  feed.inSight.add({ rows: ["b", "a", "a.0"], changed() {}, tick() {} });
+  kernel.model.tell({ t: "beat", at: START / 1000, rev: 1 });
+
+  draw();
+  feed.open("a");
+  draw();
+  assert.deepEqual(sights(), []);
+  kernel.model.tell(fill);
+  draw();
+  assert.deepEqual(sights(), [{ t: "sight", of: "a", page: feed.page, ids: ["a.0"] }]);
+
+  feed.open(null);
+  draw();
+  feed.open("a");
+  kernel.model.tell(fill);
+  draw();
+  assert.equal(sights().length, 2);
 });

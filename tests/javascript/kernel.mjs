@@ -142,7 +142,7 @@ export class Kernel {
   }
   greet({ rev, of }) {
     if (of !== undefined) this.openTree(of);
-    else if (rev === this.rev) this.model.tell({ t: "beat", at: Date.now() / 1000 });
+    else if (rev) this.model.tell({ t: "beat", at: Date.now() / 1000, rev: this.rev });
     else this.model.tell({ t: "full", snapshot: this.snapshot() });
   }
   openTree(id) {

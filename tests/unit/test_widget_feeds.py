@@ -10,9 +10,11 @@ from parrot_async.events import CancelRequested, Event, Logged, PauseRequested, 
 from parrot_async.models import JobSpec, LogLine, Usage
 from parrot_async.tree import fold
 from parrot_async.widget.details import LOG_LINES, LOG_TEXT, TEXT, details
+from parrot_async.widget.feeds import TreeFeed
 from parrot_async.widget.looking import Looking
 from parrot_async.widget.protocol import Delta
 from parrot_async.widget.rows import differences, row
+from parrot_async.widget.sights import Sights
 from tests.unit.stories import (
     PLAN,
     completed,
@@ -301,18 +303,6 @@ def test_what_happens_to_a_job_that_is_still_to_come_comes_with_its_row(
     assert [job_id for job_id, _ in delta["set"]] == ["r"]
 
 
-def test_a_tree_can_be_told_to_its_end_for_who_takes_the_snapshot(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    in_pieces(monkeypatch, first=1, piece=1)
-    feed = plan_of(3).feed("r")
-
-    feed.complete()
-
-    assert feed.is_whole
-    assert len(feed.snapshot()["rows"]) == 4
-
-
 def test_rows_out_of_sight_get_on_now_and_then_and_change_their_state_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -320,14 +310,14 @@ def test_rows_out_of_sight_get_on_now_and_then_and_change_their_state_at_once(
     world = plan_of(2)
     world.tell(started("r.0", "r.1"))
     feed = world.feed("r")
-    feed.see(["r.0"])
+    feed.see("page", ["r.0"])
     feed.advance()
 
     world.tell(progressed("r.0", percent=10), progressed("r.1", percent=30))
     in_sight, pause = feed.advance(), feed.pause
     world.tell(completed("r.1"), progressed("r.0", percent=20))
     ended = feed.advance()
-    feed.see(["r.1"])
+    feed.see("page", ["r.1"])
     late = feed.advance()
 
     assert in_sight is not None
@@ -343,12 +333,12 @@ def test_what_got_on_out_of_sight_is_told_when_it_is_due() -> None:
     world = plan_of(2)
     world.tell(started("r.0", "r.1"))
     feed = world.feed("r")
-    feed.see(["r.0"])
+    feed.see("page", ["r.0"])
     feed.advance()
 
     world.tell(progressed("r.1", percent=30))
     before = feed.advance()
-    feed.see(["r.1"])
+    feed.see("page", ["r.1"])
     delta = feed.advance()
 
     assert before is not None
@@ -356,6 +346,47 @@ def test_what_got_on_out_of_sight_is_told_when_it_is_due() -> None:
     assert delta is not None
     assert dict(delta["set"])["r.1"]["progress"] == 30
     assert feed.pause is None
+
+
+def told_at_once(world: World, feed: TreeFeed, percent: float) -> set[str]:
+    """Let three jobs get on; of which of them that is told at once."""
+    world.tell(*(progressed(f"r.{number}", percent=percent) for number in range(3)))
+    delta = feed.advance()
+    assert delta is not None
+    return {job_id for job_id, _ in delta["set"]} - {"r"}
+
+
+def test_what_any_page_draws_is_in_sight_until_the_page_draws_something_else() -> None:
+    world = plan_of(3)
+    world.tell(started("r.0", "r.1", "r.2"))
+    feed = world.feed("r")
+
+    feed.see("one", ["r.0"])
+    feed.see("other", ["r.1"])
+    feed.advance()
+    of_both = told_at_once(world, feed, 10)
+    feed.see("one", [])
+    feed.advance()
+    of_other = told_at_once(world, feed, 20)
+
+    assert of_both == {"r.0", "r.1"}
+    assert of_other == {"r.1"}
+
+
+def test_a_page_that_is_gone_is_forgotten_when_another_has_outlived_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sights = Sights()
+
+    sights.tell("gone", ["r.0"])
+    sights.tell("here", ["r.1"])
+    before = sights.ids
+    monkeypatch.setattr("parrot_async.widget.sights.GONE", 1e-9)
+    alone = sights.ids
+    sights.tell("here", ["r.1"])
+
+    assert before == alone == {"r.0", "r.1"}
+    assert sights.ids == {"r.1"}
 
 
 def test_a_view_is_woken_once_until_it_has_asked() -> None:

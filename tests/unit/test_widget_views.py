@@ -98,7 +98,7 @@ def test_nothing_is_sent_before_a_browser_says_hello(world: World) -> None:
     assert heard(view) == []
 
 
-def test_a_hello_of_another_revision_is_answered_with_everything(world: World) -> None:
+def test_who_says_hello_with_nothing_gets_everything(world: World) -> None:
     view = JobTree(world.source, "r")
     said(view)
 
@@ -106,6 +106,18 @@ def test_a_hello_of_another_revision_is_answered_with_everything(world: World) -
 
     assert full["t"] == "full"
     assert len(full["snapshot"]["rows"]) == 3
+
+
+def test_who_says_hello_with_something_gets_the_present_revision_to_compare_it_with(
+    world: World,
+) -> None:
+    view = seen_tree(world)
+    world.tell(started("r.0"))
+    heard(view)
+
+    (beat,) = say(view, t="hello", rev=1)
+
+    assert (beat["t"], beat["rev"]) == ("beat", 2)
 
 
 def test_a_change_while_a_view_is_made_harms_nobody_and_is_not_lost(
@@ -169,7 +181,53 @@ def test_the_end_of_a_big_tree_is_saved_whole_though_nobody_looks(
     assert states[-1]["snapshot"]["more"] == 0
 
 
-def test_who_looks_gets_a_big_tree_in_pieces_and_its_end_is_saved_once(
+def test_an_ended_big_tree_that_nobody_has_looked_at_is_sent_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parrot_async.widget.feeds.FIRST", 1)
+    monkeypatch.setattr("parrot_async.widget.feeds.PIECE", 1)
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+    view = JobTree(world.source, "r")
+    said(view)
+
+    (state,) = heard(view)
+    (beat,) = say(view, t="hello", rev=1)
+
+    assert [row["id"] for row in state["snapshot"]["rows"]] == ["r", "r.0", "r.1"]
+    assert (beat["t"], beat["rev"]) == ("beat", state["snapshot"]["rev"])
+
+
+def test_an_ended_big_tree_that_somebody_looks_at_comes_in_pieces_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parrot_async.widget.feeds.FIRST", 1)
+    monkeypatch.setattr("parrot_async.widget.feeds.PIECE", 1)
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+    view = JobTree(world.source, "r")
+    said(view)
+
+    words = say(view, t="hello", rev=1) + [word for _ in range(4) for word in heard(view)]
+
+    assert [word["t"] for word in words] == ["beat", "delta", "delta"]
+    assert [row["id"] for word in words[1:] for row in word["new"]] == ["r.0", "r.1"]
+    assert view.is_saved
+
+
+def test_details_that_changed_while_nobody_looked_come_when_somebody_does(world: World) -> None:
+    view = seen_tree(world)
+    say(view, t="look", id="r.0")
+
+    say(view, t="seen", on=False)
+    world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
+    unseen = heard(view)
+    view.looking._not_before = 0.0
+    back = say(view, t="seen", on=True)
+
+    assert [word["t"] for word in unseen] == ["state"]
+    assert [(word["t"], word["id"]) for word in back] == [("details", "r.0")]
+
+
+def test_who_looks_gets_a_big_tree_in_pieces_and_nothing_twice(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("parrot_async.widget.feeds.FIRST", 1)
@@ -179,7 +237,7 @@ def test_who_looks_gets_a_big_tree_in_pieces_and_its_end_is_saved_once(
     world.tell(completed("r.0", "r.1"), completed("r", attempt=0))
     words = [word for _ in range(4) for word in heard(view)]
 
-    assert [word["t"] for word in words] == ["delta", "state"]
+    assert [word["t"] for word in words] == ["delta"]
     assert words[0]["over"]
     assert view.is_saved
 
@@ -188,7 +246,7 @@ def test_a_browser_says_which_rows_get_on_at_once(world: World) -> None:
     world.tell(started("r.0", "r.1"))
     view = seen_tree(world)
 
-    say(view, t="sight", ids=["r.0"])
+    say(view, t="sight", page="one", ids=["r.0"])
     world.tell(progressed("r.0", percent=10), progressed("r.1", percent=30))
     (delta,) = heard(view)
 
@@ -504,6 +562,20 @@ def test_a_row_of_a_panel_opens_its_tree(world: World) -> None:
     assert (full["of"], full["snapshot"]["view"]) == ("r", "tree")
     assert (delta["of"], delta["rev"]) == ("r", 2)
     assert heard(panel) == []
+
+
+def test_the_open_tree_of_a_panel_gets_on_where_it_is_drawn(world: World) -> None:
+    world.tell(started("r.0", "r.1"))
+    panel = seen_panel(world)
+    say(panel, t="open", id="r")
+
+    say(panel, t="sight", of="r", page="one", ids=["r.0"])
+    say(panel, t="sight", of="q", page="one", ids=["q.0"])
+    say(panel, t="sight", page="one", ids=["r"])
+    world.tell(progressed("r.0", percent=10), progressed("r.1", percent=30))
+    (delta,) = heard(panel)
+
+    assert {job_id for job_id, _ in delta["set"]} == {"r", "r.0"}
 
 
 def test_a_hello_may_be_about_the_open_tree(world: World) -> None:

@@ -19,7 +19,7 @@
  * @typedef {{t: "full", of?: string, snapshot: Snapshot}} Full
  * @typedef {{t: "delta", of?: string, rev: number, at: number, new?: Row[], more?: number,
  *   set?: [string, Record<string, unknown>][], gone?: string[], totals?: Totals, over?: boolean}} Delta
- * @typedef {{t: "beat", at: number, lost?: string}} Beat
+ * @typedef {{t: "beat", at: number, rev: number, lost?: string}} Beat
  * @typedef {{t: "details", id: string, description?: string, prompt?: string, arguments?: string,
  *   result?: string, nbytes?: number, traceback?: string, error?: string, kind?: string,
  *   logs?: [number, string, string][], usage?: [string, number, number, string][],
@@ -390,6 +390,7 @@ const SILENCE = 12_000;
 const FIRST_WORD = 6_000;
 const ANSWER = 10_000;
 const GLANCE = 150;
+const RENEWAL = 20_000;
 
 /** What the kernel has told of one view, and what is said to it: one a model, shared by its views. */
 export class Feed {
@@ -403,7 +404,7 @@ export class Feed {
     this.inSight = new Set();
     /** @type {Map<number, Press>} */
     this.presses = new Map();
-    /** @type {{id: string, rev: number} | null} The tree that is open in a panel. */
+    /** @type {{id: string, rev: number} | null} The tree that is open in a panel; 0: not yet here. */
     this.opened = null;
     /** @type {About | null} */
     this.about = null;
@@ -416,13 +417,15 @@ export class Feed {
     /** @type {ReturnType<typeof setTimeout> | 0} */
     this.glance = 0;
     this.glimpsed = "";
+    this.glimpsedAt = -Infinity;
+    this.page = Math.random().toString(36).slice(2); // several may show what one kernel tells
     this.offset = -Infinity;
     this.began = Date.now();
     this.heard = 0;
     this.last = 0;
     this.number = Math.floor(Math.random() * 2 ** 30); // two pages may share a kernel
     /** @type {Snapshot} */
-    this.snapshot = { view: "tree", rev: -1, at: 0, rows: [], over: false, can: [] };
+    this.snapshot = { view: "tree", rev: 0, at: 0, rows: [], over: false, can: [] };
     this.receive = this.receive.bind(this);
     this.reload = this.reload.bind(this);
     this.load(model.get("snapshot"));
@@ -536,7 +539,7 @@ export class Feed {
   delta(delta) {
     const at = delta.of === undefined ? this.snapshot : delta.of === this.opened?.id ? this.opened : null;
     if (!at || delta.rev <= at.rev) return;
-    if (delta.rev !== at.rev + 1) return this.hello(delta.of);
+    if (delta.rev !== at.rev + 1) return this.all(delta.of);
     at.rev = delta.rev;
     this.clock(delta.at);
     this.lost = null;
@@ -571,11 +574,13 @@ export class Feed {
     else this.snapshot.rows.push(row);
   }
 
-  /** @param {Beat} beat */
+  /** What was sent before it has been heard before it: if its revision is not ours, something is lost.
+   * @param {Beat} beat */
   beat(beat) {
     this.asked.clear();
     this.clock(beat.at);
     this.lost = beat.lost ?? null;
+    if (beat.rev && beat.rev !== this.snapshot.rev) this.all();
   }
 
   /** @param {About} about */
@@ -600,12 +605,16 @@ export class Feed {
     for (const view of this.views) view.answered(press, error, id);
   }
 
-  /** @param {string} [of] */
-  hello(of) {
+  hello() {
+    this.send({ t: "hello", rev: this.snapshot.rev });
+  }
+
+  /** Ask for all rows, once until they come.
+   * @param {string} [of] */
+  all(of) {
     if (this.asked.has(of)) return;
     this.asked.add(of);
-    const rev = of === undefined ? this.snapshot.rev : this.opened?.rev ?? -1;
-    this.send(of === undefined ? { t: "hello", rev } : { t: "hello", of, rev });
+    this.send(of === undefined ? { t: "hello", rev: 0 } : { t: "hello", of, rev: 0 });
   }
 
   /** @param {Action} action
@@ -647,7 +656,8 @@ export class Feed {
   open(id) {
     const before = this.opened && this.forest.nodes.get(this.opened.id);
     if (before) this.forest.prune(before);
-    this.opened = id === null ? null : { id, rev: -1 };
+    this.opened = id === null ? null : { id, rev: 0 };
+    this.glimpsed = "";
     this.send({ t: "open", id });
   }
 
@@ -664,6 +674,7 @@ export class Feed {
   seen(view, on) {
     if (on) this.inSight.add(view);
     else this.inSight.delete(view);
+    this.drawn();
     const any = this.inSight.size > 0;
     if (any === this.on) return;
     const again = this.on === false;
@@ -679,11 +690,15 @@ export class Feed {
 
   glimpse() {
     this.glance = 0;
-    const ids = [...this.inSight].flatMap((view) => view.rows);
+    const isPanel = this.snapshot.view === "panel";
+    if (this.state !== "live" || (isPanel && !this.opened?.rev)) return;
+    const rows = [...this.inSight].flatMap((view) => view.rows);
+    const ids = isPanel ? rows.filter((id) => this.forest.nodes.get(id)?.parent) : rows;
     const glimpsed = ids.join(" ");
-    if (glimpsed === this.glimpsed || this.state !== "live" || this.snapshot.view === "panel") return;
+    if (glimpsed === this.glimpsed && Date.now() - this.glimpsedAt < RENEWAL) return;
     this.glimpsed = glimpsed;
-    this.send({ t: "sight", ids });
+    this.glimpsedAt = Date.now();
+    this.send({ t: "sight", ...(isPanel && { of: this.opened?.id }), page: this.page, ids });
   }
 
   /** A comm that was closed throws: then what is shown is the last known state.
@@ -706,6 +721,7 @@ export class Feed {
     const quiet = Date.now() - Math.max(this.heard, this.began) > FIRST_WORD;
     if (quiet && this.on && !this.nudged && !this.snapshot.over) this.nudge();
     if (this.state === "silent") this.forget();
+    if (this.on && !this.snapshot.over) this.drawn();
     for (const view of this.inSight) view.tick();
   }
 
@@ -1568,7 +1584,7 @@ class View {
   opens(node) {
     if (node.children.length || !this.panel || node.parent) return node.children.length > 0;
     const { opened } = this.feed;
-    return opened?.id !== node.row.id || opened.rev < 0;
+    return opened?.id !== node.row.id || !opened.rev;
   }
 
   /** @param {Node} node */
