@@ -37,13 +37,23 @@ _TENTHS_BELOW = 10
 _CENT, _SMALLEST = Decimal("0.01"), Decimal("0.0001")
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_ENTITIES = frozenset("\\<&@")
-_MARKUP = re.compile(
-    r"[\\<@$`*\[\]|~]|&(?=[#\w])|(?<!\S)#"
-    r"|(?<![^\W_])_|_(?![^\W_])"  # within a word an underscore is no markup
-    r"|:(?=//)|(?<=www)\."  # what some renderers make links of
-    r"|^[-+=>]|^\d+(?=[.)](?:\s|$))"  # lists, quotes and underlined headings
+_ADDRESS = (
+    r"(?:(?:[\w+.-]*://|(?i:www)\.)[\w./?=&%#+,:;!~@-]*|[\w.+-]*(?:@[\w.+-]+)+)+"
+    r"(?<![.,:;?!])"  # it does not end a sentence
 )
+"""What some renderers make links of, and mentions of people."""
+_MARKUP = (
+    r"[$`]|(?<![^\W_])_|_(?![^\W_])"  # within a word an underscore is no markup
+    rf"|\\(?![A-Za-z0-9])|\\(?=(?i:begin|end)\{{|{_ADDRESS})"
+    r"|<(?![\s=-]|$)|&(?=#?\w+;)"
+    r"|(?<!\s)[*~]|[*~](?!\s)"
+    r"|\](?=\()"  # no other bracket makes a link: nobody can define one
+    r"|(?<!\S)#(?=#*$)"  # the end of a heading
+    r"|^#|^[-+](?=\s|$)|^-(?=-)|^[=>]"  # headings, lists, quotes, and lines under a heading
+    r"|^\d+(?=[.)](?:\s|$))"
+)
+_HARMFUL = re.compile(f"(?P<address>{_ADDRESS})|{_MARKUP}")
+_ENTITIES = frozenset("\\<&")
 _FENCE = re.compile(r"`{3,}")
 
 
@@ -137,14 +147,18 @@ def both_ends(text: str, limit: int) -> str:
 def markdown_line(text: str, limit: int = 200) -> str:
     """One line that Markdown shows as it is: no markup, no HTML, no links, no formulas.
 
-    A backslash becomes an entity, because Jupyter looks for formulas before Markdown's own
-    escapes are read.
+    It stands within a line. What needs no escape has none, so that the line can be read where
+    nothing renders it; an address of the web or of a person becomes code, which nothing links. A
+    backslash becomes an entity, because Jupyter looks for formulas before Markdown's own escapes
+    are read.
     """
-    return _MARKUP.sub(_escaped, line(text, limit))
+    return _HARMFUL.sub(_escaped, line(text, limit))
 
 
 def _escaped(match: re.Match[str]) -> str:
     mark = match[0]
+    if match["address"]:
+        return f"`{mark}`"
     if mark in _ENTITIES:
         return f"&#{ord(mark)};"
     return f"{mark}\\" if mark.isdigit() else f"\\{mark}"

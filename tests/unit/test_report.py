@@ -1,7 +1,7 @@
 """Reports for people: what they say, and that nobody's text can say it for them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -60,12 +60,19 @@ HOSTILE = [
     "```\n````\n# out of the fence",
     "trailing \\",
     "---",
+    "\\http://evil.example \\a@b",
+    "<1@evil.example> a@b@evil.example@",
+    "ahttps://evil.example.,www.evil.example HTTPS://evil.example/`x`$y$",
 ]
 TEXTS = st.one_of(
     st.sampled_from(HOSTILE),
     st.text(max_size=40),
-    st.text(alphabet="`*_[]()<>#!|~\\$&-+=.1ax:/ \n\t", max_size=40),
+    st.text(alphabet="`*_[]()<>#!|~\\$&-+=.1ax:/@w; \n\t", max_size=40),
 )
+LITERAL = {"text", "code_inline"}
+"""Tokens that show what they hold as it is."""
+LINK = re.compile(r"[a-z]://\w|www\.\w|@\w", re.IGNORECASE)
+"""Where GitHub, GitLab, JupyterLab or VS Code begin a link in text that has none."""
 
 
 def written_by(words: str) -> JobTree:
@@ -96,6 +103,11 @@ def tokens(tree: JobTree) -> Iterator[Token]:
         yield from token.children or ()
 
 
+def markup(found: Iterable[Token]) -> list[tuple[str, int]]:
+    """All but the words themselves."""
+    return [(token.type, token.level) for token in found if token.type not in LITERAL]
+
+
 @given(TEXTS)
 @settings(max_examples=300, deadline=None)
 def test_a_line_of_markdown_shows_the_words_as_they_are(words: str) -> None:
@@ -105,12 +117,51 @@ def test_a_line_of_markdown_shows_the_words_as_they_are(words: str) -> None:
 
     shown = [token for token in inline.children or [] if token.content]
     assert "".join(token.content for token in shown) == f"x {line(words) or 'empty'}: y"
-    assert {token.type for token in shown} == {"text"}
+    assert {token.type for token in shown} <= LITERAL
 
 
-def test_numbers_are_not_made_ugly_and_lists_are_not_begun() -> None:
-    assert markdown_line("5.0 s") == "5.0 s"
+@given(TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_no_renderer_finds_a_link_in_a_line_of_markdown(words: str) -> None:
+    source = f"x {markdown_line(words)}"
+
+    (inline,) = [token for token in MarkdownIt("commonmark").parse(source) if token.children]
+
+    shown = [token.content for token in inline.children or [] if token.type == "text"]
+    assert not [text for text in shown if LINK.search(text)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "5.0 s",
+        "-5",
+        "[1, 2, [3, 'x']]",
+        "{'a_key': -1.5, 'b': None}",
+        "int | None",
+        "AT&T, a=1&b=2",
+        "2 * 3 < 7",
+        "a ~ b",
+        "issue #3",
+        "C:\\Users\\me",
+        "docs/report_2.pdf",
+        "a @ b",
+    ],
+)
+def test_what_is_no_markup_is_left_as_it_is(words: str) -> None:
+    assert markdown_line(words) == words
+
+
+def test_an_address_is_code_so_that_it_can_be_read_and_is_no_link() -> None:
+    assert markdown_line("see https://a.org/b?c=1&d_e.") == "see `https://a.org/b?c=1&d_e`."
+    assert markdown_line("WWW.a.org, me@a.org, @me") == "`WWW.a.org`, `me@a.org`, `@me`"
+    assert markdown_line("https://a@b@c.org/`x`") == "`https://a@b@c.org/`\\`x\\`"
+
+
+def test_lists_and_headings_are_not_begun() -> None:
     assert markdown_line("5. s") == "5\\. s"
+    assert markdown_line("- x") == "\\- x"
+    assert markdown_line("---") == "\\---"
 
 
 @pytest.mark.parametrize("words", [*HOSTILE, "C #", "x ##"])
@@ -126,9 +177,9 @@ def test_a_heading_shows_the_words_as_they_are(words: str) -> None:
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
 def test_no_words_of_a_user_add_anything_to_the_markdown(words: str) -> None:
-    harmless = [(token.type, token.level) for token in tokens(written_by("harmless"))]
+    harmless = markup(tokens(written_by("harmless")))
 
-    kinds = [(token.type, token.level) for token in tokens(written_by("x" + words))]
+    kinds = markup(tokens(written_by("x" + words)))
 
     assert kinds == harmless
 
@@ -266,9 +317,9 @@ def test_errors_come_with_their_traceback_and_lost_attempts() -> None:
 
     assert "- *Error*: ValueError: broken" in report
     assert (
-        "*Attempt 1*: on tls\\://127.0.0.1:40001 for 3.0 s: lost its worker: its worker" in report
+        "*Attempt 1*: on `tls://127.0.0.1:40001` for 3.0 s: lost its worker: its worker" in report
     )
-    assert "*Attempt 2*: on tls\\://127.0.0.1:40001 for 2.0 s: ValueError: broken" in report
+    assert "*Attempt 2*: on `tls://127.0.0.1:40001` for 2.0 s: ValueError: broken" in report
     assert "## Errors\n\n### ✘ task\n" in report
     assert "```text\nTraceback: line 3\nValueError: broken\n```" in report
 
