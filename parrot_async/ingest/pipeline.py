@@ -25,6 +25,7 @@ from parrot_async.ingest.loaders import root_of
 from parrot_async.ingest.options import IngestOptions
 from parrot_async.ingest.progress import STARTED, Progress
 from parrot_async.ingest.report import FailedDocument, IngestReport, Stage
+from parrot_async.ingest.schema import check_dsn
 from parrot_async.ingest.stages import (
     Embedded,
     FoundFile,
@@ -55,8 +56,11 @@ async def ingest(
 ) -> JobHandle[IngestReport]:
     """Submit the ingestion of files, folders and globs; paths may be relative to this process.
 
-    Files, model and server are those that the cluster's workers see.
+    Files, model and server are those that the cluster's workers see. VectorStoreError at once for
+    a DSN that is none.
     """
+    if options is not None and options.dsn is not None:
+        check_dsn(options.dsn.get_secret_value())
     absolute = list(dict.fromkeys(map(root_of, paths)))
     named = ingest_documents.options(title=f"Ingest {names(absolute)}")
     return await client.submit(named, absolute, _anywhere(options or IngestOptions()))

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from pgvector.psycopg import register_vector_async
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from parrot_async.ingest.errors import VectorStoreError
 
@@ -19,6 +20,17 @@ Cursor = psycopg.AsyncCursor[dict[str, Any]]
 OLDEST_PGVECTOR = (0, 8)
 
 _SETUP_LOCK = 0x7061_7272_6F74
+
+
+def check_dsn(dsn: str) -> None:
+    """VectorStoreError for what is no DSN at all; it may hold a password, so none is repeated."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise VectorStoreError(
+            "the DSN given is none: one looks like postgresql://user:password@host:5432/database"
+            " or like 'host=localhost dbname=documents'"
+        ) from None
 
 
 @asynccontextmanager

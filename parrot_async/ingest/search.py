@@ -7,6 +7,7 @@ from anyio import to_thread
 
 from parrot_async.ingest.embedder import Backend, Embedder, load_embedder
 from parrot_async.ingest.model_files import DEFAULT_MODEL
+from parrot_async.ingest.schema import check_dsn
 from parrot_async.ingest.server import ensure_server
 from parrot_async.ingest.vectors import EVERYTHING, Filter, Hit, VectorStore
 
@@ -27,6 +28,8 @@ async def search(
     `ModelError`, `ServerError`, or `VectorStoreError`, the last also when nothing was ingested with
     this model into this collection.
     """
+    if dsn is not None:
+        check_dsn(dsn)
     embedder = await to_thread.run_sync(partial(load_embedder, model, backend))
     if dsn is None:
         dsn = await to_thread.run_sync(ensure_server)

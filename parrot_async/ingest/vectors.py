@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from parrot_async.ingest.chunks import Chunk
 from parrot_async.ingest.errors import VectorStoreError
-from parrot_async.ingest.schema import Connection, chunks_table, prepare, query, wrapped
+from parrot_async.ingest.schema import Connection, check_dsn, chunks_table, prepare, query, wrapped
 
 Vectors = NDArray[np.float32]
 
@@ -143,6 +143,7 @@ class VectorStore:
                 f"pgvector indexes up to {MOST_DIMENSIONS} dimensions, the model has {dimension}:"
                 " take a smaller one"
             )
+        check_dsn(dsn)
         async with wrapped():
             connection = await psycopg.AsyncConnection.connect(
                 dsn, autocommit=True, row_factory=dict_row, connect_timeout=15

@@ -11,11 +11,15 @@ from uuid import uuid4
 import anyio
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from parrot_async import JobClient, job
 from parrot_async.cli import cli
 from parrot_async.cli.documents import BACKENDS
+from parrot_async.ingest import IngestOptions, ingest
 from parrot_async.ingest.embedder import Backend
+from parrot_async.ingest.errors import VectorStoreError
+from parrot_async.testing import EagerClient
 from tests.ingest_files import write_files
 from tests.integration.commands import in_terminal, run
 from tests.integration.ingesting import write_corpus
@@ -73,6 +77,23 @@ def test_the_backends_offered_are_those_there_are() -> None:
 def test_a_wrong_option_is_a_usage_error() -> None:
     assert run("ingest").returncode == 2
     assert run("search", "x", "--limit", "0").returncode == 2
+
+
+@pytest.mark.parametrize("dsn", ["foo", "postgres//me:hush@host/x", "user=me colour=hush"])
+def test_what_is_no_dsn_is_told_with_one_that_is_and_not_repeated(dsn: str) -> None:
+    done = run("search", "anything", "--dsn", dsn)
+
+    assert done.returncode == 1
+    assert "one looks like postgresql://user:password@host:5432/database" in done.stderr
+    assert "hush" not in done.stderr
+
+
+async def test_an_ingestion_into_what_is_no_dsn_is_not_submitted() -> None:
+    async with EagerClient() as client:
+        with pytest.raises(VectorStoreError, match="the DSN given is none"):
+            await ingest(client, ["docs"], IngestOptions(dsn=SecretStr("foo")))
+
+        assert await client.jobs() == []
 
 
 @pytest.mark.slow
