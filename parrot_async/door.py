@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from parrot_async import events
 from parrot_async.connection import PAGE, Connection
-from parrot_async.errors import ClusterError, JobNotFoundError, ResultExpiredError
+from parrot_async.errors import ClusterError, JobNotFoundError, OptionsError, ResultExpiredError
 from parrot_async.events import Event
 from parrot_async.handle import JobHandle, JobHandles
 from parrot_async.mirror import Mirror
@@ -14,6 +14,7 @@ from parrot_async.models import JobId, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.source import Source
 from parrot_async.tree import JobTree
+from parrot_async.values import preview
 
 R = TypeVar("R")
 
@@ -45,11 +46,16 @@ class ServiceDoor:
 
     async def attach(self, job_id: JobId) -> JobHandle[Any]:
         """Return a handle of any job that the service knows; JobNotFoundError for another."""
+        if not isinstance(job_id, str):
+            raise OptionsError(f"attach takes the id of a job, a text, not {preview(job_id)}")
         handle = JobHandle[Any](self, job_id)
         if not self._mirror.knows(job_id):
             await self._line.attach(job_id)
             if not self._mirror.knows(job_id):
-                raise JobNotFoundError(f"no job {job_id} is known at {self.address}")
+                raise JobNotFoundError(
+                    f"no job {job_id} is known at {self.address}: `await client.jobs()` lists the"
+                    " newest, with their whole ids"
+                )
         return handle
 
     def claim(self, root_id: JobId) -> object:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from parrot_async import JobClient, JobStatus, current_job, job
-from parrot_async.errors import ClusterError, OptionsError, SerializationError
+from parrot_async.errors import ClusterError, JobNotFoundError, OptionsError, SerializationError
 from parrot_async.models import FailurePolicy
 from parrot_async.testing import EagerClient
 
@@ -76,3 +76,11 @@ def test_a_store_that_is_no_url_is_refused_before_anything_starts() -> None:
 async def test_what_is_no_address_is_told_with_one_that_is(address: str) -> None:
     with pytest.raises(ClusterError, match=r"is no address of a scheduler, such as tcp://"):
         await JobClient(address)
+
+
+async def test_what_is_no_whole_id_of_a_job_is_told_where_ids_are() -> None:
+    async with EagerClient() as client:
+        with pytest.raises(OptionsError, match="the id of a job, a text, not 3"):
+            await client.attach(3)  # type: ignore[arg-type]
+        with pytest.raises(JobNotFoundError, match=r"`await client.jobs\(\)` lists the newest"):
+            await client.attach("0k")
