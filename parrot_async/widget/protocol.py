@@ -54,6 +54,8 @@ class Row(TypedDict):
     """First line."""
     result: NotRequired[str]
     """Preview, one short line."""
+    source: NotRequired[str]
+    """The job whose result it is, where this one did not have to run."""
     counts: NotRequired[dict[str, int]]
     """Children by status."""
     stopping: NotRequired[bool]

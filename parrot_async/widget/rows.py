@@ -111,6 +111,7 @@ def _state(node: JobNode) -> dict[str, Any]:
         "pausing": is_active and node.pause_requested,
         "error": facts.error(node.error) if has_ended and node.error is not None else "",
         "result": line(preview, PREVIEW) if preview else "",
+        "source": line(result.source) if has_ended and result is not None else "",
         "started": _seconds(node.started_at),
         "ended": _seconds(node.completed_at),
         "retry": _seconds(node.retry_at) if status is JobStatus.QUEUED else 0,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jobs } from "./module.mjs";
 
-const { actions, describe, describeRoot, family, label, moment, money, shares, short, span, stacked, ticking, toGo } = jobs;
+const { actions, describe, describeRoot, family, label, moment, money, onAxis, shares, short, span, stacked, ticking, toGo } = jobs;
 const row = (changes) => ({ id: "a", title: "embed", status: "running", ...changes });
 
 test("durations are short and never jump between two forms of the same number", () => {
@@ -35,6 +35,7 @@ test("a running row counts up and down by the service's clock", () => {
   assert.equal(said.percent, "33%");
   assert.equal(said.note, "pages 1,200/3,000");
   assert.equal(describe(row({ ends: 100 }), 130).left, "soon");
+  assert.deepEqual([130.9, 131].map((ends) => describe(row({ ends }), 130).left), ["soon", "1s"]);
   assert.deepEqual(["30s", "soon", ""].map(toGo), ["about 30s left", "done soon", ""]);
 });
 
@@ -42,6 +43,20 @@ test("an ended row says what it took, and nothing of what was expected", () => {
   const said = describe(row({ status: "completed", started: 100, ended: 104.26, ends: 160, progress: 100, result: "64 vectors" }), 500);
 
   assert.deepEqual([said.elapsed, said.left, said.percent, said.note], ["4.3s", "", "", "→ 64 vectors"]);
+});
+
+test("a result that was there before is said to be reused, and no pool is named where nothing ran", () => {
+  const said = describe(row({ status: "completed", result: "64 vectors", source: "b.1", pool: "io" }), 500);
+
+  assert.deepEqual([said.note, said.pool], ["reused → 64 vectors", ""]);
+  assert.equal(describe(row({ status: "completed", source: "b.1" }), 500).note, "reused");
+  assert.equal(describe(row({ status: "queued", pool: "io" }), 500).pool, "io");
+  assert.equal(describe(row({ status: "completed", pool: "io", worker: "127.0.0.1:7" }), 500).pool, "io");
+});
+
+test("an axis of less than a second has marks that differ", () => {
+  assert.deepEqual([0, 0.01, 0.02, 0.04].map((at) => onAxis(at, 0.04)), ["0", "10ms", "20ms", "40ms"]);
+  assert.deepEqual([0, 1, 2].map((at) => onAxis(at, 2)), ["0", "1.0s", "2.0s"]);
 });
 
 test("an error is said before all else, a retry counts down", () => {

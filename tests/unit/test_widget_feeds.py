@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from parrot_async.events import CancelRequested, Event, Logged, PauseRequested, Spent
-from parrot_async.models import JobSpec, LogLine, Usage
+from parrot_async.events import CancelRequested, Completed, Event, Logged, PauseRequested, Spent
+from parrot_async.models import JobResult, JobSpec, LogLine, Usage
 from parrot_async.tree import fold
 from parrot_async.widget.details import LOG_LINES, LOG_TEXT, TEXT, details
 from parrot_async.widget.feeds import TreeFeed
@@ -88,6 +88,18 @@ def test_a_row_has_the_sums_of_all_below_it() -> None:
     said = row(tree["r"], {})
 
     assert (said["tokens"], said["cost"], said["counts"]) == (120, "0.25", {"running": 1})
+
+
+def test_a_row_names_the_job_whose_result_it_has() -> None:
+    event = Completed(
+        ids=("r",), attempts=(1,), at=(9,), results=(JobResult(2, "42", source="q.1"),)
+    )
+    tree = fold([submitted("r"), event])
+
+    said = row(tree["r"], {})
+
+    assert (said["result"], said["source"]) == ("42", "q.1")
+    assert "source" not in row(fold([submitted("r"), started("r"), completed("r")])["r"], {})
 
 
 def test_of_long_arguments_both_ends_are_said() -> None:

@@ -11,7 +11,7 @@
  *   progress?: number, step?: string, done?: number, total?: number, created?: number,
  *   started?: number, ended?: number, ends?: number, retry?: number, attempt?: number,
  *   worker?: string, pool?: string, queue?: string, function?: string, call?: string, tokens?: number,
- *   cost?: string, error?: string, result?: string, counts?: Partial<Record<Status, number>>,
+ *   cost?: string, error?: string, result?: string, source?: string, counts?: Partial<Record<Status, number>>,
  *   stopping?: boolean, pausing?: boolean}} Row
  * @typedef {Record<string, number | string>} Totals
  * @typedef {{view: "tree"|"panel", rev: number, at: number, rows: Row[], over: boolean,
@@ -137,9 +137,9 @@ export function describe(row, now) {
     percent: shownProgress(row) ? percent(row.progress) : "",
     note: note(row, now),
     elapsed: took === undefined ? "" : ended ? span(took) : ticking(took),
-    left: ended || row.ends === undefined ? "" : row.ends > now ? ticking(row.ends - now) : SOON,
+    left: ended || row.ends === undefined ? "" : row.ends - now < 1 ? SOON : ticking(row.ends - now),
     worker: (row.worker ?? "").replace(/^127\.0\.0\.1:/, ":"),
-    pool: row.pool ?? "",
+    pool: ended && !row.worker ? "" : row.pool ?? "",
     tokens: row.tokens ? short(row.tokens) : "",
     cost: row.cost ? money(row.cost) : "",
     attempt: row.attempt ? `attempt ${row.attempt}` : "",
@@ -173,8 +173,14 @@ const shownProgress = (row) =>
 function note(row, now) {
   if (row.error) return row.error;
   if (row.retry !== undefined && row.retry > now) return `next attempt in ${ticking(row.retry - now)}`;
-  if (ENDED.has(row.status)) return row.counts ? family(row.counts) : row.result ? `→ ${row.result}` : "";
+  if (ENDED.has(row.status)) return row.counts ? family(row.counts) : outcome(row);
   return [step(row), row.counts ? family(row.counts) : ""].filter(Boolean).join(" · ");
+}
+
+/** What came out, and whether it was there before.
+ * @param {Row} row */
+function outcome(row) {
+  return [row.source && "reused", row.result && `→ ${row.result}`].filter(Boolean).join(" ");
 }
 
 /** @param {Row} row */
@@ -1295,10 +1301,11 @@ function factsOf(row, now) {
   const when = (/** @type {number | undefined} */ at) => (at === undefined ? "" : moment(at, now, true));
   /** @type {[string, string][]} */
   const facts = [
-    ["Function", row.function ?? ""], ["Pool", said.pool], ["Worker", row.worker ?? ""], ["Queue", row.queue ?? ""],
+    ["Function", row.function ?? ""], ["Pool", row.pool ?? ""], ["Worker", row.worker ?? ""], ["Queue", row.queue ?? ""],
     ["Submitted", when(row.created)], ["Started", when(row.started)], ["Ended", when(row.ended)],
     ["Elapsed", said.elapsed], ["Left", said.left], ["Attempt", row.attempt ? String(row.attempt) : ""],
-    ["Tokens", row.tokens ? many(row.tokens) : ""], ["Cost", said.cost], ["Kind", row.type?.replace("_", " ") ?? ""], ["Id", row.id],
+    ["Tokens", row.tokens ? many(row.tokens) : ""], ["Cost", said.cost], ["Kind", row.type?.replace("_", " ") ?? ""],
+    ["Result of job", row.source ?? ""], ["Id", row.id],
   ];
   return facts.filter(([, text]) => text !== "");
 }
@@ -1310,7 +1317,7 @@ function sections(about, now) {
   const result = about.result !== undefined && about.nbytes ? `Result, ${bytes(about.nbytes)}` : "Result";
   const parts = [
     about.error && section("Error", text(cause(about.error, about.kind), "error"), true),
-    about.traceback && section("Traceback", text(about.traceback), true),
+    about.traceback && section("Traceback", text(about.traceback, "code verbatim"), true),
     about.result !== undefined && section(result, text(about.result)),
     about.description && section("Description", text(about.description, "prose")),
     about.prompt && section("Prompt", text(about.prompt, "prose")),
@@ -1438,9 +1445,17 @@ function lane(worker, bars, begin, end, now) {
   return box("lanes", {}, [box("name", { title: worker }, [worker]), svg]);
 }
 
+/** A time on an axis.
+ * @param {number} seconds
+ * @param {number} all what the axis is long */
+export function onAxis(seconds, all) {
+  if (seconds === 0) return "0";
+  return all < 1 ? `${Math.round(1000 * seconds)}ms` : span(seconds);
+}
+
 /** @param {number} seconds */
 function scale(seconds) {
-  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => box("mark", {}, [part ? span(seconds * part) : "0"]));
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => box("mark", {}, [onAxis(seconds * part, seconds)]));
   return box("lanes", {}, [box("name"), box("scale", {}, marks)]);
 }
 
