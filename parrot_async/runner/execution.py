@@ -307,6 +307,15 @@ class Execution:
 
     # Stopping.
 
+    def withdraw(self) -> bool:
+        """Have it never start here; False where it has, or has ended."""
+        with self._lock:
+            if self.started or self.dropped:
+                return False
+            self.dropped = True
+        self._over()
+        return True
+
     def stop(self, reason: ErrorInfo) -> bool:
         """Tell the job to stop; True if it had not started, and now never will."""
         if self.over:

@@ -30,7 +30,9 @@ class Functions:
                 self._asked[function_id] = asyncio.create_task(self._fetch(function_id))
             try:
                 await self._asked[function_id]
-            except Exception as exc:  # noqa: BLE001 - the service's own error, or the line's
+            except OSError as exc:  # the line was cut: that is no fault of the job's
+                missing[function_id] = ErrorInfo("lost", f"its function did not come: {exc}")
+            except Exception as exc:  # noqa: BLE001 - the service's own error
                 missing[function_id] = error_info(exc)
         return missing
 

@@ -36,6 +36,7 @@ from parrot_async.wire import (
     RETURNED,
     RUNNER,
     TAKE,
+    VERSION,
     Batch,
     pack,
 )
@@ -104,7 +105,8 @@ class Runner(WorkerPlugin):
         worker.handlers[CHECK] = check
         ignore_path(worker.local_directory)
         labels = list(worker.state.total_resources) or DEFAULT_LABELS
-        worker.batched_stream.send({"op": HELLO, "labels": labels, "slots": self.slots.count})
+        hello = {"op": HELLO, "labels": labels, "slots": self.slots.count, "version": VERSION}
+        worker.batched_stream.send(hello)
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
         """Leave the worker as it was."""
@@ -129,7 +131,8 @@ class Runner(WorkerPlugin):
         return self._shifts.setdefault(key, self._loop.create_future())
 
     def _on_rest(self, key: str) -> None:
-        if not (end := self._end_of(key)).done():
+        """End a shift, or have it end at once that Dask has not begun yet."""
+        if key in self.worker.state.tasks and not (end := self._end_of(key)).done():
             end.set_result(None)
 
     def take(self, batch: Sequence[Any]) -> None:
@@ -308,13 +311,8 @@ class Runner(WorkerPlugin):
 
     def _give_back(self, wanted: set[tuple[JobId, int]]) -> None:
         """Return what has not started, so that an idle worker can have it."""
-        unstarted = self.slots.take_unstarted()
-        kept = [e for e in unstarted if (e.id, e.attempt) not in wanted]
-        returned = [e for e in unstarted if (e.id, e.attempt) in wanted]
-        self.slots.add(kept)
-        for execution in returned:
-            execution.dropped = execution.over = True
-            self.ended(execution)
+        found = [self._executions[name] for name in wanted if name in self._executions]
+        returned = [execution for execution in found if execution.withdraw()]
         attempts = [(execution.id, execution.attempt) for execution in returned]
         self.worker.batched_stream.send({"op": RETURNED, "attempts": attempts})
 

@@ -82,10 +82,3 @@ class Slots(Generic[E]):
                 self._returning.remove(place)
                 return
         self.leave()
-
-    def take_unstarted(self) -> list[E]:
-        """Remove and return all that has not started."""
-        with self._lock:
-            unstarted = [execution for execution in self._queue if not execution.dropped]
-            self._queue.clear()
-            return unstarted

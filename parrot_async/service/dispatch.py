@@ -21,7 +21,7 @@ BATCH = 256
 BIG = 4096
 """Bytes of arguments up to which they stay in memory while the job waits."""
 RECALL_AFTER = 0.25
-"""Seconds after which an attempt that waits behind another goes to a worker that has nothing."""
+"""Seconds after which an attempt that waits on a worker is late, and may be called back."""
 
 TOO_BIG = ""
 """What holds jobs that ask for more slots than the pool has."""
@@ -64,7 +64,8 @@ class Dispatch:
         """By worker."""
         self._in_queue: defaultdict[str, int] = defaultdict(int)
         self._scheduled = False
-        self._recalling = False
+        self._looking = False
+        self._members: dict[str, Member] = {}
         self.pools: dict[str, Pool] = {}
         self.durations = Durations()
         """By the function's id, for sending."""
@@ -79,22 +80,28 @@ class Dispatch:
 
     def slots_of(self, worker: str) -> int:
         """Return a worker's slots, 0 for one that is gone."""
-        found = (pool.members.get(worker) for pool in self.pools.values())
-        return max((member.slots for member in found if member is not None), default=0)
+        member = self._members.get(worker)
+        return 0 if member is None else member.slots
 
     def add_worker(self, worker: str, labels: Iterable[str], slots: int) -> None:
         """Count a worker in."""
+        member = self._members[worker] = Member(worker, slots)
         for label in labels:
             pool = self.pools.setdefault(label, Pool(label))
-            pool.members[worker] = Member(worker, slots)
+            pool.members[worker] = member
             self._ready[label].unpark(TOO_BIG, most=None)
         self.wake()
 
     def forget_worker(self, worker: str) -> list[Run]:
         """Drop a worker; returns the runs that were on it."""
+        self._members.pop(worker, None)
         for pool in self.pools.values():
             pool.members.pop(worker, None)
         return [run for run in self._sent.get(worker, ()) if run.state in IN_FLIGHT]
+
+    def has_work(self, worker: str) -> bool:
+        """Whether a worker has jobs, also such as wait for others or rest."""
+        return worker in self._sent
 
     def in_flight(self) -> Iterable[Run]:
         """All that is on workers."""
@@ -116,19 +123,20 @@ class Dispatch:
     def hold(self, run: Run) -> None:
         """Count a run that takes a slot."""
         spec = run.node.spec
-        run.holds = self.durations.expected(spec.function_id) or 0.0
-        self.pools[spec.pool].hold(run.worker, spec.slots, run.holds)
+        expected = self.durations.expected(spec.function_id) or 0.0
+        run.holds = self._members[run.worker].hold(spec.slots, expected)
         self._in_queue[spec.queue] += 1
 
     def free(self, run: Run) -> None:
         """Count a run that gives its slot back: it ended, waits, came back or was lost."""
         if run.holds is None:
             return
-        spec = run.node.spec
-        self.pools[spec.pool].free(run.worker, spec.slots, run.holds)
+        run.holds.free()
         run.holds = None
-        self._in_queue[spec.queue] -= 1
-        self._ready[spec.pool].unpark(spec.queue)
+        queue = run.node.spec.queue
+        self._in_queue[queue] -= 1
+        for ready in self._ready.values():
+            ready.unpark(queue)
         self.wake()
 
     def queue_changed(self, queue: str) -> None:
@@ -162,13 +170,13 @@ class Dispatch:
     def send(self) -> None:
         """Send what can be sent now."""
         self._scheduled = False
+        if any(self._ready.values()):
+            self._see_who_is_away()
         for name, ready in self._ready.items():
             pool = self.pools.get(name)
             if pool is not None and pool.members and len(ready):
                 self._send(ready.take(partial(self._admit, pool), partial(self._holder, pool)))
-        if self._sent and not self._recalling:
-            self._recalling = True
-            self._loop.call_later(RECALL_AFTER, self._recall)
+        self._look_later()
 
     def _holder(self, pool: Pool, run: Run) -> str | None:
         """Name what keeps a job from running however idle the pool is; None: nothing does."""
@@ -202,9 +210,12 @@ class Dispatch:
             logger.error("the job store gave no arguments, will ask again: %r", error)
             self._loop.call_later(ASK_AGAIN, self._send_back, runs)
             return
-        gone = (run for run in runs if run.node.held_by or not self.slots_of(run.worker))
-        self._send_back(list(gone))
+        self._send_back([run for run in runs if run.node.held_by or not self._is_there(run)])
         self._start([run for run in runs if run.state == "loading"], loaded.result())
+
+    def _is_there(self, run: Run) -> bool:
+        """Whether its worker is; another may have come back to the same address."""
+        return run.holds is not None and self._members.get(run.worker) is run.holds.member
 
     def _send_back(self, runs: Sequence[Run]) -> None:
         for run in runs:
@@ -258,35 +269,57 @@ class Dispatch:
         self._placement.kill(worker)
         return beside
 
-    # Recalling.
+    # Looking again.
 
-    def _recall(self) -> None:
-        """Take attempts back that wait on one worker while another has nothing to do."""
-        self._recalling = False
-        for pool in self.pools.values():
-            idle = sum(member.slots for member in pool.members.values() if not member.held)
-            if idle and not len(self._ready[pool.name]):
-                self._recall_for(pool)
-        if self._sent:
-            self._recalling = True
-            self._loop.call_later(RECALL_AFTER, self._recall)
+    def _see_who_is_away(self) -> None:
+        for member in self._members.values():
+            member.away = not self._placement.takes(member.address)
+
+    def _look_later(self) -> None:
+        """Look again soon where something may be late, or somebody come back: Dask tells nobody."""
+        away = any(member.away for member in self._members.values())
+        if (self._sent or away) and not self._looking:
+            self._looking = True
+            self._loop.call_later(RECALL_AFTER, self._look)
+
+    def _look(self) -> None:
+        """Take attempts back that wait where they should not, and send what can be sent now."""
+        self._looking = False
+        self._see_who_is_away()
+        late: defaultdict[str, list[Run]] = defaultdict(list)
+        before = time.monotonic() - RECALL_AFTER
+        for run in self.in_flight():
+            if run.state == "sent" and run.sent < before:
+                late[run.node.spec.pool].append(run)
+        for name, runs in late.items():
+            self._recall(self.pools[name], runs)
+        self.send()
+
+    def _recall(self, pool: Pool, late: Sequence[Run]) -> None:
+        """Call back what waits on a worker that is away, or behind another for nothing.
+
+        That is while other workers have room that nobody ready takes, or where something of a
+        larger priority waits, be it here or behind it.
+        """
+        waiting = self._ready[pool.name].priority
+        room = waiting is None and any(member.has_room for member in pool.members.values())
+        first = max((run.node.priority for run in late), default=0)
+        first = first if waiting is None else max(first, waiting)
+
+        def should_come(run: Run) -> bool:
+            member = self._members.get(run.worker)
+            if member is None or member.away:
+                return member is not None
+            behind = member.held > member.slots
+            return behind and (room or run.node.priority < first)
+
+        for worker, attempts in _by_worker(run for run in late if should_come(run)):
+            self._placement.control(worker, recall=attempts)
 
     def set_stuck(self, worker: str) -> None:
-        """Send nothing more to a worker that gave attempts back, until one of its own ends."""
-        for pool in self.pools.values():
-            if (member := pool.members.get(worker)) is not None:
-                member.stuck = member.held >= member.slots
-
-    def _recall_for(self, pool: Pool) -> None:
-        late = time.monotonic() - RECALL_AFTER
-        by_worker: defaultdict[str, list[Run]] = defaultdict(list)
-        for run in self.in_flight():
-            if run.state == "sent" and run.sent < late and run.worker in pool.members:
-                by_worker[run.worker].append(run)
-        for worker, runs in by_worker.items():
-            if pool.members[worker].held > pool.members[worker].slots:
-                wanted = [(run.id, run.attempt) for run in runs]
-                self._placement.control(worker, recall=wanted)
+        """Send nothing ahead to a worker that gave attempts back, until one of its own ends."""
+        if (member := self._members.get(worker)) is not None:
+            member.stuck = member.held >= member.slots
 
 
 def _by_worker(runs: Iterable[Run]) -> Iterable[tuple[str, list[tuple[JobId, int]]]]:

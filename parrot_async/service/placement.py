@@ -12,7 +12,7 @@ from time import time
 from typing import Any
 
 from dask._task_spec import Task
-from distributed import Scheduler
+from distributed import Scheduler, Status
 from distributed.spans import SpanMetadata
 
 from parrot_async.runner.plugin import run_shift
@@ -24,6 +24,8 @@ SHIFT = "parrot-shift"
 """Before the number of a shift, in the key of its task."""
 SEND_INTERVAL = 0.0
 """Seconds between two messages to a worker; any pause becomes a millisecond of the loop's timer."""
+KILL_WITHIN = 5.0
+"""Seconds that a nanny has to kill its worker, before that is put out of the cluster."""
 REST_AFTER = 0.5
 """Seconds after which the shift of a worker ends that has nothing left to do."""
 
@@ -89,6 +91,7 @@ class Placement:
         """Have Dask forget a shift; whoever ended it, the next batch begins another."""
         for worker in [worker for worker, ours in self._shifts.items() if ours == key]:
             del self._shifts[worker]
+            self._send(worker, REST, key=key)
         if key in self._scheduler.tasks and OWNER in self._scheduler.clients:
             self._scheduler.client_releases_keys(keys=[key], client=OWNER)
 
@@ -108,6 +111,11 @@ class Placement:
             found: dict[str, str] = await getattr(remote, CHECK)(functions=functions)
             return found
 
+    def takes(self, worker: str) -> bool:
+        """Whether Dask would start something there: it is not paused, and will not close soon."""
+        state = self._scheduler.workers.get(worker)
+        return state is not None and state.status is Status.running
+
     def can_kill(self, worker: str) -> bool:
         """Whether a nanny would restart the worker after its death."""
         state = self._scheduler.workers.get(worker)
@@ -117,13 +125,15 @@ class Placement:
         """Kill a worker's process; its nanny starts another."""
         state = self._scheduler.workers.get(worker)
         if state is not None and state.nanny is not None:
-            task = asyncio.create_task(self._kill(state.nanny))
+            task = asyncio.create_task(self._kill(worker, state.nanny))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    async def _kill(self, nanny: str) -> None:
+    async def _kill(self, worker: str, nanny: str) -> None:
         try:
-            async with self._scheduler.rpc(nanny) as remote:
+            async with asyncio.timeout(KILL_WITHIN), self._scheduler.rpc(nanny) as remote:
                 await remote.kill(timeout=0.2, reason="parrot-job-does-not-stop")
         except (OSError, TimeoutError) as exc:
             logger.warning("the nanny %s could not kill its worker: %r", nanny, exc)
+            # It gets no more jobs, so it must not look as if it could.
+            await self._scheduler.remove_worker(worker, stimulus_id="parrot-job-does-not-stop")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from distributed import Scheduler, SchedulerPlugin
 from distributed.protocol.pickle import dumps
+from distributed.scheduler import WorkerState
 
 from parrot_async import events
 from parrot_async.events import Event
@@ -41,6 +42,7 @@ from parrot_async.wire import (
     RETURNED,
     RUNNER,
     SERVICE,
+    VERSION,
     Packed,
     unpack,
 )
@@ -93,6 +95,21 @@ class JobService(SchedulerPlugin):
     # Life of the plugin.
 
     async def start(self, scheduler: Scheduler) -> None:
+        """Begin, unless another service did while two clients came at once: that one counts."""
+        self._tried = asyncio.Event()
+        while (first := scheduler.extensions.setdefault(SERVICE, self)) is not self:
+            await first._tried.wait()  # noqa: SLF001 - one of ours
+            if scheduler.extensions.get(SERVICE) is first:
+                return
+        try:
+            await self._begin(scheduler)
+        except BaseException:
+            del scheduler.extensions[SERVICE]
+            raise
+        finally:
+            self._tried.set()
+
+    async def _begin(self, scheduler: Scheduler) -> None:
         """Open the store, listen, and have every worker get a runner."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._scheduler = scheduler
@@ -129,7 +146,6 @@ class JobService(SchedulerPlugin):
         self._idle_since: float | None = time.monotonic()
         lasting = (retention.keep(), lease.keep(), following.keep(), abandoned.keep())
         self._tasks = [asyncio.create_task(each) for each in lasting]
-        scheduler.extensions[SERVICE] = self
         self._listen(scheduler)
         runner = dumps(Runner(f"{folder}/{self._journal.recorder.owner.rpartition(' ')[2]}"))
         await scheduler.register_worker_plugin(None, plugin=runner, name=RUNNER, idempotent=False)
@@ -193,6 +209,14 @@ class JobService(SchedulerPlugin):
         self._left = time.monotonic()
         self._loop.call_later(RETURNING, self._check_ready, self._left)
 
+    def valid_workers_downscaling(
+        self,
+        scheduler: Scheduler,  # noqa: ARG002
+        workers: list[WorkerState],
+    ) -> list[WorkerState]:
+        """Have Dask close no worker that has jobs."""
+        return [state for state in workers if not self._dispatch.has_work(state.address)]
+
     def _check_ready(self, left: float) -> None:
         """Give up what no worker can run, unless another one left since then, and may come back."""
         if left == self._left:
@@ -208,7 +232,18 @@ class JobService(SchedulerPlugin):
 
     # Runners.
 
-    def _worker_ready(self, worker: str, labels: Sequence[str], slots: int) -> None:
+    def _worker_ready(
+        self, worker: str, labels: Sequence[str], slots: int, version: int = 0
+    ) -> None:
+        if version != VERSION:
+            logger.error(
+                "the worker %s gets no jobs: its parrot_async speaks version %s of the protocol, "
+                "this one %s. Use the same parrot_async on both sides",
+                worker,
+                version,
+                VERSION,
+            )
+            return
         self._placement.worker_joined(worker)
         self._dispatch.add_worker(worker, labels, slots)
 

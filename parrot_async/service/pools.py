@@ -1,6 +1,7 @@
 """Which workers there are, by the label of their pool, and how much each has to do."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from parrot_async.models import JobSpec, Queue
 
@@ -14,24 +15,56 @@ MOST_AHEAD = 2048
 """Jobs that a pool may have on its workers beyond its slots."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Member:
-    """A worker as its pool sees it."""
+    """A worker, as all pools see it that it serves."""
 
     address: str
     slots: int
     held: int = 0
     """Attempts that are sent and neither ended nor waiting."""
+    taken: int = 0
+    """Slots that they asked for: one that asks for many takes other workers' as well."""
     backlog: float = 0.0
     """Expected seconds of those attempts."""
     stuck: bool = False
     """Set while all its slots run what takes much longer than expected."""
+    away: bool = False
+    """Set while Dask has it start nothing."""
 
     @property
-    def load(self) -> tuple[bool, float, float]:
+    def load(self) -> tuple[bool, bool, float, float]:
         """What to compare by: the least loaded worker gets the next attempt."""
         backlog = self.backlog / self.slots if self.held >= self.slots else 0.0
-        return self.stuck, backlog, self.held / self.slots
+        return self.away, self.stuck, backlog, self.held / self.slots
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an attempt would start there at once."""
+        return self.held < self.slots and not self.away
+
+    def hold(self, slots: int, expected: float) -> "Hold":
+        """Count an attempt that is sent, or that goes on after waiting."""
+        self.held += 1
+        self.taken += slots
+        self.backlog += expected
+        return Hold(self, slots, expected)
+
+
+class Hold(NamedTuple):
+    """What an attempt takes of a worker."""
+
+    member: Member
+    slots: int
+    expected: float
+
+    def free(self) -> None:
+        """Count an attempt that ended, waits, or came back."""
+        member = self.member
+        member.held -= 1
+        member.taken -= self.slots
+        member.stuck = False
+        member.backlog = member.backlog - self.expected if member.held else 0.0
 
 
 @dataclass(slots=True)
@@ -40,10 +73,6 @@ class Pool:
 
     name: str
     members: dict[str, Member] = field(default_factory=dict)
-    held: int = 0
-    """Slots of the attempts that are sent and neither ended nor waiting."""
-    count: int = 0
-    backlog: float = 0.0
 
     @property
     def slots(self) -> int:
@@ -52,37 +81,25 @@ class Pool:
 
     def admits(self, slots: int, expected: float | None) -> bool:
         """Whether an attempt may be sent now: into a free slot, or ahead when it is quick."""
-        total = self.slots
-        if self.held + slots <= total:
-            return True
-        if expected is None or expected > QUICK or slots > 1 or not total:
+        free = sum(m.slots - m.taken for m in self.members.values() if not m.away)
+        return slots <= free or (slots == 1 and self._admits_ahead(expected))
+
+    def _admits_ahead(self, expected: float | None) -> bool:
+        if expected is None or expected > QUICK:
             return False
-        return self.backlog + expected <= LOOKAHEAD * total and self.count < MOST_AHEAD + total
+        backlog, most, count = expected, 0.0, 0
+        for member in self.members.values():
+            if not member.stuck and not member.away:
+                backlog += member.backlog
+                most += LOOKAHEAD * member.slots
+                count += member.held - member.slots
+        return backlog <= most and count < MOST_AHEAD
 
     def least_loaded(self) -> Member:
         """Return the worker to which the next attempt goes."""
         if len(self.members) == 1:
             return next(iter(self.members.values()))
         return min(self.members.values(), key=lambda member: member.load)
-
-    def hold(self, worker: str, slots: int, expected: float) -> None:
-        """Count an attempt that is sent, or that goes on after waiting."""
-        self.held += slots
-        self.count += 1
-        self.backlog += expected
-        if (member := self.members.get(worker)) is not None:
-            member.held += 1
-            member.backlog += expected
-
-    def free(self, worker: str, slots: int, expected: float) -> None:
-        """Count an attempt that ended, waits, or came back."""
-        self.held -= slots
-        self.count -= 1
-        self.backlog = self.backlog - expected if self.count else 0.0
-        if (member := self.members.get(worker)) is not None:
-            member.held -= 1
-            member.stuck = False
-            member.backlog = member.backlog - expected if member.held else 0.0
 
 
 class Durations:

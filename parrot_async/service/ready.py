@@ -22,6 +22,11 @@ class ReadyQueue:
         """Return how many could go to a worker, without those that something holds back."""
         return len(self._heap)
 
+    @property
+    def priority(self) -> int | None:
+        """Of the job that is next; None where there is none."""
+        return -self._heap[0][0] if self._heap else None
+
     def push(self, run: Run) -> None:
         """Add a job."""
         run.state = "ready"

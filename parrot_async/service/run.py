@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from parrot_async.models import ErrorInfo, FailurePolicy, JobId, JobNode, JobResult
+from parrot_async.service.pools import Hold
 
 State = Literal[
     "blocked",
@@ -77,8 +78,8 @@ class Run:
     worker: str = ""
     sent: float = 0.0
     started: float = 0.0
-    holds: float | None = None
-    """Expected seconds that it counts for in its pool's backlog; None while it holds no slot."""
+    holds: Hold | None = None
+    """What it takes of its worker; None while it holds no slot."""
     waited: bool = False
     timer: TimerHandle | None = None
     left: float | None = None

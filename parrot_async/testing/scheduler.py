@@ -129,6 +129,10 @@ class EagerPlacement(Placement):
         found: dict[str, str] = await self._worker.handlers[CHECK](functions=dict(functions))
         return found
 
+    def takes(self, worker: str) -> bool:  # noqa: ARG002
+        """Say yes: nobody pauses it."""
+        return True
+
     def can_kill(self, worker: str) -> bool:  # noqa: ARG002
         """Say no: it is this process."""
         return False
