@@ -1,11 +1,13 @@
 """What jobs print, log and warn, kept on their nodes as well as in the worker's own log."""
 
 import logging
+import re
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO, cast
+from weakref import WeakKeyDictionary
 
 from parrot_async.context import JobContext, _current
 from parrot_async.models import LogLine
@@ -14,6 +16,11 @@ LONGEST = 2000
 """Characters of a line that are kept."""
 
 Keep = Callable[[JobContext, LogLine], None]
+
+_Filter = tuple[Any, ...]
+"""Action, pattern of the text, category, pattern of the module, line."""
+_ONCE = ("default", "module", "once")
+"""Actions that show a warning once in a process."""
 
 
 class _Tee:
@@ -69,6 +76,35 @@ class _Handler(logging.Handler):
             self._keep(context, LogLine(record.created, record.levelname, text))
 
 
+class _InJobs:
+    """A filter's pattern for what jobs warn: it fits there where the pattern behind it does."""
+
+    def __init__(self, behind: re.Pattern[str] | None) -> None:
+        self._behind = behind
+
+    def match(self, text: str) -> bool:
+        if _current.get(None) is None:
+            return False
+        return self._behind is None or self._behind.match(text) is not None
+
+
+def _with_ours(filters: Iterable[_Filter]) -> Iterator[_Filter]:
+    """Filters, with one of ours before each that shows a warning once in a process.
+
+    Python keeps in each module what it has warned, and is silent from then on; with the action
+    "always" it keeps nothing. What is an error, or ignored, stays so.
+    """
+    for action, pattern, *place in filters:
+        if action in _ONCE:
+            yield ("always", _InJobs(pattern), *place)
+        yield (action, pattern, *place)
+    yield ("always", _InJobs(None), Warning, None, 0)  # where Python would have shown it once
+
+
+def _is_ours(one: _Filter) -> bool:
+    return isinstance(one[1], _InJobs)
+
+
 class Output:
     """Keeps jobs' output from `install` to `remove`."""
 
@@ -77,6 +113,7 @@ class Output:
         self._keep = keep
         self._handler = _Handler(keep)
         self._tees: list[_Tee] = []
+        self._warnings: WeakKeyDictionary[JobContext, set[Any]] = WeakKeyDictionary()
 
     def install(self) -> None:
         """Put ourselves between the jobs and the process's streams, loggers and warnings."""
@@ -89,11 +126,14 @@ class Output:
         warnings.showwarning = cast("Any", self._warned)
 
     def renew(self) -> None:
-        """Do so again where somebody has put other streams in place, as pytest does."""
+        """Do so again where somebody has put others in place, as pytest does."""
         if not self._has_streams():
             self._streams = sys.stdout, sys.stderr
             self._tees = [_Tee(sys.stdout, "OUT", self._keep), _Tee(sys.stderr, "ERR", self._keep)]
             sys.stdout, sys.stderr = (cast("TextIO", tee) for tee in self._tees)
+        filters = cast("list[_Filter]", warnings.filters)
+        if not any(map(_is_ours, filters)):
+            filters[:] = _with_ours(filters)
 
     def _has_streams(self) -> bool:
         return any(stream in self._tees for stream in (sys.stdout, sys.stderr))
@@ -105,6 +145,8 @@ class Output:
         logging.getLogger().removeHandler(self._handler)
         logging.getLogger().setLevel(self._level)
         warnings.showwarning = self._showwarning
+        filters = cast("list[_Filter]", warnings.filters)
+        filters[:] = [one for one in filters if not _is_ours(one)]
 
     def close_job(self, context: JobContext) -> None:
         """Keep what the job wrote last without ending the line."""
@@ -117,4 +159,8 @@ class Output:
             self._showwarning(message, category, *place)
             return
         text = f"{category.__name__}: {message}"[:LONGEST]
+        told = self._warnings.setdefault(context, set())
+        if (text, *place[:2]) in told:
+            return
+        told.add((text, *place[:2]))
         self._keep(context, LogLine(time.time(), "WARNING", text))

@@ -82,6 +82,11 @@ async def talks() -> None:
 
 
 @job
+def warns(_: int) -> None:
+    warnings.warn("old recipe", stacklevel=1)
+
+
+@job
 def chatters(count: int) -> None:
     for number in range(count):
         print(f"line {number} " + "x" * 5000)  # noqa: T201
@@ -165,6 +170,15 @@ async def test_output_is_on_the_node(client: JobClient) -> None:
         ("WARNING", "UserWarning: old recipe"),
         ("OUT", "no end"),
     ]
+
+
+async def test_every_run_of_a_job_keeps_what_it_warns(client: JobClient) -> None:
+    handles = await client.map(warns, range(8))
+
+    await handles
+
+    for handle in handles:
+        assert [line.text for line in handle.node.logs or ()] == ["UserWarning: old recipe"]
 
 
 async def test_output_is_bounded(client: JobClient) -> None:
