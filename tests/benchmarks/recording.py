@@ -4,10 +4,6 @@ Both services run under Dask's own commands, so that one of them can be given an
 """
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,33 +12,12 @@ from parrot_async import JobClient, job
 from parrot_async.errors import ClusterError
 from tests.benchmarks.harness import WARM_UP, interleaved, noop, private_home, report, seconds_of
 from tests.benchmarks.map import JOBS
+from tests.dask_commands import command, free_port
 
 ROUNDS = 15
 """Of five, the same code gave ratios from 0.82 to 1.0: the speed of a machine moves meanwhile."""
-DASK = [sys.executable, "-m", "dask"]
 patient = job(wait_for_workers=True)(noop)
 PRELOADS = ("parrot_async.service.preload", "tests.benchmarks.forgetful")
-
-
-@contextmanager
-def command(home: Path, *words: str) -> Iterator[None]:
-    """One of Dask's commands, as long as the block lasts."""
-    environment = {**os.environ, "PARROT_HOME": str(home), "PYTHONPATH": str(Path.cwd())}
-    with (home / "log").open("ab") as log:
-        process = subprocess.Popen([*DASK, *words], stdout=log, stderr=log, env=environment)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

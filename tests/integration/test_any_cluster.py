@@ -1,11 +1,10 @@
 """The same code on schedulers that parrot_async has not started."""
 
 import asyncio
-import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
@@ -14,8 +13,7 @@ from distributed import LocalCluster
 
 from parrot_async import JobClient, JobStatus, current_job, job
 from parrot_async.errors import ClusterError
-
-DASK = [sys.executable, "-m", "dask"]
+from tests.dask_commands import command, free_port
 
 
 @job
@@ -29,33 +27,14 @@ async def double_all(numbers: list[int]) -> list[int]:
     return await children.results()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 Start = Callable[..., None]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start one of Dask's commands in a process of its own; all are killed at the end."""
-    processes: list[subprocess.Popen[bytes]] = []
-    environment = {**os.environ, "PARROT_HOME": str(tmp_path)}
-
-    def run(*words: str) -> None:
-        with (tmp_path / f"{len(processes)}.log").open("wb") as log:
-            processes.append(
-                subprocess.Popen([*DASK, *words], stdout=log, stderr=log, env=environment)
-            )
-
-    yield run
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.wait(10)
+    """Start one of Dask's commands in a process of its own; all are ended at the end."""
+    with ExitStack() as stack:
+        yield lambda *words: stack.enter_context(command(tmp_path, *words))
 
 
 async def connected(address: str) -> JobClient:

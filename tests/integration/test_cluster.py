@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -24,6 +24,7 @@ from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.events import Event
 from parrot_async.handle import JobHandle
 from parrot_async.store import open_store
+from tests.integration.waiting import until
 
 TINY = Pools(cpu=1, gpu=0, io=8)
 NO_WORKERS = Pools(cpu=0, gpu=0, io=0)
@@ -104,12 +105,6 @@ def is_alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    with anyio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110  another process sets no event
-            await anyio.sleep(0.02)
 
 
 async def workers_up(name: str, count: int, seconds: float = 20) -> None:

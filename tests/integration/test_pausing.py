@@ -16,6 +16,7 @@ from parrot_async import JobClient, JobHandle, JobStatus, Pools, current_job, jo
 from parrot_async.cluster import down
 from parrot_async.errors import OptionsError
 from parrot_async.models import JobNode, Queue
+from tests.integration import waiting
 
 LIMIT = 20.0
 QUIET = 0.4
@@ -97,9 +98,7 @@ def names_in(folder: Path) -> set[str]:
 
 async def until(handle: JobHandle[Any], holds: Callable[[JobNode], bool]) -> None:
     """Wait until something is so of a job."""
-    with anyio.fail_after(LIMIT):
-        while not holds(handle.node):  # noqa: ASYNC110 - the node comes by another thread
-            await anyio.sleep(0.01)
+    await waiting.until(lambda: holds(handle.node), LIMIT)
 
 
 def is_under_way(node: JobNode) -> bool:

@@ -25,6 +25,7 @@ from parrot_async.service import leases
 from parrot_async.store import Commit, open_store
 from parrot_async.submission import groups_of_calls, map_root, new_id
 from parrot_async.values import dump_function
+from tests.integration import waiting
 from tests.integration.services import service_on
 from tests.integration.traces import executions, is_there, leave
 
@@ -94,9 +95,7 @@ def take_from(home: Path, root_id: str) -> None:
 
 async def until(handle: JobHandle[Any], status: str, count: int = 1) -> None:
     """Wait until so many jobs of the tree are in a state."""
-    with anyio.fail_after(10):
-        while sum(node.status == status for node in handle.tree.walk()) < count:  # noqa: ASYNC110
-            await anyio.sleep(0.01)
+    await waiting.until(lambda: sum(node.status == status for node in handle.tree.walk()) >= count)
 
 
 @pytest.fixture
