@@ -141,10 +141,7 @@ class Watch:
 
     def forget(self, watcher: Watcher) -> None:
         """Stop sending to a client that is gone."""
-        for root_id in watcher.roots:
-            self._by_root[root_id].discard(watcher)
-            if not self._by_root[root_id]:
-                del self._by_root[root_id]
+        self._leave(watcher, list(watcher.roots))
 
     def subscribe(self, client: str, root_id: JobId) -> bool:
         """Send a tree's events from now on; False where the client has no stream."""
@@ -159,8 +156,16 @@ class Watch:
         """Send nothing more of these trees."""
         watcher = self._clients.get(client)
         if watcher is not None:
-            for root_id in root_ids:
-                self._by_root[root_id].discard(watcher)
+            self._leave(watcher, root_ids)
+
+    def _leave(self, watcher: Watcher, root_ids: Iterable[JobId]) -> None:
+        """Keep nothing of trees that a client watches no more: there may be a million of them."""
+        for root_id in root_ids:
+            watcher.roots.discard(root_id)
+            if (watchers := self._by_root.get(root_id)) is not None:
+                watchers.discard(watcher)
+                if not watchers:
+                    del self._by_root[root_id]
 
     def is_watched(self, root_id: JobId) -> bool:
         """Whether some client watches a tree."""
