@@ -30,6 +30,7 @@ from parrot_async.models import JobId, JobStatus, Queue
 from parrot_async.service.retention import Pruned
 from parrot_async.source import Source
 from parrot_async.store import RootRow, check_url
+from parrot_async.store.root_rows import RootRows
 from parrot_async.submission import (
     groups_of_calls,
     groups_of_piece,
@@ -272,8 +273,8 @@ class JobClient(ServiceDoor):
         queue: str | None = None,
         function: str | None = None,
         limit: int = 100,
-    ) -> list[RootRow]:
-        """Return the newest root jobs that fit, from the store."""
+    ) -> RootRows:
+        """Return the newest root jobs that fit, from the store; a notebook shows a table."""
         rows = await self._line.call(
             "parrot_jobs",
             status=None if status is None else str(JobStatus(status)),
@@ -281,7 +282,7 @@ class JobClient(ServiceDoor):
             function=function,
             limit=limit,
         )
-        return [RootRow.from_plain(row) for row in rows]
+        return RootRows(map(RootRow.from_plain, rows))
 
     async def recover(
         self, ids: Iterable[JobId] = (), *, changed: Literal["error", "accept"] = "error"

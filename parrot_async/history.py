@@ -11,7 +11,8 @@ from parrot_async.events import Event
 from parrot_async.models import JobId, JobNode, JobStatus, root_of
 from parrot_async.outcome import Outcome
 from parrot_async.places import local_store
-from parrot_async.store import RootRow, StoredResult, is_own, open_store
+from parrot_async.store import StoredResult, is_own, open_store
+from parrot_async.store.root_rows import RootRows
 from parrot_async.tree import JobTree, fold
 
 Stored = dict[JobId, StoredResult]
@@ -54,14 +55,15 @@ class History:
         queue: str | None = None,
         function: str | None = None,
         limit: int = 100,
-    ) -> list[RootRow]:
-        """The newest root jobs that fit."""
-        status = None if status is None else JobStatus(status)
-        return self._store.roots(status=status, queue=queue, function=function, limit=limit)
+    ) -> RootRows:
+        """The newest root jobs that fit; a notebook shows them as a table."""
+        wanted = None if status is None else JobStatus(status)
+        rows = self._store.roots(status=wanted, queue=queue, function=function, limit=limit)
+        return RootRows(rows)
 
-    def interrupted(self) -> list[RootRow]:
+    def interrupted(self) -> RootRows:
         """Trees that have not ended, and that no cluster runs any more, the oldest first."""
-        return self._store.interrupted(time.time())
+        return RootRows(self._store.interrupted(time.time()))
 
     def events(self, job_id: JobId, after: int = 0) -> list[tuple[int, Event]]:
         """What happened in a job's tree after the event of this number, with each one's number."""

@@ -11,6 +11,7 @@ from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 from parrot_async.durations import Duration, seconds
 from parrot_async.errors import OptionsError, error_name
 from parrot_async.models import FailurePolicy, JobId, JobSpec, JobType, RetryPolicy
+from parrot_async.report import steps
 from parrot_async.values import Call, preview, summary
 
 P = ParamSpec("P")
@@ -163,6 +164,13 @@ class Plan:
         order = "in order" if self.sequential else "together"
         return f"<plan {self.title!r}: {len(self.steps)} steps {order}>"
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """The steps, in a notebook."""
+        return {
+            "text/plain": steps.text(self, _described),
+            "text/html": steps.html(self, _described),
+        }
+
     def spec(self, depth: int) -> JobSpec:
         """Return the plan's own node: root job, plan or subplan by its depth."""
         kinds = (JobType.ROOT_JOB, JobType.PLAN, JobType.SUBPLAN)
@@ -175,6 +183,13 @@ class Plan:
             expected=len(self.steps),
             weight=self.weight,
         )
+
+
+def _described(node: Step | Plan) -> steps.Shown:
+    if isinstance(node, Step):
+        return steps.Shown(spec_of(node.fn).title, summary((node.args, node.kwargs)))
+    order = "in order" if node.sequential else "together"
+    return steps.Shown(node.title, f"{len(node.steps):,} steps {order}", node.steps)
 
 
 @overload

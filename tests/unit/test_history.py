@@ -54,6 +54,7 @@ def test_jobs_are_listed_and_filtered_as_a_client_does(url: str) -> None:
             "three"
         ]
         assert len(history.jobs(limit=2)) == 2
+        assert str(history.jobs("failed")).startswith("Job  Submitted")
 
 
 def test_a_tree_its_nodes_and_its_report_are_as_they_were_written(url: str) -> None:
