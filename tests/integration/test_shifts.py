@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster, Scheduler, Status, Worker
 
 from parrot_async import JobClient, JobStatus, job
 from parrot_async.service.placement import OWNER
-from parrot_async.wire import RUNNER
+from parrot_async.wire import RUNNER, SERVICE
 
 LIMIT = 20
 
@@ -269,3 +269,16 @@ async def test_a_worker_goes_that_its_nanny_could_not_kill(two: Client, tmp_path
         await until(lambda: handle.node.worker not in workers)
         assert await handle.wait() is JobStatus.CANCELLED
         assert await client.run(wait_for, str(end)) == "done"
+
+
+async def test_a_worker_of_another_version_gets_no_jobs(
+    dask: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with JobClient(cluster=dask.cluster):
+        service = scheduler_of(dask).extensions[SERVICE]
+        before = service._dispatch.slots_of("tcp://other")
+
+        service._worker_ready("tcp://other", ["cpu"], 4)
+
+        assert before == service._dispatch.slots_of("tcp://other") == 0
+        assert "tcp://other gets no jobs" in caplog.text
