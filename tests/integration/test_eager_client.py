@@ -33,6 +33,17 @@ async def test_an_eager_client_leaves_nothing_behind() -> None:
             await anyio.sleep(0.01)
 
 
+async def test_the_list_of_jobs_is_shown_as_a_table() -> None:
+    async with EagerClient() as client:
+        await client.run(double.options(title="Twice"), 21)
+
+        rows = await client.jobs()
+
+    assert [row.title for row in rows] == ["Twice"]
+    assert str(rows).startswith("Job  ")
+    assert "✔ completed" in str(rows)
+
+
 async def test_what_still_runs_is_cancelled_with_the_client(tmp_path: Path) -> None:
     ended = tmp_path / "ended"
 
