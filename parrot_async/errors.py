@@ -128,6 +128,10 @@ class StoreLockedError(StoreError):
     """Another process holds the job store for too long."""
 
 
+class StoreUnsureError(StoreError):
+    """The line to the job store was cut during a commit; the same commit again finds out."""
+
+
 class LeaseLostError(StoreError):
     """Another service has taken over trees that this one writes to; nothing was written."""
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
+from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError, StoreUnsureError
 from parrot_async.events import Cancelled, Completed, Event, Failed, Record
 from parrot_async.faults import reach
 from parrot_async.models import JobId
@@ -204,6 +204,8 @@ def _blamed(group: Sequence[Entry], error: StoreError) -> set[int]:
     """Return which entries, by `id`, a store had better be without when it is asked again."""
     if isinstance(error, LeaseLostError):
         return {id(entry) for entry in group if entry.root_id in error.root_ids}
+    if isinstance(error, StoreUnsureError):
+        return set()
     submissions = [entry for entry in group if entry.accepted is not None]
     if isinstance(error, KeyTakenError):
         keys = [e.accepted for e in submissions if error.key in dict(e.rows.keys)]

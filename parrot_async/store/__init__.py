@@ -125,6 +125,7 @@ class JobStore(Protocol):
 
         LeaseLostError, with the roots, where another owner has claimed a tree that it writes to;
         KeyTakenError, with the winner, for a job key that another job has. Nothing was written.
+        StoreUnsureError where that cannot be known: commit the same again before anything else.
         """
 
     def events(

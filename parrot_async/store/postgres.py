@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from parrot_async.errors import StoreError, StoreUnsureError
 from parrot_async.models import JobId, JobStatus, Queue
 from parrot_async.store import Checkpoint, Commit, Dropped, RootRow, StoredResult
 from parrot_async.store.postgres_line import Connection, Parameters, PostgresLine, pipelined
@@ -49,6 +50,8 @@ class PostgresStore:
         """Connect, and make the schema if need be; StoreError where that cannot be."""
         self._sql = {name: sql.encode() for name, sql in statements("postgres_queries").items()}
         self._latest = 0
+        self._unsure = False
+        """Whether a commit was begun of which the end was not heard."""
         with ExitStack() as opened:
             self._writer = opened.enter_context(closing(PostgresLine(url, read_only)))
             self._reader = PostgresLine(url, read_only)
@@ -59,8 +62,18 @@ class PostgresStore:
         return f"<PostgresStore {self._writer.place}>"
 
     def commit(self, batch: Commit) -> range:
-        """Write all of `batch`, durable on return; the sequence numbers of its events."""
-        first = self._writer.do(partial(self._write, batch), partial(self._write_again, batch))
+        """Write all of `batch`, durable on return; the sequence numbers of its events.
+
+        StoreUnsureError where the server is gone and may have written it: nothing else may be
+        committed before the same batch is again.
+        """
+        again = partial(self._write_again, batch)
+        try:
+            first = self._writer.do(again if self._unsure else partial(self._write, batch), again)
+        except StoreError as exc:
+            if self._unsure:
+                raise StoreUnsureError(str(exc)) from exc
+            raise
         numbers = range(first, first + len(batch.events))
         self._latest = numbers[-1] if numbers else self._latest
         return numbers
@@ -186,6 +199,7 @@ class PostgresStore:
     def _write(self, batch: Commit, line: Connection) -> int:
         """Write in one round trip; returns the number of the first event."""
         first = None
+        self._unsure = True
         try:
             with pipelined(line):
                 line.execute(self._sql["check_owner"], (batch.owner, list(written_roots(batch))))
@@ -198,8 +212,10 @@ class PostgresStore:
                 if batch.keys:
                     line.execute(self._sql["check_keys"], _columns(batch.keys))
         except psycopg.DatabaseError as exc:
+            self._unsure = line.closed  # else the server has told what is wrong
             _refuse(exc, batch)
             raise
+        self._unsure = False
         return 0 if first is None else int(first.fetchall()[0][0])
 
     def _write_again(self, batch: Commit, line: Connection) -> int:
@@ -209,6 +225,7 @@ class PostgresStore:
             cursor = line.execute(self._sql["written_event"], (root_id, self._latest, body))
             ((last,),) = cursor.fetchall()
             if last is not None:
+                self._unsure = False
                 return int(last) - len(batch.events) + 1
         return self._write(batch, line)
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -102,7 +102,8 @@ class PostgresLine:
     def _ready(self) -> Connection:
         if self._closed:
             raise StoreError(f"the job store {self.place} is closed")
-        if self._connection.closed:
+        if _has_hung_up(self._connection):
+            self._connection.close()
             self._connection = self._connect()
         return self._connection
 
@@ -182,6 +183,14 @@ class PostgresLine:
         kind, advice = found or (StoreError, "it cannot be used")
         text = " ".join(str(exc).split())
         return kind(f"the job store {self.place}: {advice} ({text})")
+
+
+def _has_hung_up(line: Connection) -> bool:
+    """Whether the server has ended since it was last spoken to: then nothing is begun on it."""
+    with suppress(psycopg.OperationalError):
+        line.pgconn.consume_input()  # its last words
+        line.pgconn.consume_input()  # and that there will be no more
+    return line.closed
 
 
 @contextmanager

@@ -129,6 +129,12 @@ async def test_faults_happen_in_their_block_and_not_after_it() -> None:
     assert handle.status is JobStatus.COMPLETED
 
 
+async def test_a_submission_that_may_be_written_is_not_refused() -> None:
+    async with EagerClient() as client:
+        with faults("accepting:1:raise=StoreUnsureError"):
+            assert await client.run(double, 1) == 2
+
+
 async def test_a_closed_client_can_be_opened_again_with_nothing_in_it() -> None:
     client = EagerClient()
     async with client:

@@ -14,7 +14,13 @@ from threading import Event, Thread
 
 import pytest
 
-from parrot_async.errors import OptionsError, StoreError, StoreFullError, StoreLockedError
+from parrot_async.errors import (
+    OptionsError,
+    StoreError,
+    StoreFullError,
+    StoreLockedError,
+    StoreUnsureError,
+)
 from parrot_async.models import JobStatus
 from parrot_async.store import Commit, RootRow, open_store
 from parrot_async.store.postgres import PostgresStore
@@ -48,13 +54,14 @@ def own_server() -> Iterator[Server]:
 
 
 class Muted:
-    """A line to a server that swallows its next answer, and then is cut."""
+    """A line that swallows the server's next answer, and is cut; a dark one takes no other."""
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.muted = Event()
+        self.dark = Event()
         self._ends: list[socket.socket] = [self._listener]
         self._threads = [Thread(target=self._accept)]
         self._threads[0].start()
@@ -71,6 +78,9 @@ class Muted:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                if self.dark.is_set():
+                    near.close()
+                    continue
                 far = socket.create_connection(("127.0.0.1", self._target))
                 self._ends += [near, far]
                 for ends in ((near, far, Event()), (far, near, self.muted)):
@@ -147,6 +157,27 @@ def test_a_commit_whose_answer_was_lost_is_written_once(
         assert [number for number, _ in store.events("tree")][1:] == list(numbers)
 
 
+def test_a_commit_whose_answer_was_lost_is_written_once_when_the_server_is_back(
+    url: str, postgres_server: Server, line: Muted
+) -> None:
+    through = url.replace(str(postgres_server.port), str(line.port))
+    batch = Commit(events=[("tree", b"2"), ("tree", b"3")])
+    with closing(PostgresStore(through)) as store:
+        store.commit(Commit(events=[("tree", b"1")]))
+        line.dark.set()
+        line.muted.set()
+        for _ in range(2):
+            with pytest.raises(StoreUnsureError, match="does not answer"):
+                store.commit(batch)
+        line.dark.clear()
+
+        numbers = store.commit(batch)
+        store.commit(batch)
+
+        assert bodies(store) == [b"1", b"2", b"3", b"2", b"3"]
+        assert [number for number, _ in store.events("tree")][1:3] == list(numbers)
+
+
 def test_a_claim_whose_answer_was_lost_is_still_ours(
     url: str, postgres_server: Server, line: Muted
 ) -> None:
@@ -179,8 +210,9 @@ def test_a_server_that_is_gone_is_said_to_be_and_all_goes_on_when_it_is_back(
     with closing(PostgresStore(own_server.url())) as store:
         store.commit(Commit(events=[("tree", b"1")]))
         own_server.stop()
-        with pytest.raises(StoreError, match="does not answer: start it"):
+        with pytest.raises(StoreError, match="does not answer: start it") as refused:
             store.commit(Commit(events=[("tree", b"2")]))
+        assert not isinstance(refused.value, StoreUnsureError)
         with pytest.raises(StoreError, match="does not answer: start it"):
             store.events("tree")
         own_server.start()
