@@ -1,6 +1,9 @@
 """The words that a client, the service and the runners say to each other over Dask's comms."""
 
+from collections import deque
 from typing import Any, NamedTuple
+
+from distributed.batched import BatchedSend
 
 from parrot_async.events import Record
 from parrot_async.models import JobId
@@ -58,6 +61,16 @@ class Value(NamedTuple):
     url: str | None = None
     parts: tuple[JobId, ...] | None = None
     """Of a plan, whose result is the list of theirs."""
+
+
+def tune(stream: BatchedSend) -> None:
+    """Have Dask's stream send at once, and keep nothing of what it has sent.
+
+    Any pause becomes a millisecond of the loop's timer. And Dask keeps the last thousand messages
+    of a stream, each of up to a megabyte, for those who look for a fault in them.
+    """
+    stream.interval = 0.0
+    stream.recent_message_log = deque(maxlen=0)
 
 
 def pack(record: Record) -> Packed:

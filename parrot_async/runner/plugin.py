@@ -39,10 +39,9 @@ from parrot_async.wire import (
     VERSION,
     Batch,
     pack,
+    tune,
 )
 
-SEND_INTERVAL = 0.0
-"""Seconds between two messages to the scheduler; any pause becomes a millisecond of the timer."""
 DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
 FORCE_EARLY = 0.3
@@ -98,7 +97,7 @@ class Runner(WorkerPlugin):
         self._seated: set[asyncio.Task[None]] = set()
         self._output = Output(self._keep)
         self._output.install()
-        worker.batched_stream.interval = SEND_INTERVAL
+        tune(worker.batched_stream)
         worker.stream_handlers.update(
             {TAKE: self.take, CONTROL: self._on_control, REST: self._on_rest}
         )

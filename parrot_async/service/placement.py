@@ -16,14 +16,12 @@ from distributed import Scheduler, Status
 from distributed.spans import SpanMetadata
 
 from parrot_async.runner.plugin import run_shift
-from parrot_async.wire import CHECK, CONTROL, REST, TAKE, Batch
+from parrot_async.wire import CHECK, CONTROL, REST, TAKE, Batch, tune
 
 OWNER = "parrot-service"
 """The name under which the service wants its keys, as a Dask client would."""
 SHIFT = "parrot-shift"
 """Before the number of a shift, in the key of its task."""
-SEND_INTERVAL = 0.0
-"""Seconds between two messages to a worker; any pause becomes a millisecond of the loop's timer."""
 KILL_WITHIN = 5.0
 """Seconds that a nanny has to kill its worker, before that is put out of the cluster."""
 REST_AFTER = 0.5
@@ -47,8 +45,8 @@ class Placement:
         self._closing: set[asyncio.Task[None]] = set()
 
     def worker_joined(self, worker: str) -> None:
-        """Shorten the pause between messages to this worker."""
-        self._scheduler.stream_comms[worker].interval = SEND_INTERVAL
+        """Have messages to this worker sent at once."""
+        tune(self._scheduler.stream_comms[worker])
 
     def start(self, batch: Batch, worker: str) -> None:
         """Have a worker run a batch."""

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from distributed import Client, LocalCluster, Scheduler, Status, Worker
 from parrot_async import JobClient, JobStatus, job
 from parrot_async.service.placement import OWNER
 from parrot_async.wire import RUNNER, SERVICE
+from tests.integration.waiting import until
 
 LIMIT = 20
 
@@ -31,6 +32,11 @@ def where(path: str) -> int:
     """Waits for the file; returns the number of its process."""
     wait_for(path)
     return os.getpid()
+
+
+@job
+def length(data: bytes) -> int:
+    return len(data)
 
 
 @job
@@ -85,12 +91,6 @@ def scheduler_of(dask: Client) -> Scheduler:
     return dask.cluster.scheduler  # type: ignore[union-attr,no-any-return]
 
 
-async def until(holds: Callable[[], object]) -> None:
-    with anyio.fail_after(LIMIT):
-        while not holds():  # noqa: ASYNC110 - Dask tells nobody
-            await anyio.sleep(0.02)
-
-
 def become(status: Status, dask_worker: Worker) -> None:
     dask_worker.status = status
 
@@ -109,6 +109,10 @@ def address_of(dask: Client, pid: int) -> str:
     return next(worker.address for worker in workers if worker.pid == pid)
 
 
+def said(dask_worker: Worker) -> str:
+    return str(dask_worker.batched_stream.recent_message_log)
+
+
 def on_workers(dask: Client) -> list[str]:
     workers = scheduler_of(dask).workers.values()
     return [str(task.key) for worker in workers for task in worker.processing]
@@ -118,24 +122,24 @@ async def test_dask_sees_a_busy_worker_while_it_has_jobs(dask: Client, tmp_path:
     end = tmp_path / "end"
     async with JobClient(cluster=dask.cluster) as client:
         handles = await client.map(wait_for, [str(end)] * 3)
-        await until(lambda: handles[0].status is JobStatus.RUNNING)
+        await until(lambda: handles[0].status is JobStatus.RUNNING, LIMIT)
         seen = on_workers(dask)
         end.touch()
         results = await client.gather(handles)
-        await until(lambda: not on_workers(dask))
+        await until(lambda: not on_workers(dask), LIMIT)
 
         assert results == ["done"] * 3
         assert len(seen) == 1
-        await until(lambda: not scheduler_of(dask).tasks)
+        await until(lambda: not scheduler_of(dask).tasks, LIMIT)
 
 
 async def test_jobs_go_on_whose_shift_somebody_ended(dask: Client, tmp_path: Path) -> None:
     end = tmp_path / "end"
     async with JobClient(cluster=dask.cluster) as client:
         first = await client.submit(wait_for, str(end))
-        await until(lambda: first.status is JobStatus.RUNNING)
+        await until(lambda: first.status is JobStatus.RUNNING, LIMIT)
         scheduler_of(dask).client_releases_keys(keys=on_workers(dask), client=OWNER)
-        await until(lambda: not on_workers(dask))
+        await until(lambda: not on_workers(dask), LIMIT)
         second = await client.submit(wait_for, str(end))
         end.touch()
 
@@ -144,6 +148,15 @@ async def test_jobs_go_on_whose_shift_somebody_ended(dask: Client, tmp_path: Pat
         with anyio.fail_after(LIMIT):
             while any((await dask.run(shifts_of)).values()):  # noqa: ASYNC110
                 await anyio.sleep(0.05)
+
+
+async def test_neither_side_keeps_what_it_has_sent(dask: Client) -> None:
+    async with JobClient(cluster=dask.cluster) as client:
+        await client.gather(await client.map(length, [bytes(1000)] * 100))
+
+    (line,) = scheduler_of(dask).stream_comms.values()
+    sent = [str(line.recent_message_log), *(await dask.run(said)).values()]
+    assert not any("parrot" in some for some in sent)
 
 
 async def test_a_worker_that_is_short_of_memory_starts_nothing(
@@ -204,7 +217,7 @@ async def test_jobs_of_a_retired_worker_run_elsewhere(two: Client, tmp_path: Pat
     end = tmp_path / "end"
     async with JobClient(cluster=two.cluster) as client:
         handles = await client.map(wait_for, [str(end)] * 6)
-        await until(lambda: sum(h.status is JobStatus.RUNNING for h in handles) == 2)
+        await until(lambda: sum(h.status is JobStatus.RUNNING for h in handles) == 2, LIMIT)
         await two.retire_workers([next(iter(scheduler_of(two).workers))])
         end.touch()
 
@@ -215,9 +228,9 @@ async def test_dask_may_close_only_workers_without_jobs(two: Client, tmp_path: P
     end = tmp_path / "end"
     async with JobClient(cluster=two.cluster) as client:
         handle = await client.submit(where, str(end))
-        await until(lambda: handle.status is JobStatus.RUNNING)
+        await until(lambda: handle.status is JobStatus.RUNNING, LIMIT)
         scheduler_of(two).client_releases_keys(keys=on_workers(two), client=OWNER)
-        await until(lambda: not on_workers(two))
+        await until(lambda: not on_workers(two), LIMIT)
         closable = scheduler_of(two).workers_to_close(n=2)
         end.touch()
         pid = await handle
@@ -230,7 +243,7 @@ async def test_jobs_outlive_a_restart_of_all_workers(dask: Client, tmp_path: Pat
     end = tmp_path / "end"
     async with JobClient(cluster=dask.cluster) as client:
         handles = await client.map(wait_for, [str(end)] * 3)
-        await until(lambda: handles[0].status is JobStatus.RUNNING)
+        await until(lambda: handles[0].status is JobStatus.RUNNING, LIMIT)
         await dask.restart()
         end.touch()
 
@@ -260,13 +273,13 @@ async def test_a_worker_goes_that_its_nanny_could_not_kill(two: Client, tmp_path
     end.touch()
     async with JobClient(cluster=two.cluster) as client:
         handle = await client.submit(deaf.options(grace=0.2), str(mark))
-        await until(lambda: mark.exists() and handle.status is JobStatus.RUNNING)
+        await until(lambda: mark.exists() and handle.status is JobStatus.RUNNING, LIMIT)
         workers = scheduler_of(two).workers
         workers[handle.node.worker].nanny = "tcp://127.0.0.1:9"
 
         await handle.cancel()
 
-        await until(lambda: handle.node.worker not in workers)
+        await until(lambda: handle.node.worker not in workers, LIMIT)
         assert await handle.wait() is JobStatus.CANCELLED
         assert await client.run(wait_for, str(end)) == "done"
 
