@@ -31,10 +31,14 @@ def in_terminal(
     interrupts: int = 0,
     act: Callable[[], object] | None = None,
 ) -> tuple[int, str]:
-    """Run the command in a terminal; when it shows the awaited word, act, or press Ctrl-C."""
+    """Run the command in a terminal; when it shows the awaited word, act, or press Ctrl-C.
+
+    AssertionError, with what it showed and where it was, where it does not end.
+    """
     pid, terminal = pty.fork()
     if not pid:
         os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
+        os.environ["PYTHONFAULTHANDLER"] = "1"
         os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])  # noqa: S606
     shown, until, acted = b"", time.monotonic() + 100, False
     while chunk := _read(terminal):
@@ -45,9 +49,10 @@ def in_terminal(
             if act is not None:
                 act()
         if time.monotonic() > until:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGABRT)
     _, status = os.waitpid(pid, 0)
     os.close(terminal)
+    assert time.monotonic() < until, f"acted: {acted}; shown: {shown.decode(errors='replace')}"
     return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
 
 
