@@ -39,6 +39,8 @@ def in_terminal(
     if not pid:
         os.environ |= {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
         os.environ["PYTHONFAULTHANDLER"] = "1"
+        # As a shell does in the foreground; in the background, where tests may run, it is ignored.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])  # noqa: S606
     shown, until, acted = b"", time.monotonic() + 100, False
     while chunk := _read(terminal):
