@@ -159,10 +159,20 @@ class Recorder:
                 if not blamed:
                     message = "the job store refused %d events, will retry: %s"
                     logger.warning(message, len(group), exc)
+                    self._loop.call_soon_threadsafe(self._refuse_waiting, exc)
                     time.sleep(RETRY_AFTER)
                 refused += [(entry, exc) for entry in group if id(entry) in blamed]
                 group = [entry for entry in group if id(entry) not in blamed]
         return group, refused
+
+    def _refuse_waiting(self, error: StoreError) -> None:
+        """Refuse the submissions that would wait behind what the store does not take."""
+        if isinstance(error, StoreUnsureError):
+            error = StoreError(str(error))  # of these, nothing was begun
+        for entry in self._waiting:
+            if entry.accepted is not None and not entry.insists and not entry.accepted.done():
+                entry.accepted.set_exception(error)
+        self._waiting = [e for e in self._waiting if e.accepted is None or e.insists]
 
     def _commit(self, group: list[Entry]) -> None:
         # What was promised to a client outlives a loss of power; the rest, which can be done

@@ -56,6 +56,8 @@ async def test_a_full_disk_costs_nothing_that_was_accepted(disk: Path, tmp_path:
             with pytest.raises(StoreFullError):
                 await submit_for_ever(client, file, data)
             await anyio.sleep(1)
+            with pytest.raises(StoreFullError):  # though the end of the first one waits before it
+                await client.submit(writes_much, file, data, 0)
             meanwhile = handle.status
             (disk / "filler").unlink()
             assert await handle == data
