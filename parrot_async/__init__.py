@@ -4,50 +4,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parrot_async.client import JobClient as JobClient
+    from parrot_async.client.client import JobClient as JobClient
+    from parrot_async.client.handle import JobHandle as JobHandle
+    from parrot_async.client.handle import JobHandles as JobHandles
     from parrot_async.cluster import Pools as Pools
-    from parrot_async.context import JobContext as JobContext
-    from parrot_async.context import current_job as current_job
     from parrot_async.errors import JobCancelledError as JobCancelledError
     from parrot_async.errors import JobError as JobError
     from parrot_async.errors import ParrotError as ParrotError
-    from parrot_async.handle import JobHandle as JobHandle
-    from parrot_async.handle import JobHandles as JobHandles
-    from parrot_async.jobs import Plan as Plan
-    from parrot_async.jobs import job as job
-    from parrot_async.jobs import result_of as result_of
-    from parrot_async.models import FailurePolicy as FailurePolicy
-    from parrot_async.models import JobNode as JobNode
-    from parrot_async.models import JobResult as JobResult
-    from parrot_async.models import JobStatus as JobStatus
-    from parrot_async.models import JobType as JobType
-    from parrot_async.models import Priority as Priority
-    from parrot_async.models import Queue as Queue
-    from parrot_async.models import Usage as Usage
-    from parrot_async.tree import JobTree as JobTree
+    from parrot_async.jobs.context import JobContext as JobContext
+    from parrot_async.jobs.context import current_job as current_job
+    from parrot_async.jobs.decorator import Plan as Plan
+    from parrot_async.jobs.decorator import job as job
+    from parrot_async.jobs.decorator import result_of as result_of
+    from parrot_async.model.models import FailurePolicy as FailurePolicy
+    from parrot_async.model.models import JobNode as JobNode
+    from parrot_async.model.models import JobResult as JobResult
+    from parrot_async.model.models import JobStatus as JobStatus
+    from parrot_async.model.models import JobType as JobType
+    from parrot_async.model.models import Priority as Priority
+    from parrot_async.model.models import Queue as Queue
+    from parrot_async.model.models import Usage as Usage
+    from parrot_async.model.tree import JobTree as JobTree
 
 _PLACES = {
-    "FailurePolicy": "models",
+    "FailurePolicy": "model.models",
     "JobCancelledError": "errors",
-    "JobClient": "client",
-    "JobContext": "context",
+    "JobClient": "client.client",
+    "JobContext": "jobs.context",
     "JobError": "errors",
-    "JobHandle": "handle",
-    "JobHandles": "handle",
-    "JobNode": "models",
-    "JobResult": "models",
-    "JobStatus": "models",
-    "JobTree": "tree",
-    "JobType": "models",
+    "JobHandle": "client.handle",
+    "JobHandles": "client.handle",
+    "JobNode": "model.models",
+    "JobResult": "model.models",
+    "JobStatus": "model.models",
+    "JobTree": "model.tree",
+    "JobType": "model.models",
     "ParrotError": "errors",
-    "Plan": "jobs",
+    "Plan": "jobs.decorator",
     "Pools": "cluster",
-    "Priority": "models",
-    "Queue": "models",
-    "Usage": "models",
-    "current_job": "context",
-    "job": "jobs",
-    "result_of": "jobs",
+    "Priority": "model.models",
+    "Queue": "model.models",
+    "Usage": "model.models",
+    "current_job": "jobs.context",
+    "job": "jobs.decorator",
+    "result_of": "jobs.decorator",
 }
 
 __all__ = [

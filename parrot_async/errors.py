@@ -28,10 +28,33 @@ What a job's own body raises is raised again as itself where it can be, with the
 remote traceback as notes, so that `except ValueError` means the same here and there.
 """
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
-if TYPE_CHECKING:
-    from parrot_async.models import ErrorInfo
+from pydantic.dataclasses import dataclass
+
+ErrorKind = Literal[
+    "exception",
+    "timeout",
+    "lost",
+    "budget",
+    "dependency",
+    "unschedulable",
+    "cancelled",
+    "cancelled_by_parent",
+    "children",
+]
+
+
+@dataclass(slots=True, frozen=True)
+class ErrorInfo:
+    """Why a job, or one attempt of it, ended without a result."""
+
+    kind: ErrorKind
+    message: str
+    type_name: str = ""
+    traceback: str = ""
+    bases: tuple[str, ...] = ()
+    """Names of the error's type and of all that it derives from, for `retry_on`."""
 
 
 class ParrotError(Exception):
@@ -69,13 +92,13 @@ class FunctionChangedError(ParrotError):
 class JobError(ParrotError):
     """A job ended without a result; `info` is what its node says about the end."""
 
-    def __init__(self, message: str, job_id: str = "", info: "ErrorInfo | None" = None) -> None:
+    def __init__(self, message: str, job_id: str = "", info: ErrorInfo | None = None) -> None:
         """Keep the job's id and the recorded error beside the message."""
         super().__init__(message)
         self.job_id = job_id
         self.info = info
 
-    def __reduce__(self) -> tuple[type["JobError"], tuple[str, str, "ErrorInfo | None"]]:
+    def __reduce__(self) -> tuple[type["JobError"], tuple[str, str, ErrorInfo | None]]:
         """Travel between processes with all three arguments."""
         return type(self), (str(self), self.job_id, self.info)
 

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from parrot_async import events, report
+from parrot_async import report
 from parrot_async.errors import JobNotFoundError, NotEndedError, ResultExpiredError, StoreError
-from parrot_async.events import Event
-from parrot_async.models import JobId, JobNode, JobStatus, root_of
-from parrot_async.outcome import Outcome
-from parrot_async.places import local_store
+from parrot_async.model import events
+from parrot_async.model.events import Event
+from parrot_async.model.models import JobId, JobNode, JobStatus, root_of
+from parrot_async.model.tree import JobTree, fold
+from parrot_async.report.root_rows import RootRows
+from parrot_async.settings import local_store
 from parrot_async.store import StoredResult, is_own, open_store
-from parrot_async.store.root_rows import RootRows
-from parrot_async.tree import JobTree, fold
+from parrot_async.transport.outcome import Outcome
 
 Stored = dict[JobId, StoredResult]
 

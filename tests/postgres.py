@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from parrot_async.ingest import server as wheel
+from parrot_async.ingest.vectors import server as wheel
 
 PASSWORD = "s3cret+pass"  # noqa: S105
 PATIENCE = 30.0

@@ -10,7 +10,7 @@ from parrot_async.cli.running import run
 from parrot_async.cli.source import Place, at_a_place, found, opened
 
 if TYPE_CHECKING:
-    from parrot_async.client import JobClient
+    from parrot_async.client.client import JobClient
 
 _jobs = click.argument("jobs", nargs=-1, metavar="ID...", shell_complete=job_id)
 _queue = click.option("--queue", metavar="QUEUE", help="Instead of jobs: all of this queue.")
@@ -93,7 +93,7 @@ async def _under_way(place: Place, texts: Sequence[str]) -> list[str]:
 
 async def _services(place: Place) -> "AsyncIterator[JobClient]":
     """Connect to the cluster that was named, or to each that runs here, whatever its version."""
-    from parrot_async.client import JobClient
+    from parrot_async.client.client import JobClient
     from parrot_async.cluster import running
     from parrot_async.errors import ClusterError
 

@@ -10,7 +10,7 @@ from parrot_async.cli.running import run
 from parrot_async.cli.source import Place, at_a_place, found, opened
 
 if TYPE_CHECKING:
-    from parrot_async.client import JobClient
+    from parrot_async.client.client import JobClient
 
 
 @click.command()
@@ -48,7 +48,7 @@ def gc(place: Place, older_than: str | None, keep: int | None, size: int | None)
 
 
 def _client(place: Place) -> "JobClient":
-    from parrot_async.client import JobClient
+    from parrot_async.client.client import JobClient
 
     return JobClient(place.cluster, name=place.name, store=place.store)
 

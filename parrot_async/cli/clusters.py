@@ -75,7 +75,7 @@ def _others(others: "list[ClusterStatus]") -> str:
 async def _stop_database() -> None:
     from anyio import to_thread
 
-    from parrot_async.ingest.server import stop_server
+    from parrot_async.ingest.vectors.server import stop_server
 
     stopped = await to_thread.run_sync(stop_server)
     click.echo("PostgreSQL stopped." if stopped else "PostgreSQL did not run.")

@@ -98,10 +98,10 @@ def search(question: str, as_json: bool, **options: Any) -> None:
 
 
 async def _ingest(paths: Sequence[str], address: str | None, options: dict[str, Any]) -> int:
-    from parrot_async.client import JobClient
+    from parrot_async.cli.watching import watch_or_cancel
+    from parrot_async.client.client import JobClient
     from parrot_async.ingest import IncompleteError, IngestOptions
     from parrot_async.ingest import ingest as submit_ingest
-    from parrot_async.live import watch_or_cancel
 
     wanted = IngestOptions(**options)
     async with JobClient(address) as client:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from parrot_async.models import JobNode, LogLine
-    from parrot_async.store import RootRow
-    from parrot_async.tree import JobTree
+    from parrot_async.model.models import JobNode, LogLine
+    from parrot_async.model.rows import RootRow
+    from parrot_async.model.tree import JobTree
 
 as_json = click.option("--json", "json", is_flag=True, help="Print one JSON document.")
 
@@ -26,7 +26,7 @@ def jsonable(value: Any) -> Any:
     """Return a result as JSON has it, and what JSON has not as the text of its `repr`."""
     from pydantic_core import to_jsonable_python
 
-    from parrot_async.values import preview
+    from parrot_async.transport.pickling import preview
 
     try:
         return to_jsonable_python(value, inf_nan_mode="strings", bytes_mode="base64", fallback=repr)

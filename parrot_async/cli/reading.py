@@ -20,7 +20,7 @@ from parrot_async.cli.running import FAILED, run
 from parrot_async.cli.source import Place, Source, at_a_place, found, opened
 
 if TYPE_CHECKING:
-    from parrot_async.models import JobNode, LogLine
+    from parrot_async.model.models import JobNode, LogLine
 
 # The names of `models.JobStatus`, which takes too long to import for `--help`.
 STATUSES = (
@@ -88,8 +88,8 @@ async def _status(place: Place, text: str, once: bool, json: bool) -> None:
 
 
 async def _watch(source: Source, job_id: str) -> None:
-    from parrot_async.live import watch_events
-    from parrot_async.models import root_of
+    from parrot_async.cli.watching import watch_events
+    from parrot_async.model.models import root_of
 
     tree = await watch_events(source.follow(job_id))
     if root_of(job_id) in await source.interrupted():
@@ -179,8 +179,8 @@ async def _logs(place: Place, text: str, follow: bool, json: bool) -> None:
 
 
 async def _follow(source: Source, job_id: str) -> None:
-    from parrot_async.events import Logged
-    from parrot_async.tree import JobTree
+    from parrot_async.model.events import Logged
+    from parrot_async.model.tree import JobTree
 
     tree = JobTree()
     async for event in source.follow(job_id):

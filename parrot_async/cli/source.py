@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from parrot_async.client import JobClient
-    from parrot_async.events import Event
+    from parrot_async.client.client import JobClient
     from parrot_async.history import History
-    from parrot_async.models import JobId
-    from parrot_async.store import RootRow
-    from parrot_async.tree import JobTree
+    from parrot_async.model.events import Event
+    from parrot_async.model.models import JobId
+    from parrot_async.model.rows import RootRow
+    from parrot_async.model.tree import JobTree
 
 T = TypeVar("T")
 
@@ -100,8 +100,8 @@ class Stored:
         """Yield all that happens in it, until the job has ended or nothing runs it any more."""
         from anyio import sleep
 
-        from parrot_async.events import Cancelled, Completed, Failed
-        from parrot_async.models import root_of
+        from parrot_async.model.events import Cancelled, Completed, Failed
+        from parrot_async.model.models import root_of
 
         after = 0
         while True:
@@ -156,7 +156,7 @@ class Connected:
 async def opened(place: Place) -> "AsyncIterator[Source]":
     """Open what the options say; no cluster is started."""
     if place.cluster is not None:
-        from parrot_async.client import JobClient
+        from parrot_async.client.client import JobClient
 
         async with JobClient(place.cluster) as client:
             yield Connected(client)

@@ -1,4 +1,8 @@
-"""The user's local background cluster: started by the first who needs it, joined by the next."""
+"""The user's local background cluster: started by the first who needs it, joined by the next.
+
+It runs partly in your process, which starts and finds it, and partly as a daemon of its own; client
+and command line call it.
+"""
 
 from parrot_async.cluster.local import (
     ClusterStatus,

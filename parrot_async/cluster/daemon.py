@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from pydantic import BaseModel, ConfigDict
 
-from parrot_async.cluster import credentials, tether
+from parrot_async.cluster import credentials, parent_watch
 from parrot_async.cluster.folder import Folder, Holder, Record, package_version
 from parrot_async.cluster.nannies import HOST, Nannies
 from parrot_async.cluster.pools import Pools, workers
 from parrot_async.errors import ClusterError
-from parrot_async.places import chosen_places
+from parrot_async.settings import chosen_places
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -116,11 +116,11 @@ def _run(spec: Spec) -> None:
 
 def _start_forkserver() -> None:
     """Start it first of all, so that its import of distributed runs beside ours."""
-    preload = [tether.__name__, "distributed.nanny", "parrot_async.runner"]
+    preload = [parent_watch.__name__, "distributed.nanny", "parrot_async.runner"]
     multiprocessing.set_forkserver_preload(preload)
-    os.environ[tether.TIE] = "1"
+    os.environ[parent_watch.TIE] = "1"
     multiprocessing.forkserver.ensure_running()
-    del os.environ[tether.TIE]
+    del os.environ[parent_watch.TIE]
 
 
 async def serve(spec: Spec) -> None:

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-import parrot_async
 from parrot_async.cluster.pools import Pools
 from parrot_async.errors import ClusterError
-from parrot_async.places import chosen_places, data_home
+from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import shown
 
-_PACKAGE = Path(parrot_async.__path__[0])
+PACKAGE = Path(__file__).parents[1]
+"""The folder of the parrot_async that runs here."""
 _POLL = 0.02
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -91,7 +91,7 @@ class Folder:
             message = f"{name!r} cannot name a cluster: use letters, digits, '-', '_' and '.'"
             raise ClusterError(message)
         # The host counts because a home may be shared over the network, 127.0.0.1 never is.
-        code = (package_version(), fingerprint(_PACKAGE))
+        code = (package_version(), fingerprint(PACKAGE))
         places = [shown(url) for url in chosen_places(store).values()]
         parts = (sys.prefix, sys.version, socket.gethostname(), *code, *places)
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

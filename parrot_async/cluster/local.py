@@ -16,15 +16,14 @@ import anyio.to_thread
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-import parrot_async
 from parrot_async.cluster import credentials
 from parrot_async.cluster.daemon import HELD_BY_ANOTHER, Spec
-from parrot_async.cluster.folder import Folder, Holder, Record, private
+from parrot_async.cluster.folder import PACKAGE, Folder, Holder, Record, private
+from parrot_async.cluster.parent_watch import MARK
 from parrot_async.cluster.pools import Pools
-from parrot_async.cluster.tether import MARK
-from parrot_async.durations import Duration, seconds
 from parrot_async.errors import ClusterError
-from parrot_async.places import chosen_places
+from parrot_async.model.durations import Duration, seconds
+from parrot_async.settings import chosen_places
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -221,7 +220,7 @@ def _start(
 def _spawn(spec: Spec, places: Mapping[str, str]) -> int:
     """Run the daemon up to its fork: from then on it holds the running lock."""
     folder = spec.folder
-    root = str(Path(parrot_async.__path__[0]).parent)
+    root = str(PACKAGE.parent)
     if folder.log_file.exists():
         folder.log_file.replace(folder.log_file.with_suffix(".log.1"))
     log = private(folder.log_file, os.O_WRONLY | os.O_APPEND)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from parrot_async.cluster import tether
+from parrot_async.cluster import parent_watch
 from parrot_async.cluster.folder import Folder
 from parrot_async.cluster.pools import WorkerSpec
 
@@ -96,7 +96,7 @@ class Nannies:
             host=HOST,
             security=self._security,
             local_directory=str(self._folder.scratch),
-            preload=[tether.__name__],
+            preload=[parent_watch.__name__],
             silence_logs=logging.WARNING,
             # No limit: results do not live in Dask, so spilling frees nothing, and a model that
             # fills its "share" of the memory would be paused at 80 % and killed at 95 %.

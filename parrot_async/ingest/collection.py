@@ -8,7 +8,7 @@ import anyio
 
 from parrot_async.ingest.errors import VectorStoreError
 from parrot_async.ingest.stages import Model, Target
-from parrot_async.ingest.vectors import VectorStore
+from parrot_async.ingest.vectors.vectors import VectorStore
 
 T = TypeVar("T")
 

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from parrot_async.ingest.embedder import Backend
-from parrot_async.ingest.model_files import DEFAULT_MODEL
+from parrot_async.ingest.embed.embedder import Backend
+from parrot_async.ingest.embed.model_files import DEFAULT_MODEL
 
 
 class IngestOptions(BaseModel):

@@ -12,20 +12,17 @@ import numpy as np
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
-from parrot_async.children import Child
-from parrot_async.client import JobClient
-from parrot_async.context import current_job
+from parrot_async.client.client import JobClient
+from parrot_async.client.handle import JobHandle
 from parrot_async.errors import JobError
-from parrot_async.handle import JobHandle
-from parrot_async.ingest.batches import Batches, Portion, arriving
 from parrot_async.ingest.collection import Collection
+from parrot_async.ingest.embed.batches import Batches, Portion, arriving
 from parrot_async.ingest.errors import IncompleteError
-from parrot_async.ingest.files import Corpus, find_files, groups_of, names
-from parrot_async.ingest.loaders import root_of
+from parrot_async.ingest.load.files import Corpus, find_files, groups_of, names
+from parrot_async.ingest.load.loaders import root_of
 from parrot_async.ingest.options import IngestOptions
 from parrot_async.ingest.progress import STARTED, Progress
 from parrot_async.ingest.report import FailedDocument, IngestReport, Stage
-from parrot_async.ingest.schema import check_dsn
 from parrot_async.ingest.stages import (
     Embedded,
     FoundFile,
@@ -39,9 +36,12 @@ from parrot_async.ingest.stages import (
     prepare_model,
     store_documents,
 )
-from parrot_async.ingest.vectors import Known, Vectors, VectorStore
+from parrot_async.ingest.vectors.schema import check_dsn
+from parrot_async.ingest.vectors.vectors import Known, Vectors, VectorStore
 from parrot_async.ingest.workers import Place, best_place
-from parrot_async.jobs import job
+from parrot_async.jobs.children import Child
+from parrot_async.jobs.context import current_job
+from parrot_async.jobs.decorator import job
 
 BATCH, LARGEST_BATCH, BATCH_ON_GPU = 128, 512, 1024
 """Chunks in a full embedding job: three seconds of a CPU's work, up to ten for a big corpus."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from parrot_async.context import JobContext
 from parrot_async.ingest.report import FailedDocument
 from parrot_async.ingest.stages import FoundFile, Loaded
+from parrot_async.jobs.context import JobContext
 
 STARTED = 0.01
 """Percent that a run has of its own from the start: without any, its jobs' mean would count."""

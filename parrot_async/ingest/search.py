@@ -5,11 +5,11 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from parrot_async.ingest.embedder import Backend, Embedder, load_embedder
-from parrot_async.ingest.model_files import DEFAULT_MODEL
-from parrot_async.ingest.schema import check_dsn
-from parrot_async.ingest.server import ensure_server
-from parrot_async.ingest.vectors import EVERYTHING, Filter, Hit, VectorStore
+from parrot_async.ingest.embed.embedder import Backend, Embedder, load_embedder
+from parrot_async.ingest.embed.model_files import DEFAULT_MODEL
+from parrot_async.ingest.vectors.schema import check_dsn
+from parrot_async.ingest.vectors.server import ensure_server
+from parrot_async.ingest.vectors.vectors import EVERYTHING, Filter, Hit, VectorStore
 
 
 async def search(

@@ -9,16 +9,16 @@ import numpy as np
 from anyio import to_thread
 from pydantic import SecretStr
 
-from parrot_async.context import current_job
-from parrot_async.ingest.chunks import Chunk, Chunker
-from parrot_async.ingest.embedder import Backend, load_embedder
+from parrot_async.ingest.embed.chunks import Chunk, Chunker
+from parrot_async.ingest.embed.embedder import Backend, load_embedder
+from parrot_async.ingest.embed.model_files import find_model
 from parrot_async.ingest.errors import LoadError, ServerError, VectorStoreError
-from parrot_async.ingest.loaders import LOADERS_VERSION, load_bytes, read
-from parrot_async.ingest.model_files import find_model
+from parrot_async.ingest.load.loaders import LOADERS_VERSION, load_bytes, read
 from parrot_async.ingest.report import FailedDocument
-from parrot_async.ingest.server import ensure_server
-from parrot_async.ingest.vectors import DocumentRecord, Vectors, VectorStore
-from parrot_async.jobs import job
+from parrot_async.ingest.vectors.server import ensure_server
+from parrot_async.ingest.vectors.vectors import DocumentRecord, Vectors, VectorStore
+from parrot_async.jobs.context import current_job
+from parrot_async.jobs.decorator import job
 
 KEPT = "1d"
 """How long results that only the next stage needs are kept."""

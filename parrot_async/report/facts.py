@@ -3,8 +3,9 @@
 from datetime import datetime
 from itertools import islice
 
-from parrot_async.models import Attempt, ErrorInfo, ErrorKind, JobNode, JobStatus
-from parrot_async.progress import elapsed, remaining
+from parrot_async.errors import ErrorInfo, ErrorKind
+from parrot_async.model.models import Attempt, JobNode, JobStatus
+from parrot_async.model.progress import elapsed, remaining
 from parrot_async.report.outline import Outline, Rest
 from parrot_async.report.wording import (
     ENDS,

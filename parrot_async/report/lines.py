@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from parrot_async.models import JobId
+from parrot_async.model.models import JobId
+from parrot_async.model.tree import JobTree
 from parrot_async.report import facts
 from parrot_async.report.outline import Outline, Rest, outline
 from parrot_async.report.wording import ICONS
-from parrot_async.tree import JobTree
 
 
 def text(tree: JobTree, job_id: JobId | None = None, *, now: datetime | None = None) -> str:

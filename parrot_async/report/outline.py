@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, islice
 
-from parrot_async.models import JobId, JobNode, JobStatus
-from parrot_async.tree import ACTIVE, JobTree
+from parrot_async.model.models import JobId, JobNode, JobStatus
+from parrot_async.model.tree import ACTIVE, JobTree
 
 FIRST = 50
 TOTAL = 1_000

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
 
-from parrot_async.models import Attempt, JobId, JobNode, JobStatus
+from parrot_async.model.models import Attempt, JobId, JobNode, JobStatus
+from parrot_async.model.tree import JobTree
 from parrot_async.report import facts
 from parrot_async.report.wording import duration, html_text, line, status_word
-from parrot_async.tree import JobTree
 
 BARS = 500
 """The longest attempts, which are shown."""

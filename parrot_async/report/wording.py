@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from parrot_async.models import ErrorKind, JobNode, JobStatus, Usage
+from parrot_async.errors import ErrorKind
+from parrot_async.model.models import JobNode, JobStatus, Usage
 
 ICONS: dict[JobStatus, str] = {
     JobStatus.PLANNING: "◇",

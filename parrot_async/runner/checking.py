@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from parrot_async.outcome import error_info
-from parrot_async.values import hash_of_code, load_function
+from parrot_async.transport.outcome import error_info
+from parrot_async.transport.pickling import hash_of_code, load_function
 
 CHANGED = "has been edited since it was submitted"
 MISSING = "is not in the job store any more"

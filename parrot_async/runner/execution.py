@@ -8,8 +8,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from parrot_async import results
-from parrot_async.children import (
+from parrot_async.errors import ErrorInfo, ResultExpiredError, SerializationError
+from parrot_async.failpoints import reach
+from parrot_async.jobs.children import (
     Child,
     Children,
     JobStopped,
@@ -17,17 +18,16 @@ from parrot_async.children import (
     wait_without_slot,
     wait_without_slot_async,
 )
-from parrot_async.context import JobContext, _current
-from parrot_async.errors import ResultExpiredError, SerializationError
-from parrot_async.events import Continued, Paused, Waiting
-from parrot_async.faults import reach
-from parrot_async.models import ErrorInfo, JobId, JobResult, Usage
-from parrot_async.outcome import error_info
+from parrot_async.jobs.context import JobContext, _current
+from parrot_async.model.events import Continued, Paused, Waiting
+from parrot_async.model.models import JobId, JobResult, Usage
 from parrot_async.runner.functions import Functions
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.slots import Slots
-from parrot_async.values import Call, dump_value, load_call, load_value, preview
-from parrot_async.wire import INLINE, Batch, Value
+from parrot_async.transport import results
+from parrot_async.transport.outcome import error_info
+from parrot_async.transport.pickling import Call, dump_value, load_call, load_value, preview
+from parrot_async.transport.wire import INLINE, Batch, Value
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from parrot_async.models import ErrorInfo
-from parrot_async.outcome import error_info
-from parrot_async.values import load_function
+from parrot_async.errors import ErrorInfo
+from parrot_async.transport.outcome import error_info
+from parrot_async.transport.pickling import load_function
 
 
 class Functions:

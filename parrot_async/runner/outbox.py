@@ -5,10 +5,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from parrot_async import events
-from parrot_async.context import JobContext
-from parrot_async.events import Event, Record
-from parrot_async.models import LOG_LINES, ErrorInfo, JobId, JobResult, LogLine, Usage
+from parrot_async.errors import ErrorInfo
+from parrot_async.jobs.context import JobContext
+from parrot_async.model import events
+from parrot_async.model.events import Event, Record
+from parrot_async.model.models import LOG_LINES, JobId, JobResult, LogLine, Usage
 
 INTERVAL = 0.01
 """Seconds between two sendings while there is much to say; the first one goes at once."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO, cast
 from weakref import WeakKeyDictionary
 
-from parrot_async.context import JobContext, _current
-from parrot_async.models import LogLine
+from parrot_async.jobs.context import JobContext, _current
+from parrot_async.model.models import LogLine
 
 LONGEST = 2000
 """Characters of a line that are kept."""

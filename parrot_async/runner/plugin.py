@@ -12,12 +12,13 @@ from typing import Any
 from distributed import Status, Worker, WorkerPlugin, get_worker
 from distributed.worker_state_machine import SecedeEvent
 
-from parrot_async.children import Child, Children
-from parrot_async.context import JobContext
-from parrot_async.faults import reach
-from parrot_async.jobs import check_call
-from parrot_async.models import ErrorInfo, JobId, LogLine, parent_of
-from parrot_async.outcome import Outcome
+from parrot_async.errors import ErrorInfo
+from parrot_async.failpoints import reach
+from parrot_async.jobs.children import Child, Children
+from parrot_async.jobs.context import JobContext
+from parrot_async.jobs.decorator import check_call
+from parrot_async.jobs.request import groups_of_calls
+from parrot_async.model.models import JobId, LogLine, parent_of
 from parrot_async.runner.checking import check
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import Functions
@@ -25,9 +26,9 @@ from parrot_async.runner.jobs_loop import end_loop, loop_in_thread
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
-from parrot_async.submission import groups_of_calls
-from parrot_async.values import Call, dump_function, ignore_path
-from parrot_async.wire import (
+from parrot_async.transport.outcome import Outcome
+from parrot_async.transport.pickling import Call, dump_function, ignore_path
+from parrot_async.transport.wire import (
     CHECK,
     CONTROL,
     EVENTS,

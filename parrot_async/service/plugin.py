@@ -14,29 +14,29 @@ from distributed import Scheduler, SchedulerPlugin
 from distributed.protocol.pickle import dumps
 from distributed.scheduler import WorkerState
 
-from parrot_async import events
-from parrot_async.events import Event
-from parrot_async.models import QUEUES, JobId, Queue, parent_of
-from parrot_async.places import chosen_places, data_home
+from parrot_async.model import events
+from parrot_async.model.events import Event
+from parrot_async.model.models import QUEUES, JobId, Queue, parent_of
 from parrot_async.runner.plugin import Runner
-from parrot_async.service.abandoned import Abandoned
-from parrot_async.service.checking import Checking
-from parrot_async.service.custody import Custody
-from parrot_async.service.desk import Desk
-from parrot_async.service.dispatch import Dispatch, Loaded
-from parrot_async.service.executor import Executor
-from parrot_async.service.following import Following
-from parrot_async.service.journal import Journal, Terminal, part_of
-from parrot_async.service.leases import Lease
-from parrot_async.service.needs import load, outcome_of
-from parrot_async.service.owner import new_owner
-from parrot_async.service.placement import SHIFT, Placement
-from parrot_async.service.recovery import Recovery
-from parrot_async.service.retention import Retention
-from parrot_async.service.run import Run
-from parrot_async.service.watch import Watch
+from parrot_async.service.custody.abandoned import Abandoned
+from parrot_async.service.custody.following import Following
+from parrot_async.service.custody.lease import Lease
+from parrot_async.service.custody.owner import new_owner
+from parrot_async.service.custody.parts import Custody
+from parrot_async.service.custody.recovery import Recovery
+from parrot_async.service.custody.retention import Retention
+from parrot_async.service.engine.checking import Checking
+from parrot_async.service.engine.dispatch import Dispatch, Loaded
+from parrot_async.service.engine.executor import Executor
+from parrot_async.service.engine.needs import load, outcome_of
+from parrot_async.service.engine.placement import SHIFT, Placement
+from parrot_async.service.engine.state import Run
+from parrot_async.service.journal.journal import Journal, Terminal, part_of
+from parrot_async.service.journal.watch import Watch
+from parrot_async.service.rpc import Desk
+from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
-from parrot_async.wire import (
+from parrot_async.transport.wire import (
     EVENTS,
     HELLO,
     RETURNED,

@@ -3,7 +3,7 @@
 from distributed import Scheduler
 
 from parrot_async.service.plugin import JobService
-from parrot_async.wire import SERVICE
+from parrot_async.transport.wire import SERVICE
 
 
 async def dask_setup(scheduler: Scheduler) -> None:

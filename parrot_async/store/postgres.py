@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 
 from parrot_async.errors import StoreError, StoreUnsureError
-from parrot_async.models import JobId, JobStatus, Queue
-from parrot_async.store import Checkpoint, Commit, Dropped, RootRow, StoredResult
-from parrot_async.store.postgres_line import Connection, Parameters, PostgresLine, pipelined
+from parrot_async.model.models import JobId, JobStatus, Queue
+from parrot_async.model.rows import RootRow
+from parrot_async.store.port import Checkpoint, Commit, Dropped, StoredResult
+from parrot_async.store.postgres_connection import Connection, Parameters, PostgresLine, pipelined
 from parrot_async.store.rows import (
     Rows,
     queues_of,

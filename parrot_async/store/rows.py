@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
-from parrot_async.models import JobId, JobStatus, Queue
-from parrot_async.store import Commit, RootRow, StoredResult
+from parrot_async.model.models import JobId, JobStatus, Queue
+from parrot_async.model.rows import RootRow
+from parrot_async.store.port import Commit, StoredResult
 
 Rows = Sequence[Sequence[Any]]
 

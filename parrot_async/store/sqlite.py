@@ -8,8 +8,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from parrot_async.models import JobId, JobStatus, Queue
-from parrot_async.store import Checkpoint, Commit, Dropped, RootRow, StoredResult
+from parrot_async.model.models import JobId, JobStatus, Queue
+from parrot_async.model.rows import RootRow
+from parrot_async.store.port import Checkpoint, Commit, Dropped, StoredResult
 from parrot_async.store.rows import (
     Rows,
     queues_of,

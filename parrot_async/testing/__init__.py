@@ -1,7 +1,10 @@
-"""For the tests of your own jobs: a client without a cluster, a body alone, faults on purpose."""
+"""For the tests of your own jobs: a client without a cluster, a body alone, faults on purpose.
 
-from parrot_async.children import JobStopped
-from parrot_async.faults import POINTS
+It runs in one process, your test's; users import its names from here.
+"""
+
+from parrot_async.failpoints import POINTS
+from parrot_async.jobs.children import JobStopped
 from parrot_async.testing.client import EagerClient
 from parrot_async.testing.faulty import faults
 from parrot_async.testing.recording import ChildCall, Recording, recording_job

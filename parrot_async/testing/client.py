@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from parrot_async.client import JobClient
-from parrot_async.connection import Connection
+from parrot_async.client.client import JobClient
+from parrot_async.client.connection import Connection
 from parrot_async.testing.host import Host
 from parrot_async.testing.line import Line
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from parrot_async.connection import Connection
+from parrot_async.client.connection import Connection
 from parrot_async.errors import DisconnectedError
-from parrot_async.events import Record
-from parrot_async.models import JobId
+from parrot_async.model.events import Record
+from parrot_async.model.models import JobId
 from parrot_async.testing.host import Host
 
 ADDRESS = "eager://this-process"

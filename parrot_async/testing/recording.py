@@ -5,10 +5,10 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from parrot_async.children import Children
-from parrot_async.context import JobContext, LocalHost, _current
-from parrot_async.models import Usage
-from parrot_async.values import Call
+from parrot_async.jobs.children import Children
+from parrot_async.jobs.context import JobContext, LocalHost, _current
+from parrot_async.model.models import Usage
+from parrot_async.transport.pickling import Call
 
 
 class ChildCall(NamedTuple):

@@ -7,13 +7,13 @@ from typing import Any
 
 from distributed import Status
 
-from parrot_async.models import JobSpec
+from parrot_async.jobs.request import Group
+from parrot_async.model.models import JobSpec
 from parrot_async.runner.plugin import Runner
-from parrot_async.service.placement import Placement
+from parrot_async.service.engine.placement import Placement
 from parrot_async.service.plugin import JobService
-from parrot_async.submission import Group
 from parrot_async.testing.ending import end
-from parrot_async.wire import CHECK, RUNNER, SERVICE
+from parrot_async.transport.wire import CHECK, RUNNER, SERVICE
 
 WORKER = "eager-worker"
 

@@ -1,4 +1,7 @@
-"""Live views of jobs in notebooks: `JobTree` shows one job, `JobsPanel` all of them."""
+"""Live views of jobs in notebooks: `JobTree` shows one job, `JobsPanel` all of them.
+
+It runs in the kernel's process; the client shows its handles by it, users import from here.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -10,7 +10,7 @@ the cell, and may block. The page asks for a shell of its own: we let it have th
 import sys
 from typing import Any
 
-from parrot_async.pulse import Pulse
+from parrot_async.widget.pulse import Pulse
 
 _ours: set[str] = set()
 """The comms of our views."""

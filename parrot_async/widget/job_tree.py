@@ -2,10 +2,10 @@
 
 import time
 
-from parrot_async.models import JobId
-from parrot_async.source import Source
-from parrot_async.widget.feeds import TreeFeed
-from parrot_async.widget.protocol import Act, Done, ToKernel
+from parrot_async.model.models import JobId
+from parrot_async.view.feeds import TreeFeed
+from parrot_async.view.protocol import Act, Done, ToKernel
+from parrot_async.view.source import Source
 from parrot_async.widget.saved import Bundle, tree_bundle
 from parrot_async.widget.ticking import TICKER
 from parrot_async.widget.view import PATIENCE, View

@@ -1,10 +1,10 @@
 """`JobsPanel`: all jobs of a service, the newest first; a row opens its tree."""
 
-from parrot_async.models import JobId
-from parrot_async.source import Source
-from parrot_async.widget.feeds import TreeFeed
-from parrot_async.widget.panel_feed import POLL, PanelFeed
-from parrot_async.widget.protocol import ToKernel
+from parrot_async.model.models import JobId
+from parrot_async.view.feeds import TreeFeed
+from parrot_async.view.panel_feed import POLL, PanelFeed
+from parrot_async.view.protocol import ToKernel
+from parrot_async.view.source import Source
 from parrot_async.widget.saved import Bundle, panel_bundle
 from parrot_async.widget.view import Feed, View
 

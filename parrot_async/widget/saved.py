@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from IPython.display import display, update_display
 
 from parrot_async import report
-from parrot_async.models import TERMINAL, JobId, utc
+from parrot_async.model.models import TERMINAL, JobId, utc
+from parrot_async.model.tree import JobTree
 from parrot_async.report.wording import html_text
-from parrot_async.tree import JobTree
-from parrot_async.widget.protocol import Row
+from parrot_async.view.protocol import Row
 
 Bundle = dict[str, str]
 """The forms of one output by their media type."""

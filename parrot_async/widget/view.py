@@ -12,12 +12,10 @@ import anywidget
 import traitlets
 from IPython.display import display
 
-from parrot_async.models import JobId
-from parrot_async.source import Source
-from parrot_async.widget.actions import act
-from parrot_async.widget.clicks import hear_clicks, running_kernel
-from parrot_async.widget.looking import Looking
-from parrot_async.widget.protocol import (
+from parrot_async.model.models import JobId
+from parrot_async.view.actions import act
+from parrot_async.view.looking import Looking
+from parrot_async.view.protocol import (
     Act,
     Beat,
     Delta,
@@ -28,6 +26,8 @@ from parrot_async.widget.protocol import (
     ToBrowser,
     ToKernel,
 )
+from parrot_async.view.source import Source
+from parrot_async.widget.clicks import hear_clicks, running_kernel
 from parrot_async.widget.saved import Bundle, Twin
 from parrot_async.widget.ticking import TICKER
 

@@ -8,8 +8,9 @@ import os
 import statistics
 from time import perf_counter
 
-from parrot_async.models import JobStatus
-from parrot_async.store import Commit, RootRow, open_store
+from parrot_async.model.models import JobStatus
+from parrot_async.model.rows import RootRow
+from parrot_async.store import Commit, open_store
 from tests.benchmarks.ack import JOBS, ours, raw
 from tests.benchmarks.harness import both, interleaved, report
 from tests.postgres import binaries, running

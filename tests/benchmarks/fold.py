@@ -10,9 +10,9 @@ import gc
 import time
 from collections.abc import Iterator
 
-from parrot_async.events import Completed, Event, Progressed, Started, Submitted, Waiting
-from parrot_async.models import JobResult, JobSpec, JobStatus, JobType
-from parrot_async.tree import JobTree
+from parrot_async.model.events import Completed, Event, Progressed, Started, Submitted, Waiting
+from parrot_async.model.models import JobResult, JobSpec, JobStatus, JobType
+from parrot_async.model.tree import JobTree
 from tests.benchmarks.harness import report
 
 PLANS = 25

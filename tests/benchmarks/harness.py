@@ -15,11 +15,12 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from distributed import Client, LocalCluster
 
-from parrot_async import JobClient, JobStatus, Pools, cluster, events
-from parrot_async.models import JobId
-from parrot_async.places import local_store
+from parrot_async import JobClient, JobStatus, Pools, cluster
+from parrot_async.model import events
+from parrot_async.model.models import JobId
+from parrot_async.model.tree import JobTree, fold
+from parrot_async.settings import local_store
 from parrot_async.store import open_store
-from parrot_async.tree import JobTree, fold
 
 R = TypeVar("R")
 Measure = Callable[[], Awaitable[float]]

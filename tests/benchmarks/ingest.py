@@ -22,14 +22,14 @@ from pydantic import SecretStr
 
 from parrot_async import JobClient
 from parrot_async.ingest import IngestOptions, ingest
-from parrot_async.ingest.chunks import Chunk, Chunker
-from parrot_async.ingest.embedder import Vectors, load_embedder
+from parrot_async.ingest.embed.chunks import Chunk, Chunker
+from parrot_async.ingest.embed.embedder import Vectors, load_embedder
+from parrot_async.ingest.embed.model_files import find_model
 from parrot_async.ingest.errors import LoadError
-from parrot_async.ingest.loaders import load
-from parrot_async.ingest.model_files import find_model
+from parrot_async.ingest.load.loaders import load
 from parrot_async.ingest.search import open_collection
-from parrot_async.ingest.server import ensure_server, stop_server
-from parrot_async.ingest.vectors import DocumentRecord
+from parrot_async.ingest.vectors.server import ensure_server, stop_server
+from parrot_async.ingest.vectors.vectors import DocumentRecord
 from tests.benchmarks.harness import interleaved, our_client, private_home, report
 
 CORPUS = Path(os.environ.get("PARROT_CORPUS", ".corpus"))

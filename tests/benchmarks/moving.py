@@ -8,8 +8,8 @@ from typing import Any
 
 import ipywidgets
 
-from parrot_async.events import Event, Progressed, Started, Submitted, Waiting
-from parrot_async.models import JobId, JobSpec, JobType, parent_of
+from parrot_async.model.events import Event, Progressed, Started, Submitted, Waiting
+from parrot_async.model.models import JobId, JobSpec, JobType, parent_of
 from parrot_async.widget import JobTree
 from tests.unit.views import World
 

@@ -12,8 +12,9 @@ from threading import Event, Thread
 import pytest
 
 from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
-from parrot_async.models import TERMINAL, JobStatus, Queue
-from parrot_async.store import Checkpoint, Commit, JobStore, RootRow, StoredResult, open_store
+from parrot_async.model.models import TERMINAL, JobStatus, Queue
+from parrot_async.model.rows import RootRow
+from parrot_async.store import Checkpoint, Commit, JobStore, StoredResult, open_store
 from tests.postgres import Server
 
 ROOT = RootRow("tree", "Read all", "docs:read", "ingest", JobStatus.RUNNING, 1_700_000_000.25)

@@ -18,8 +18,9 @@ from hypothesis.stateful import (
 )
 
 from parrot_async.errors import KeyTakenError, LeaseLostError
-from parrot_async.models import JobId, JobStatus
-from parrot_async.store import Checkpoint, Commit, RootRow, StoredResult, open_store
+from parrot_async.model.models import JobId, JobStatus
+from parrot_async.model.rows import RootRow
+from parrot_async.store import Checkpoint, Commit, StoredResult, open_store
 from tests.postgres import Server
 
 Place = Callable[[], AbstractContextManager[str]]

@@ -45,7 +45,7 @@ def postgres() -> Iterator[str]:
     """DSN of the embedded server of the tests' own PARROT_HOME, which is gone afterwards."""
     import psycopg
 
-    from parrot_async.ingest.server import ensure_server, stop_server
+    from parrot_async.ingest.vectors.server import ensure_server, stop_server
 
     address = ensure_server()
     with psycopg.connect(address) as client:

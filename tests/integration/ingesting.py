@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from parrot_async.ingest.server import ensure_server
+from parrot_async.ingest.vectors.server import ensure_server
 
 WORDS = "swift robin heron falcon river mountain harbour lantern copper velvet winter thunder"
 

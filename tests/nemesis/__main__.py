@@ -12,26 +12,26 @@ from pathlib import Path
 
 import anyio
 
-from parrot_async.faults import POINTS
-from tests.nemesis.town import Town, lived_in
+from parrot_async.failpoints import POINTS
+from tests.nemesis.cluster import Cluster, lived_in
 from tests.postgres import Server, binaries
 
 VICTIMS = ("client", "worker", "scheduler", "nanny", "postgres")
 
 
 @asynccontextmanager
-async def town_of(victim: str, folder: Path) -> AsyncIterator[Town]:
-    """Have the town up in which this victim can be killed."""
+async def cluster_of(victim: str, folder: Path) -> AsyncIterator[Cluster]:
+    """Have the cluster up in which this victim can be killed."""
     programs = binaries("wheel")
     if victim != "postgres" or programs is None:
-        async with lived_in(Town(victim, folder, far=victim == "nanny")) as town:
-            yield town
+        async with lived_in(Cluster(victim, folder, far=victim == "nanny")) as cluster:
+            yield cluster
         return
     server = await anyio.to_thread.run_sync(Server, programs)
     await anyio.to_thread.run_sync(server.start)
     try:
-        async with lived_in(Town(victim, folder, server)) as town:
-            yield town
+        async with lived_in(Cluster(victim, folder, server)) as cluster:
+            yield cluster
     finally:
         await anyio.to_thread.run_sync(server.remove)
 
@@ -40,11 +40,11 @@ async def reign(runs: int, folder: Path) -> Counter[tuple[str, str]]:
     """Kill everything `runs` times; returns the violations by victim and point, and prints them."""
     found: Counter[tuple[str, str]] = Counter()
     for victim in VICTIMS:
-        async with town_of(victim, folder / victim) as town:
+        async with cluster_of(victim, folder / victim) as cluster:
             for point in POINTS:
                 print(f"{victim} at {point}", file=sys.stderr, flush=True)
                 for seed in range(runs):
-                    for objection in await town.run(victim, point, seed):
+                    for objection in await cluster.run(victim, point, seed):
                         found[victim, point] += 1
                         print(f"{victim} at {point}, seed {seed}: {objection}", flush=True)
     return found

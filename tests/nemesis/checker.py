@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from parrot_async.events import (
+from parrot_async.model.events import (
     AttemptFailed,
     Cancelled,
     Completed,
@@ -13,8 +13,8 @@ from parrot_async.events import (
     Started,
     Submitted,
 )
-from parrot_async.models import FailurePolicy, JobId, JobSpec, JobStatus, parent_of, root_of
-from parrot_async.tree import fold
+from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobStatus, parent_of, root_of
+from parrot_async.model.tree import fold
 from tests.nemesis.history import Execution, History
 
 PROMISES = {

@@ -10,11 +10,13 @@ from typing import Any
 
 import psutil
 
-from parrot_async import current_job, events, results
-from parrot_async.events import Event
-from parrot_async.models import JobId, root_of
+from parrot_async import current_job
+from parrot_async.model import events
+from parrot_async.model.events import Event
+from parrot_async.model.models import JobId, root_of
 from parrot_async.store import JobStore, StoredResult
-from parrot_async.values import load_value
+from parrot_async.transport import results
+from parrot_async.transport.pickling import load_value
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import Any
 import dask
 from distributed import Nanny
 
-from parrot_async import JobClient, Plan, current_job, faults, job
+from parrot_async import JobClient, Plan, current_job, failpoints, job
+from parrot_async.client.handle import JobHandle
 from parrot_async.cluster import LocalCluster
 from parrot_async.cluster.pools import CAPACITY
-from parrot_async.handle import JobHandle
 from tests.nemesis.history import mark
 
 BIG = 100_000
@@ -77,7 +77,7 @@ def plan(file: str) -> Plan:
 
 def nanny_process(cluster: LocalCluster, slots: int, traps: str) -> None:
     """Be a nanny on another machine, with one worker for io jobs."""
-    os.environ[faults.VARIABLE] = f"traps={traps}"
+    os.environ[failpoints.VARIABLE] = f"traps={traps}"
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     asyncio.run(_nanny(cluster, slots))
 
@@ -89,7 +89,7 @@ async def _nanny(cluster: LocalCluster, slots: int) -> None:
         resources={"io": CAPACITY},
         security=cluster.security(),
         memory_limit=0,
-        env={faults.VARIABLE: os.environ[faults.VARIABLE]},
+        env={failpoints.VARIABLE: os.environ[failpoints.VARIABLE]},
     ) as nanny:
         await nanny.finished()
 
@@ -112,7 +112,7 @@ async def submit_all(
 
 def client_process(name: str, store: str, file: str, accepted: str, traps: str) -> None:
     """Be a client that submits everything and waits; what was accepted is in a file."""
-    faults.arm(f"traps={traps}")
+    failpoints.arm(f"traps={traps}")
     asyncio.run(_client(name, store, file, Path(accepted)))
 
 

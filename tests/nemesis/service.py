@@ -7,7 +7,7 @@ from pathlib import Path
 from distributed import Scheduler, Worker
 
 from parrot_async.service.plugin import JobService
-from parrot_async.wire import SERVICE
+from parrot_async.transport.wire import SERVICE
 
 
 @asynccontextmanager

@@ -6,10 +6,10 @@ import anyio
 import pytest
 
 from parrot_async import JobClient, JobStatus, job
-from parrot_async.models import JobId
-from parrot_async.service import abandoned
-from parrot_async.submission import groups_of_piece, map_root, new_id
-from parrot_async.values import dump_function
+from parrot_async.jobs.request import groups_of_piece, map_root, new_id
+from parrot_async.model.models import JobId
+from parrot_async.service.custody import abandoned
+from parrot_async.transport.pickling import dump_function
 from tests.nemesis.service import service_at
 
 LIMIT = 20

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from parrot_async.events import Event
-from parrot_async.models import FailurePolicy, JobSpec
+from parrot_async.model.events import Event
+from parrot_async.model.models import FailurePolicy, JobSpec
 from tests.nemesis.checker import PROMISES, check
 from tests.nemesis.history import Execution, History
 from tests.unit.stories import (

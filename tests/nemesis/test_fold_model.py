@@ -14,9 +14,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from parrot_async.events import Continued, Event, PauseRequested, Resumed
-from parrot_async.models import TERMINAL, JobStatus
-from parrot_async.tree import JobTree, fold
+from parrot_async.model.events import Continued, Event, PauseRequested, Resumed
+from parrot_async.model.models import TERMINAL, JobStatus
+from parrot_async.model.tree import JobTree, fold
 from tests.unit.stories import (
     attempt_failed,
     cancelled,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from parrot_async.faults import POINTS
-from tests.nemesis.town import Town, lived_in
+from parrot_async.failpoints import POINTS
+from tests.nemesis.cluster import Cluster, lived_in
 from tests.postgres import Server, binaries
 
 NIGHTLY = 20
@@ -36,37 +36,37 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-async def near(folder: Path) -> AsyncIterator[Town]:
+async def near(folder: Path) -> AsyncIterator[Cluster]:
     """All on this machine, as a notebook has it."""
-    async with lived_in(Town("near", folder / "near")) as town:
-        yield town
+    async with lived_in(Cluster("near", folder / "near")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
-async def far(folder: Path) -> AsyncIterator[Town]:
+async def far(folder: Path) -> AsyncIterator[Cluster]:
     """A worker with a nanny of its own."""
-    async with lived_in(Town("far", folder / "far", far=True)) as town:
-        yield town
+    async with lived_in(Cluster("far", folder / "far", far=True)) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
-async def team(folder: Path, server: Server) -> AsyncIterator[Town]:
+async def team(folder: Path, server: Server) -> AsyncIterator[Cluster]:
     """The job store on a PostgreSQL server."""
-    async with lived_in(Town("team", folder / "team", server)) as town:
-        yield town
+    async with lived_in(Cluster("team", folder / "team", server)) as cluster:
+        yield cluster
 
 
 @runs(3)
 @pytest.mark.parametrize("victim", ["client", "worker", "scheduler"])
-async def test_no_promise_is_broken(near: Town, victim: str, point: str, seed: int) -> None:
+async def test_no_promise_is_broken(near: Cluster, victim: str, point: str, seed: int) -> None:
     assert await near.run(victim, point, seed) == []
 
 
 @runs(3)
-async def test_no_promise_is_broken_by_a_lost_nanny(far: Town, point: str, seed: int) -> None:
+async def test_no_promise_is_broken_by_a_lost_nanny(far: Cluster, point: str, seed: int) -> None:
     assert await far.run("nanny", point, seed) == []
 
 
 @runs(3)
-async def test_no_promise_is_broken_by_a_lost_server(team: Town, point: str, seed: int) -> None:
+async def test_no_promise_is_broken_by_a_lost_server(team: Cluster, point: str, seed: int) -> None:
     assert await team.run("postgres", point, seed) == []

@@ -9,12 +9,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from parrot_async import JobClient, JobHandle, Pools, connection, current_job, events, job
+from parrot_async import JobClient, JobHandle, Pools, current_job, job
+from parrot_async.client import connection
 from parrot_async.cluster import LocalCluster, down, ensure
 from parrot_async.errors import DisconnectedError
-from parrot_async.events import Event
-from parrot_async.places import data_home
-from parrot_async.service import watch
+from parrot_async.model import events
+from parrot_async.model.events import Event
+from parrot_async.service.journal import watch
+from parrot_async.settings import data_home
 from parrot_async.store import open_store
 from tests.nemesis.proxy import Proxy, proxy_to
 from tests.nemesis.service import service_at

@@ -11,9 +11,9 @@ import anyio
 import pytest
 
 from parrot_async import JobClient, Pools
+from parrot_async.client.handle import JobHandle
 from parrot_async.cluster import down
 from parrot_async.errors import StoreError
-from parrot_async.handle import JobHandle
 from parrot_async.store import open_store
 from tests.nemesis.checker import check
 from tests.nemesis.history import read

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from parrot_async import JobClient, current_job, faults, job
+from parrot_async import JobClient, current_job, failpoints, job
 from tests.nemesis.service import scheduler_at, worker_of
 
 LIMIT = 20
@@ -28,7 +28,7 @@ async def parent(seconds: float) -> str:
 def slow_store() -> Iterator[None]:
     """The next submission takes a second and a half to be written."""
     yield
-    faults.arm("")
+    failpoints.arm("")
 
 
 async def test_an_end_that_is_not_durable_yet_is_waited_for(
@@ -44,7 +44,7 @@ async def test_an_end_that_is_not_durable_yet_is_waited_for(
         async for event in handle.events():
             if event.kind == "started" and f"{handle.id}.0" in event.ids:
                 break
-        faults.arm("accepting:1:delay=1.5")
+        failpoints.arm("accepting:1:delay=1.5")
         other = asyncio.ensure_future(client.submit(child, 0))
         await anyio.sleep(0.8)  # the child has ended, and its end waits behind that submission
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from parrot_async.cluster import down
-from parrot_async.ingest.server import ensure_server, stop_server
+from parrot_async.ingest.vectors.server import ensure_server, stop_server
 
 REPOSITORY = Path(__file__).parents[2]
 

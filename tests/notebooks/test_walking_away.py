@@ -15,11 +15,11 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from parrot_async import events
 from parrot_async.cluster import down
 from parrot_async.cluster.folder import Folder
-from parrot_async.events import Completed
-from parrot_async.places import data_home
+from parrot_async.model import events
+from parrot_async.model.events import Completed
+from parrot_async.settings import data_home
 from parrot_async.store import open_store
 
 LIMIT = 60

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from parrot_async.events import (
+from parrot_async.errors import ErrorInfo
+from parrot_async.model.events import (
     AttemptFailed,
     Cancelled,
     Completed,
@@ -14,8 +15,8 @@ from parrot_async.events import (
     Submitted,
     Waiting,
 )
-from parrot_async.models import ErrorInfo, JobResult, JobSpec, JobType
-from parrot_async.tree import JobTree, fold
+from parrot_async.model.models import JobResult, JobSpec, JobType
+from parrot_async.model.tree import JobTree, fold
 
 PLAN = JobSpec(title="plan", job_type=JobType.PLAN)
 TASK = JobSpec(title="task", function="tests:task")

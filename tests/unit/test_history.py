@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from parrot_async import events
 from parrot_async.errors import JobNotFoundError, NotEndedError, ResultExpiredError, StoreError
-from parrot_async.events import Event
 from parrot_async.history import History
-from parrot_async.models import JobSpec, JobStatus
-from parrot_async.places import local_store
-from parrot_async.store import Commit, RootRow, open_store
+from parrot_async.model import events
+from parrot_async.model.events import Event
+from parrot_async.model.models import JobSpec, JobStatus
+from parrot_async.model.rows import RootRow
+from parrot_async.settings import local_store
+from parrot_async.store import Commit, open_store
 from tests.unit.stories import BROKEN, PLAN, completed, failed, started, submitted
 
 BODY = JobSpec(title="task", function="tests:task", function_id="f" * 64)

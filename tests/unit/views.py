@@ -9,13 +9,13 @@ import comm
 import pytest
 from comm.base_comm import BaseComm
 
-from parrot_async.connection import Connection
-from parrot_async.events import Event, Record, dump
-from parrot_async.mirror import Mirror
-from parrot_async.models import JobId, root_of
-from parrot_async.replica import Changes
-from parrot_async.source import Source
-from parrot_async.widget.feeds import TreeFeed
+from parrot_async.client.connection import Connection
+from parrot_async.client.replica import Changes
+from parrot_async.client.trees import Mirror
+from parrot_async.model.events import Event, Record, dump
+from parrot_async.model.models import JobId, root_of
+from parrot_async.view.feeds import TreeFeed
+from parrot_async.view.source import Source
 
 
 class Line:

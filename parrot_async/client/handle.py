@@ -1,0 +1,321 @@
+"""What a client holds of a job: its coming result, its live node, and what can be done with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
+
+import anyio
+
+from parrot_async import report
+from parrot_async.client import display as notebook
+from parrot_async.errors import ErrorInfo
+from parrot_async.model import progress
+from parrot_async.model.events import Event
+from parrot_async.model.models import TERMINAL, JobId, JobNode, JobStatus, Usage, root_of
+from parrot_async.model.progress import JobStatusReport
+from parrot_async.model.tree import JobTree
+from parrot_async.report.bar import REFRESH, bar
+from parrot_async.report.timeline import Timeline
+from parrot_async.transport.outcome import Outcome
+from parrot_async.view.source import Source
+
+if TYPE_CHECKING:
+    from parrot_async.widget import JobTree as LiveTree
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Door(Protocol):
+    """What handles need of their client."""
+
+    history: dict[str, float]
+    """Mean seconds of functions by name."""
+
+    @property
+    def source(self) -> Source:
+        """What live views need."""
+
+    def claim(self, root_id: JobId) -> object:
+        """Return what keeps a live tree here; with the last one that is held, the tree goes."""
+
+    def tree(self, root_id: JobId) -> JobTree:
+        """Return the live tree."""
+
+    async def ended(self, ids: Sequence[JobId]) -> None:
+        """Wait until all of them have ended."""
+
+    def ends(self, ids: Iterable[JobId]) -> AsyncIterator[JobId]:
+        """Yield the ids as the jobs end."""
+
+    async def outcome(self, job_id: JobId) -> Outcome:
+        """Return how an ended job ended, with its value."""
+
+    async def gather(self, *handles: "JobHandles[Any]") -> list[Any]:
+        """Wait for all of their results."""
+
+    async def cancel(self, ids: Sequence[JobId]) -> None:
+        """Stop jobs and all below them."""
+
+    async def retry(self, job_id: JobId, failed_only: bool) -> "JobHandle[Any]":
+        """Run a job that has ended again, as a new tree."""
+
+    async def pause(self, ids: Sequence[JobId]) -> None:
+        """Hold jobs and all below them."""
+
+    async def resume(self, ids: Sequence[JobId]) -> None:
+        """Let jobs and all below them go on."""
+
+    def events(self, job_id: JobId, since: int = 0) -> AsyncIterator[Event]:
+        """Yield what happens in a tree but the first events, until the job has ended."""
+
+
+class JobHandle(Generic[R_co]):
+    """A job of any client, anywhere in its tree; `await` it for its result."""
+
+    __slots__ = ("__weakref__", "_claim", "_client", "id")
+
+    def __init__(self, client: Door, job_id: JobId) -> None:
+        """Name the job; `JobClient.submit` and `.attach` make handles."""
+        self._client = client
+        self._claim = client.claim(root_of(job_id))
+        self.id = job_id
+
+    def __repr__(self) -> str:
+        """Show the id and the state."""
+        return f"<job {self.id} {self.status}>"
+
+    def __job_reference__(self) -> JobId:
+        """As an argument of another job, a handle arrives as its result."""
+        return self.id
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        """Wait for the result; raises the job's error."""
+        return self.result().__await__()
+
+    async def result(self) -> R_co:
+        """Wait for the result; raises the error of the body itself, or a `JobError`.
+
+        A plan's result is the list of its children's, in order; in the place of a child that did
+        not complete stands its error, where the plan completes all the same.
+        """
+        await self._client.ended([self.id])
+        outcome = await self._client.outcome(self.id)
+        if outcome.error is None and outcome.data is None and outcome.url is None:
+            return await self._results_of_children()  # type: ignore[return-value]
+        if outcome.url is not None:
+            return cast(R_co, await asyncio.to_thread(outcome.value))  # noqa: TC006
+        return cast(R_co, outcome.value())  # noqa: TC006
+
+    async def _results_of_children(self) -> list[Any]:
+        results: list[Any] = []
+        for child in self.children:
+            try:
+                results.append(await child.result())
+            except Exception as exc:  # noqa: BLE001 - the plan completed all the same
+                results.append(exc)
+        return results
+
+    async def wait(self) -> JobStatus:
+        """Wait for the end, however it is; returns the terminal state."""
+        await self._client.ended([self.id])
+        return self.status
+
+    @property
+    def node(self) -> JobNode:
+        """The job as it is now; read it, and do not change it."""
+        return self._client.tree(root_of(self.id))[self.id]
+
+    @property
+    def tree(self) -> JobTree:
+        """The whole tree that the job is part of, as it is now."""
+        return self._client.tree(root_of(self.id))
+
+    @property
+    def status(self) -> JobStatus:
+        """The job's state."""
+        return self.node.status
+
+    @property
+    def done(self) -> bool:
+        """Whether the job has ended."""
+        return self.status in TERMINAL
+
+    @property
+    def progress(self) -> float:
+        """Progress in percent, with all below it."""
+        return self.node.progress_percentage
+
+    @property
+    def eta(self) -> timedelta | None:
+        """Expected time until the end; None where nothing is known of it."""
+        seconds = progress.remaining(self.node, history=self._client.history)
+        return None if seconds is None else timedelta(seconds=seconds)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and money of the job and all below it."""
+        return self.node.usage or Usage()
+
+    @property
+    def cost(self) -> Decimal:
+        """US dollars that the job and all below it have spent."""
+        return self.usage.cost
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """Why the job ended without a result."""
+        return self.node.error
+
+    @property
+    def children(self) -> "list[JobHandle[Any]]":
+        """The jobs directly below it."""
+        return [JobHandle(self._client, child) for child in self.node.children]
+
+    async def retry(self, failed_only: bool = False) -> "JobHandle[R_co]":
+        """Run the job again, with the same function and arguments, as a new job.
+
+        What a plan declared below it runs again as well. With `failed_only`, what had completed
+        gives its stored result at once. NotEndedError for a job that has not ended.
+        """
+        return await self._client.retry(self.id, failed_only)
+
+    async def cancel(self) -> None:
+        """Stop the job and all below it; returns when the service has been told."""
+        await self._client.cancel([self.id])
+
+    async def pause(self) -> None:
+        """Hold the job and all below it; returns when the service has been told.
+
+        What does not run is held at once, and so is what waits for children. A body that runs
+        holds at its next checkpoint, and until then `node.pause_requested` is set. What has ended
+        stays as it is. InterruptedJobError where nobody runs it, until `client.recover()`.
+        """
+        await self._client.pause([self.id])
+
+    async def resume(self) -> None:
+        """Let the job, and all below it, go on."""
+        await self._client.resume([self.id])
+
+    def events(self, since: int = 0) -> AsyncIterator[Event]:
+        """Yield all that happens in the tree, from its beginning until this job has ended.
+
+        Who has seen the first hundred events, here or in another process, asks for the others
+        with `since=100`.
+        """
+        return self._client.events(self.id, since)
+
+    def status_report(self) -> JobStatusReport:
+        """Return what there is to say about the job now, as one record that JSON can carry."""
+        return progress.status_report(self.tree, self.id, history=self._client.history)
+
+    def report(self) -> str:
+        """Return the tree below this job with results, errors and cost, as Markdown."""
+        return report.markdown(self.tree, self.id)
+
+    def widget(self) -> "LiveTree":
+        """Return the live view of the job and all below it, for a notebook, with buttons.
+
+        The handle alone in a cell shows it too. ParrotError where `parrot-async[notebook]` is not
+        installed.
+        """
+        return notebook.live_tree(self._client.source, self.id)
+
+    async def progress_bar(self) -> R_co:
+        """Show one bar until the job has ended, and return its result.
+
+        It is tqdm's where that is installed, in a notebook and in a terminal. To go on meanwhile:
+        `asyncio.create_task(handle.progress_bar())`.
+        """
+        with bar(self.node.title) as draw:
+            while not self.done:
+                draw(self.node)
+                with anyio.move_on_after(REFRESH):
+                    await self._client.ended([self.id])
+            draw(self.node)
+        return await self.result()
+
+    def timeline(self) -> Timeline:
+        """Return a picture of when which worker ran what below this job; a notebook shows it."""
+        return Timeline(self.tree, self.id)
+
+    def _ipython_display_(self) -> None:
+        notebook.show(self._client.source, self.id)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """The job as it is now, where nothing can be live."""
+        return {
+            "text/plain": repr(self),
+            "text/html": report.html(self.tree, self.id),
+            "text/markdown": self.report(),
+        }
+
+
+class JobHandles(Sequence[JobHandle[R]]):
+    """The handles of one `map`, in the order of its arguments; `await` them for all results.
+
+    `root` is the job above them.
+    """
+
+    def __init__(self, client: Door, root_id: JobId, count: int) -> None:
+        """Name the jobs; handles are made when they are asked for."""
+        self._client = client
+        self._count = count
+        self.root: JobHandle[list[R]] = JobHandle(client, root_id)
+
+    def __len__(self) -> int:
+        """Return the number of jobs."""
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> JobHandle[R]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[JobHandle[R]]: ...
+    def __getitem__(self, index: int | slice) -> JobHandle[R] | list[JobHandle[R]]:
+        """Return one handle, or several."""
+        numbers = range(self._count)[index]
+        if isinstance(numbers, range):
+            return [JobHandle(self._client, f"{self.root.id}.{number}") for number in numbers]
+        return JobHandle(self._client, f"{self.root.id}.{numbers}")
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
+        """Wait for all results, in order; the first error to come, if there is one."""
+        return self._client.gather(self).__await__()
+
+    def ids(self) -> list[JobId]:
+        """Return the ids of the jobs, in order."""
+        return [f"{self.root.id}.{number}" for number in range(self._count)]
+
+    async def as_completed(self) -> AsyncIterator[JobHandle[R]]:
+        """Yield the handles as their jobs end."""
+        async for job_id in self._client.ends(self.ids()):
+            yield JobHandle(self._client, job_id)
+
+    async def retry(self, failed_only: bool = False) -> "JobHandles[R]":
+        """Run all of them again, or those that did not complete; see `JobHandle.retry`."""
+        again = await self.root.retry(failed_only)
+        return JobHandles(self._client, again.id, self._count)
+
+    async def cancel(self) -> None:
+        """Stop all of them."""
+        await self.root.cancel()
+
+    async def pause(self) -> None:
+        """Hold all of them."""
+        await self.root.pause()
+
+    async def resume(self) -> None:
+        """Let all of them go on."""
+        await self.root.resume()
+
+    def _ipython_display_(self) -> None:
+        self.root._ipython_display_()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {**self.root._repr_mimebundle_(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        """Show the root."""
+        return f"<{self._count:,} jobs below {self.root!r}>"

@@ -1,0 +1,35 @@
+"""The root of a tree as one row of a list of jobs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from parrot_async.model.models import JobId, JobStatus
+
+
+@dataclass(slots=True, frozen=True)
+class RootRow:
+    """The root of a tree as a list of jobs shows it; times are seconds since the epoch, UTC."""
+
+    id: JobId
+    title: str
+    function: str
+    queue: str
+    status: JobStatus
+    created_at: float
+    completed_at: float | None = None
+    cost: Decimal = Decimal(0)
+    error: str | None = None
+    owner: str = ""
+    """Who runs the tree; the store writes it: the owner of the first commit, or who claimed it."""
+
+    def plain(self) -> dict[str, str | float | None]:
+        """The row in types that any format knows; `from_plain` makes it again."""
+        return {**asdict(self), "status": str(self.status), "cost": str(self.cost)}
+
+    @classmethod
+    def from_plain(cls, row: Mapping[str, Any]) -> "RootRow":
+        """The row that `plain` gave."""
+        known = {**row, "status": JobStatus(row["status"]), "cost": Decimal(row["cost"])}
+        return cls(**known)

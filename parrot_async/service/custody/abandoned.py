@@ -1,0 +1,56 @@
+"""Trees whose client went before it had submitted all of their jobs: they would wait for ever."""
+
+import asyncio
+import time
+
+from parrot_async.errors import ErrorInfo
+from parrot_async.model.models import JobId
+from parrot_async.service.engine.executor import Executor
+from parrot_async.service.engine.state import Run
+from parrot_async.service.journal.watch import Watch
+
+EVERY = 5.0
+"""Seconds between two looks at who is still there."""
+GONE = 30.0
+"""Seconds without a stream after which a client will not come back to go on submitting."""
+LEFT = ErrorInfo("cancelled", "its client went before it had submitted all of its jobs")
+
+
+class Abandoned:
+    """Watches over the submissions of big `map`s, which come in pieces."""
+
+    def __init__(self, executor: Executor, watch: Watch) -> None:
+        """Share the service's parts."""
+        self._executor = executor
+        self._watch = watch
+        self._submitting: dict[JobId, tuple[str, float]] = {}
+        """Clients by the trees that they have begun to submit, and when each was last there."""
+
+    def begun(self, root_id: JobId, client: str) -> None:
+        """Note a tree of which a client has submitted a part, at least."""
+        run = self._executor.runs.get(root_id)
+        if run is not None and lacks_jobs(run):
+            self._submitting[root_id] = client, time.monotonic()
+
+    async def keep(self) -> None:
+        """Look again for ever."""
+        while True:
+            await asyncio.sleep(EVERY)
+            self.look()
+
+    def look(self) -> None:
+        """End what nobody will complete."""
+        now = time.monotonic()
+        for root_id, (client, seen) in list(self._submitting.items()):
+            run = self._executor.runs.get(root_id)
+            if run is None or not lacks_jobs(run):
+                del self._submitting[root_id]
+            elif self._watch.has(client):
+                self._submitting[root_id] = client, now
+            elif now - seen > GONE:
+                self._executor.stop(run, LEFT)
+
+
+def lacks_jobs(run: Run) -> bool:
+    """Whether a plan has fewer children than it expects."""
+    return run.expected is not None and run.ended_children + len(run.children or ()) < run.expected

@@ -1,0 +1,149 @@
+"""What is kept how long: values whose time is over, old trees, and files that nobody needs."""
+
+import asyncio
+import logging
+import math
+import os
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+
+from parrot_async.model.durations import seconds
+from parrot_async.model.models import JobId, root_of
+from parrot_async.service.engine.executor import Executor
+from parrot_async.service.journal.journal import Journal
+from parrot_async.store import Dropped
+from parrot_async.transport import results
+
+EXPIRE_EVERY = 60.0
+PRUNE_EVERY = 3600.0
+"""Seconds between two times that the service prunes by itself."""
+KEEP_FOR = "90d"
+"""How long trees are kept after their end, where `$PARROT_KEEP_FOR` says nothing else."""
+PORTION = 100
+"""Trees that are deleted at once, so that the store has time for others between two."""
+SETTLED = 3600.0
+"""Seconds after which a result's file that no event names is nobody's."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, frozen=True)
+class Pruned:
+    """What was deleted."""
+
+    trees: int = 0
+    results: int = 0
+    files: int = 0
+
+
+class Retention:
+    """Prunes, when somebody asks and by itself."""
+
+    def __init__(self, journal: Journal, executor: Executor, results_url: str) -> None:
+        """`results_url` is the folder of values that are too big for the store.
+
+        OptionsError where `$PARROT_KEEP_FOR` is no duration.
+        """
+        self._journal = journal
+        self._executor = executor
+        self._results_url = results_url
+        told = os.environ.get("PARROT_KEEP_FOR") or KEEP_FOR
+        self._keep_for = None if told == "forever" else seconds(told)
+
+    async def keep(self) -> None:
+        """Drop what is over for ever: values each minute, old trees each hour."""
+        pruned_at = -math.inf
+        while True:
+            try:
+                await self.expire()
+                if time.monotonic() - pruned_at > PRUNE_EVERY:
+                    pruned_at = time.monotonic()
+                    # Each file costs a question, which far stores let one pay for.
+                    await self.prune(self._keep_for, sweep=results.is_local(self._results_url))
+            except Exception:
+                logger.exception("could not drop what is over, will try again")
+            await asyncio.sleep(EXPIRE_EVERY)
+
+    async def expire(self) -> None:
+        """Drop results whose time is over."""
+        now = time.time()
+        await self._unlink(await self._journal.recorder.read(lambda store: store.expire(now)))
+
+    async def prune(
+        self,
+        older_than: float | None = None,
+        keep: int | None = None,
+        size: int | None = None,
+        *,
+        sweep: bool = True,
+    ) -> Pruned:
+        """Delete trees that ended long ago with their files; `sweep`: also files of nobody."""
+        dropped: list[Dropped] = []
+        trees = 0
+        if older_than is not None:
+            trees += await self._prune_before(time.time() - older_than, math.inf, dropped)
+        if keep is not None:
+            finished = await self._finished(math.inf, 1_000_000_000)
+            trees += await self._prune_before(math.inf, len(finished) - keep, dropped)
+        while size is not None and await self._size() > size:
+            some = await self._prune_before(math.inf, PORTION, dropped)
+            if not some:
+                break
+            trees += some
+        files = sum([await self._unlink(some) for some in dropped])
+        files += await self._sweep() if sweep else 0
+        return Pruned(trees, sum(some.count for some in dropped), files)
+
+    async def answer(
+        self, older_than: float | None, keep: int | None, size: int | None
+    ) -> dict[str, int]:
+        """Prune as a client asks, and say what was deleted."""
+        return asdict(await self.prune(older_than, keep, size))
+
+    async def _size(self) -> int:
+        return await self._journal.recorder.read(lambda store: store.size())
+
+    async def _finished(self, at: float, limit: int) -> list[JobId]:
+        return await self._journal.recorder.read(lambda store: store.finished_before(at, limit))
+
+    async def _prune_before(self, at: float, most: float, dropped: list[Dropped]) -> int:
+        """Delete the trees that ended first, at most so many, a portion at a time."""
+        count = 0
+        needed = {root_of(i) for run in self._executor.runs.values() for i in run.needs}
+        while count < most:
+            wanted = int(min(PORTION, most - count))
+            found = await self._finished(at, wanted + len(needed))
+            some = [root_id for root_id in found if root_id not in needed][:wanted]
+            if not some:
+                break
+            dropped.append(await self._delete(some))
+            count += len(some)
+        return count
+
+    async def _delete(self, root_ids: Sequence[JobId]) -> Dropped:
+        found = await self._journal.recorder.read(lambda store: store.delete(root_ids))
+        for root_id in root_ids:
+            self._journal.forget(root_id)
+        return found
+
+    # Files.
+
+    async def _unlink(self, dropped: Dropped) -> int:
+        return await self._delete_files(dropped.urls)
+
+    async def _sweep(self) -> int:
+        """Delete files of the results' folder that are in no event, and not being written."""
+        before = time.time() - SETTLED
+        found = await asyncio.to_thread(results.written_before, self._results_url, before)
+        return await self._delete_files(found)
+
+    async def _delete_files(self, urls: Collection[str]) -> int:
+        """Delete files, except those that another job's result lies in."""
+        if not urls:
+            return 0
+        named = await self._journal.recorder.read(lambda store: store.named(urls))
+        gone = [url for url in urls if url not in named]
+        for url in gone:
+            await asyncio.to_thread(results.delete, url)
+        return len(gone)

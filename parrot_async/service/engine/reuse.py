@@ -1,0 +1,65 @@
+"""Results that are there already: of jobs that run again, and of equal ones from any time."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+
+from parrot_async.model.models import JobId, JobSpec, JobStatus, root_of
+from parrot_async.service.journal.ends import End
+from parrot_async.service.journal.journal import Journal
+from parrot_async.transport.pickling import code_of
+
+
+def fingerprint(spec: JobSpec, arguments: bytes) -> str:
+    """Return a hash of a call; where results are shared, one that is the same wherever it is made.
+
+    A job among the arguments counts by its id.
+    """
+    if spec.cache:
+        return sha256(f"{spec.cache}{spec.code}".encode() + arguments).hexdigest()[:32]
+    code = f"{code_of(spec.function_id or '')}{spec.code}"
+    return sha256(code.encode() + arguments).hexdigest()[:16]
+
+
+async def results_of(journal: Journal, sources: Mapping[JobId, JobId]) -> dict[JobId, End]:
+    """Return how jobs end that take the results of others, those of which the result is kept."""
+    if not sources:
+        return {}
+    wanted = set(sources.values())
+    stored = await journal.recorder.read(lambda store: store.results(wanted))
+    for root_id in {root_of(job_id) for job_id in stored if journal.node(job_id) is None}:
+        await journal.fetch(root_id)
+    ends: dict[JobId, End] = {}
+    for job_id, source in sources.items():
+        found, node = stored.get(source), journal.node(source)
+        if found is None or found.expired or node is None or node.result is None:
+            continue
+        result = replace(node.result, url=found.url, source=node.result.source or source)
+        ends[job_id] = End(time.time(), result=result, blob=found.value)
+    return ends
+
+
+async def completed_before(journal: Journal, sources: Mapping[JobId, JobId]) -> dict[JobId, End]:
+    """Return the same of jobs that run others again, those of which the other had completed."""
+    for root_id in {root_of(job_id) for job_id in sources.values()}:
+        await journal.fetch(root_id)
+    good = {i: of for i, of in sources.items() if journal.status(of) is JobStatus.COMPLETED}
+    return await results_of(journal, good)
+
+
+async def results_by_content(journal: Journal, contents: Mapping[JobId, str]) -> dict[JobId, End]:
+    """Return how jobs end of which equal ones have completed before."""
+    if not contents:
+        return {}
+    keys, now = set(contents.values()), time.time()
+    known = await journal.recorder.read(lambda store: store.cached(keys, now))
+    sources = {i: known[content] for i, content in contents.items() if content in known}
+    return await results_of(journal, sources)
+
+
+async def kept(journal: Journal, ids: Iterable[JobId]) -> set[JobId]:
+    """Return those of completed jobs whose result is still kept."""
+    wanted = list(ids)
+    stored = await journal.recorder.read(lambda store: store.results(wanted))
+    return {job_id for job_id, found in stored.items() if not found.expired}

@@ -1,0 +1,1 @@
+"""What a person's own process does: clients, handles, values, mistakes."""

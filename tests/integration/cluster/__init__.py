@@ -1,0 +1,1 @@
+"""Local clusters, and other people's."""

@@ -1,0 +1,1 @@
+"""Cancel, timeout, pause and resume, on real clusters."""

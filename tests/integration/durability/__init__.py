@@ -1,0 +1,1 @@
+"""What outlives the death of processes, and what is kept."""

@@ -1,0 +1,1 @@
+"""Ingestion on a real cluster and a real PostgreSQL."""

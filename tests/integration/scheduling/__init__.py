@@ -1,0 +1,1 @@
+"""What starts when and where: pools, queues, slots, plans."""

@@ -1,0 +1,1 @@
+"""Each job store among other processes, on bad disks, behind bad lines."""

@@ -1,0 +1,110 @@
+"""What a worker tells: the latest state of a job, not too often, and always before its end."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from parrot_async.errors import ErrorInfo
+from parrot_async.jobs.context import JobContext, LocalHost
+from parrot_async.model import events
+from parrot_async.model.events import Record
+from parrot_async.model.models import JobResult
+from parrot_async.runner import outbox
+from parrot_async.runner.outbox import SAVES_INTERVAL, Outbox
+
+
+@dataclass(eq=False)
+class Attempt:
+    """An attempt as the outbox sees it."""
+
+    context: JobContext
+    id: str = "r"
+    attempt: int = 1
+
+
+class Clock:
+    """A time that goes on when it is told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(outbox, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def attempt() -> Attempt:
+    return Attempt(JobContext(LocalHost(), "r"))
+
+
+def told(records: list[Record]) -> list[tuple[str, tuple[bytes | None, ...]]]:
+    return [(events.load(record.body).kind, record.blobs) for record in records]
+
+
+def test_the_first_state_goes_at_once_and_then_the_latest_now_and_then(
+    clock: Clock, attempt: Attempt
+) -> None:
+    woken: list[float] = []
+    box = Outbox(woken.append, "worker")
+
+    box.saved(attempt, b"0", None)
+    first = told(box.flush())
+    for number in range(1, 1000):
+        box.saved(attempt, str(number).encode(), None)
+    second = told(box.flush())
+    clock.now += SAVES_INTERVAL
+    third = told(box.flush())
+
+    assert first == [("checkpointed", (b"0",))]
+    assert second == []
+    assert third == [("checkpointed", (b"999",))]
+    assert woken[0] < 0.1
+    assert woken[-1] == pytest.approx(SAVES_INTERVAL)
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_latest_state_goes_before_the_end_of_an_attempt_that_fails(attempt: Attempt) -> None:
+    box = Outbox(lambda _: None, "worker")
+    box.saved(attempt, b"0", None)
+    box.flush()
+
+    box.saved(attempt, b"1", None)
+    box.failed(attempt, ErrorInfo("exception", "broken"), None)
+
+    assert [kind for kind, _ in told(box.flush())] == ["checkpointed", "attempt_failed"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_job_that_completes_needs_its_state_no_more(attempt: Attempt) -> None:
+    box = Outbox(lambda _: None, "worker")
+    box.saved(attempt, b"0", None)
+
+    box.completed(attempt, JobResult(1, "1"), b"1")
+
+    assert [kind for kind, _ in told(box.flush())] == ["completed"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_job_that_rests_for_a_moment_only_says_nothing(attempt: Attempt) -> None:
+    box = Outbox(lambda _: None, "worker")
+
+    box.turned(attempt, events.Paused)
+    box.turned(attempt, events.Continued)
+    moment = told(box.flush())
+    box.turned(attempt, events.Paused)
+    rest = told(box.flush())
+    box.turned(attempt, events.Waiting)
+
+    assert moment == []
+    assert rest == [("paused", ())]
+    assert [kind for kind, _ in told(box.flush())] == ["waiting"]

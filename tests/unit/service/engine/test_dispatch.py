@@ -1,0 +1,214 @@
+"""Which worker gets which job, and when: the service's part, with nothing at the other end."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from parrot_async.model.models import JobNode, JobSpec, Queue
+from parrot_async.service.engine import dispatch as module
+from parrot_async.service.engine.dispatch import NOTHING, Dispatch, Loaded
+from parrot_async.service.engine.placement import Placement
+from parrot_async.service.engine.state import Run
+from parrot_async.transport.wire import CONTROL, TAKE, Batch
+
+A, B = "tcp://a", "tcp://b"
+QUEUES = {"default": Queue(name="default"), "one": Queue(name="one", limit=1)}
+numbers = itertools.count()
+
+
+class Noted(Placement):
+    """Writes down what it would send."""
+
+    def __init__(self) -> None:
+        super().__init__(SimpleNamespace())  # type: ignore[arg-type]  # it is never asked
+        self.sent: dict[str, list[str]] = {A: [], B: []}
+        self.recalled: dict[str, list[str]] = {A: [], B: []}
+        self.away: set[str] = set()
+
+    def takes(self, worker: str) -> bool:
+        return worker not in self.away
+
+    def _begin_shift(self, worker: str) -> None:
+        self._shifts[worker] = "shift"
+
+    def _send(self, worker: str, operation: str, **message: Any) -> None:
+        if operation == TAKE:
+            self.sent[worker] += Batch(*message["batch"]).ids
+        elif operation == CONTROL:
+            self.recalled[worker] += [job_id for job_id, _ in message["recall"]]
+
+
+class Work:
+    """A dispatch, and how jobs come and go."""
+
+    def __init__(self) -> None:
+        self.placement = Noted()
+        self.loading: list[asyncio.Future[Loaded]] = []
+        self.dispatch = Dispatch(self.placement, QUEUES, self._load)
+
+    def _load(self, _: Sequence[Run]) -> "asyncio.Future[Loaded]":
+        self.loading.append(asyncio.get_running_loop().create_future())
+        return self.loading[-1]
+
+    async def ask(self, count: int = 1, needs: tuple[str, ...] = (), **spec: Any) -> list[Run]:
+        """Make jobs ready, and let them be sent."""
+        words = {"pool": "cpu", "function_id": "f", "title": "job", "priority": 0, **spec}
+        made = JobSpec(**words)
+        runs = [
+            Run(JobNode(id=f"job{next(numbers)}", spec=made), 0, needs=needs, arguments=b"")
+            for _ in range(count)
+        ]
+        for run in runs:
+            self.dispatch.ready(run)
+        await asyncio.sleep(0)
+        return runs
+
+    async def end(self, run: Run) -> None:
+        self.dispatch.left(run)
+        run.state = "ended"
+        await asyncio.sleep(0)
+
+    async def give_back(self, *runs: Run) -> None:
+        for run in runs:
+            self.dispatch.left(run)
+            self.dispatch.ready(run)
+        self.dispatch.set_stuck(runs[0].worker)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECALL_AFTER", 0.01)
+
+
+async def test_a_queue_with_a_limit_goes_on_in_its_other_pool() -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 1)
+    work.dispatch.add_worker(B, ["io"], 1)
+    (first,) = await work.ask(queue="one")
+    (second,) = await work.ask(queue="one", pool="io")
+    before = second.state
+
+    await work.end(first)
+
+    assert before == "ready"
+    assert work.placement.sent[B] == [second.id]
+
+
+async def test_a_worker_of_two_pools_is_as_busy_in_both() -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu", "io"], 1)
+    work.dispatch.add_worker(B, ["cpu", "io"], 1)
+
+    (sync,) = await work.ask(pool="cpu")
+    (coroutine,) = await work.ask(pool="io")
+    (third,) = await work.ask(pool="io")
+
+    assert {sync.worker, coroutine.worker} == {A, B}
+    assert third.state == "ready"
+
+
+async def test_a_worker_that_takes_nothing_is_left_out_until_it_does(at_once: None) -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 1)
+    work.dispatch.add_worker(B, ["cpu"], 1)
+    work.placement.away = {A}
+
+    first, second = await work.ask(2)
+    before = second.state
+    work.placement.away = set()
+    await asyncio.sleep(0.05)
+
+    assert (first.worker, before) == (B, "ready")
+    assert second.worker == A
+
+
+async def test_what_waits_on_a_worker_that_takes_nothing_comes_back(at_once: None) -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 1)
+    (run,) = await work.ask()
+
+    work.placement.away = {A}
+    await asyncio.sleep(0.05)
+
+    assert run.id in work.placement.recalled[A]
+
+
+async def test_a_batch_that_takes_long_gives_way_to_a_larger_priority(at_once: None) -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 1)
+    work.dispatch.durations.observe("f", 0.001)
+    low = await work.ask(50)
+    low[0].state = "running"
+    (high,) = await work.ask(priority=1, function_id="g")
+    await asyncio.sleep(0.05)
+    recalled = set(work.placement.recalled[A])
+    await work.give_back(*low[1:])
+
+    await work.end(low[0])
+
+    assert recalled == {run.id for run in low[1:]}
+    assert work.placement.sent[A][50] == high.id
+
+
+async def test_equal_priorities_keep_their_turn(at_once: None) -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 1)
+    work.dispatch.durations.observe("f", 0.001)
+    low = await work.ask(50)
+    low[0].state = "running"
+
+    await work.ask(function_id="g")
+    await asyncio.sleep(0.05)
+
+    assert work.placement.recalled[A] == []
+
+
+async def test_a_stuck_worker_gets_nothing_ahead_until_a_job_of_its_ends() -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 1)
+    work.dispatch.durations.observe("f", 0.001)
+    first, second, third = await work.ask(3)
+    first.state = "running"
+
+    await work.give_back(second, third)
+    before = second.state
+    await work.end(first)
+
+    assert before == "ready"
+    assert work.placement.sent[A] == [r.id for r in (first, second, third, second, third)]
+
+
+async def test_jobs_that_load_go_elsewhere_when_their_worker_came_back_as_another() -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 2)
+    (first,) = await work.ask(needs=("other",))
+
+    work.dispatch.forget_worker(A)
+    work.dispatch.add_worker(A, ["cpu"], 2)
+    work.loading[0].set_result(NOTHING)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert len(work.loading) == 2
+    assert work.dispatch.pools["cpu"].members[A].held == 1
+    assert first.attempt == 2
+
+
+async def test_a_lost_worker_leaves_no_slot_taken() -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 1)
+    (run,) = await work.ask()
+
+    lost = work.dispatch.forget_worker(A)
+    await work.end(run)
+    work.dispatch.add_worker(B, ["cpu"], 1)
+    (second,) = await work.ask()
+
+    assert lost == [run]
+    assert second.worker == B

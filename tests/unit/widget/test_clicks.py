@@ -1,0 +1,105 @@
+"""Clicks while a cell runs, for the kernels that keep them back."""
+
+import asyncio
+from queue import Queue
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jupyter_client.session import Session
+
+from parrot_async.widget import clicks, pulse
+from parrot_async.widget.pulse import Pulse
+
+
+class Frame:
+    """A part of a message as zmq hands it over."""
+
+    def __init__(self, data: bytes) -> None:
+        self.bytes = self.buffer = data
+
+
+class OldKernel:
+    """What ipykernel 6 has of a kernel: a queue of all that waits for the cell's end."""
+
+    def __init__(self) -> None:
+        self.session = Session(key=b"secret")
+        self.msg_queue: Queue[tuple[int, object, tuple[object, ...]]] = Queue()
+        self.shell_stream = object()
+        self.comm_manager = self
+        self.delivered: list[dict[str, Any]] = []
+        self.delivery = asyncio.Event()
+
+    def comm_msg(self, stream: object, _: object, message: dict[str, Any]) -> None:
+        assert stream is self.shell_stream
+        self.delivered.append(message["content"])
+        self.delivery.set()
+
+    def receive(self, kind: str, **content: object) -> None:
+        """Let a message wait."""
+        message = self.session.msg(kind, dict(content))
+        frames = [Frame(part) for part in self.session.serialize(message, ident=b"page")]
+        self.msg_queue.put_nowait((self.msg_queue.qsize(), self.receive, (frames,)))
+
+    def waiting(self) -> list[int]:
+        """The numbers of what still waits, in order."""
+        return [number for number, _, _ in self.msg_queue.queue]
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> OldKernel:
+    kernel = OldKernel()
+    monkeypatch.setattr(clicks, "running_kernel", lambda: kernel)
+    monkeypatch.setattr(Pulse, "at_each_beat", [])
+    monkeypatch.setattr(clicks, "_ours", set())
+    clicks.hear_clicks(SimpleNamespace(comm_id="ours"))
+    return kernel
+
+
+def test_clicks_of_our_views_are_handed_out_and_all_else_keeps_its_order(
+    kernel: OldKernel,
+) -> None:
+    kernel.receive("execute_request", code="1")
+    kernel.receive("comm_msg", comm_id="ours", data={"n": 1})
+    kernel.receive("comm_msg", comm_id="another", data={})
+    kernel.msg_queue.put_nowait((3, kernel.receive, ()))
+    kernel.receive("comm_msg", comm_id="ours", data={"n": 2})
+    kernel.receive("execute_request", code="2")
+
+    clicks.hand_out()
+
+    assert [content["data"] for content in kernel.delivered] == [{"n": 1}, {"n": 2}]
+    assert kernel.waiting() == [0, 2, 3, 5]
+
+
+async def test_clicks_are_handed_out_at_each_beat_while_somebody_waits(
+    kernel: OldKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "PULSE", 0.001)
+    kernel.receive("comm_msg", comm_id="ours", data={})
+
+    with Pulse.of_this_loop():
+        await asyncio.wait_for(kernel.delivery.wait(), 10)
+
+    assert kernel.waiting() == []
+
+
+def test_a_kernel_that_routes_clicks_is_told_to_take_the_shell_that_the_page_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clicks, "running_kernel", object)
+    comm = SimpleNamespace(comm_id="ours", _reply_subshell_for=lambda *_: "the cell's")
+
+    clicks.hear_clicks(comm)
+
+    assert comm._reply_subshell_for({}, "the page's") == "the page's"
+    assert comm._reply_subshell_for({}, None) is None
+
+
+def test_outside_of_a_kernel_nothing_is_done() -> None:
+    comm = SimpleNamespace(comm_id="ours", _reply_subshell_for=None)
+
+    clicks.hear_clicks(comm)
+
+    assert comm._reply_subshell_for is None
+    assert clicks.hand_out not in Pulse.at_each_beat
