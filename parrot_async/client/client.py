@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import (
+    AsyncIterator,
     Awaitable,
     Callable,
     Generator,
@@ -16,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeV
 from distributed.security import Security
 
 from parrot_async import cluster as local_cluster
-from parrot_async.client import display as notebook
+from parrot_async.client import display
 from parrot_async.client.connection import Connection
-from parrot_async.client.door import ServiceDoor
-from parrot_async.client.handle import JobHandle, JobHandles
+from parrot_async.client.handle import JobHandle, JobHandles, gather
+from parrot_async.client.session import Session
 from parrot_async.cluster import Pools
-from parrot_async.errors import ClusterError
+from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.failpoints import reach
 from parrot_async.jobs.decorator import Plan, check_call
 from parrot_async.jobs.request import (
@@ -34,12 +35,11 @@ from parrot_async.jobs.request import (
 from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, JobStatus, Queue
-from parrot_async.model.rows import RootRow
+from parrot_async.model.rows import Pruned, RootRow
 from parrot_async.report.root_rows import RootRows
-from parrot_async.service.custody.retention import Pruned
 from parrot_async.store import check_url
-from parrot_async.transport.pickling import Call, dump_function
-from parrot_async.view.source import Source
+from parrot_async.transport.messages import Group
+from parrot_async.transport.pickling import Call, dump_function, preview
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel
@@ -61,8 +61,8 @@ class DaskCluster(Protocol):
     security: Any
 
 
-class JobClient(ServiceDoor):
-    """A thin door to a job service; many may be open at once, anywhere.
+class JobClient:
+    """A client of a job service; many may be open at once, anywhere.
 
     `JobClient()` joins the user's local cluster, and starts it where there is none; it goes on
     when the client is closed, and ends by itself when it is idle. `JobClient("tcp://...")` and
@@ -101,27 +101,30 @@ class JobClient(ServiceDoor):
         self._store = store
         self._detach = detach
         self._started = False
-        super().__init__()
+        self._session = Session()
 
     def __repr__(self) -> str:
         """Show where the client is connected to."""
-        where = self._connection.address if self._connection is not None else "not open"
+        where = self.address if self._session.is_open else "not open"
         return f"<JobClient {where}>"
 
     # Life.
 
     async def open(self) -> Self:
         """Start or join the cluster and connect; ClusterError where that cannot be done."""
-        if self._connection is None:
+        if not self._session.is_open:
             connection = await self._connect()
             hello = await connection.open()
-            self.history = dict(hello["history"])
-            self._connection = connection
-            self._source = Source(self._mirror, connection, self.claim, self.history)
+            self._session.begin(connection, hello["history"])
             if self._started and hello["interrupted"]:
                 message = "interrupted jobs: %d; `await client.recover()` goes on with them"
                 logger.warning(message, hello["interrupted"])
         return self
+
+    @property
+    def address(self) -> str:
+        """Address of the Dask scheduler; ClusterError where the client is not open."""
+        return self._session.connection.address
 
     async def _connect(self) -> Connection:
         address, security = self._address, self._security
@@ -129,7 +132,8 @@ class JobClient(ServiceDoor):
             local = await local_cluster.ensure(self._name, self._pools, store=self._store)
             address, security = local.address, local.security()
             self._started = local.started_by_us
-        return Connection(address, security, self._mirror.take_in, self._mirror.lose)
+        trees = self._session.trees
+        return Connection(address, security, trees.take_in, trees.lose)
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Open the client: `client = await JobClient()`."""
@@ -149,12 +153,9 @@ class JobClient(ServiceDoor):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Hang up; jobs go on, unless `detach=False` ends the local cluster."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await asyncio.shield(connection.close())
-            if not self._detach and self._address is None:
-                await local_cluster.down(self._name, store=self._store)
+        """Disconnect; jobs go on, unless `detach=False` ends the local cluster."""
+        if await self._session.end() and not self._detach and self._address is None:
+            await local_cluster.down(self._name, store=self._store)
 
     # Submitting.
 
@@ -185,7 +186,7 @@ class JobClient(ServiceDoor):
             functions = {function_id: data}
             groups = groups_of_calls(fn, [(args, kwargs)], function_id)
             groups[0]["ids"] = [root_id]
-        handle = JobHandle[Any](self, root_id)
+        handle = JobHandle[Any](self._session, root_id)
         accepted = await self._send(root_id, groups, functions)
         return handle if accepted == root_id else await self.attach(accepted)
 
@@ -218,7 +219,7 @@ class JobClient(ServiceDoor):
         for call in calls[:1]:
             check_call(fn, call)
         root_id = new_id()
-        handles = JobHandles[Any](self, root_id, len(calls))
+        handles = JobHandles[Any](self._session, root_id, len(calls))
         function_id, data = dump_function(fn)
         under_way: deque[asyncio.Task[JobId]] = deque()
         top = map_root(fn, len(calls), root_id)
@@ -237,35 +238,87 @@ class JobClient(ServiceDoor):
         except BaseException:
             for task in under_way:
                 task.cancel()
-            self._line.post("parrot_cancel", ids=[root_id])
+            self._session.post(lambda api: api.cancel([root_id]))
             raise
-        await self._mirror.shown(root_id, len(calls))
+        await self._session.trees.shown(root_id, len(calls))
         return handles
 
     async def _send(
-        self, root_id: JobId, groups: Sequence[Any], functions: dict[str, bytes]
+        self, root_id: JobId, groups: Sequence[Group], functions: dict[str, bytes]
     ) -> JobId:
-        self._line.watch(root_id)
-        accepted, first = await self._line.call(
-            "parrot_submit",
-            groups=[dict(group) for group in groups],
-            functions=functions,
-            client=self._line.client,
-        )
+        connection = self._session.connection
+        connection.watch(root_id)
+        accepted = await connection.api.submit(groups, functions, connection.client)
         reach("acknowledged")
-        if accepted == root_id and first:
-            # The line's own news of it may be on its way, and the handle is used at once.
-            self._mirror.take_in([(root_id, 0, Record(bytes(first)))])
-        return str(accepted)
+        if accepted["id"] == root_id and accepted["first"]:
+            # The stream may bring it later, and the handle is used at once.
+            first = Record(bytes(accepted["first"]))
+            self._session.trees.take_in([(root_id, 0, first)])
+        return accepted["id"]
+
+    @overload
+    async def gather(
+        self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: Literal[True]
+    ) -> list[R | Exception]: ...
+    @overload
+    async def gather(
+        self, *handles: JobHandle[R] | Iterable[JobHandle[R]], return_exceptions: bool = False
+    ) -> list[R]: ...
+    async def gather(
+        self, *handles: JobHandle[Any] | Iterable[JobHandle[Any]], return_exceptions: bool = False
+    ) -> list[Any]:
+        """Return all results in order; the first error to come, unless errors are wanted too."""
+        return await gather(self._session, handles, return_exceptions=return_exceptions)
+
+    async def as_completed(self, handles: Iterable[JobHandle[R]]) -> AsyncIterator[JobHandle[R]]:
+        """Yield handles as their jobs end."""
+        by_id = {handle.id: handle for handle in handles}
+        async for job_id in self._session.ends(by_id):
+            yield by_id[job_id]
+
+    # Control.
+
+    async def cancel(self, ids: Sequence[JobId]) -> None:
+        """Stop jobs and all below them; those that have ended stay as they are."""
+        await self._session.cancel(ids)
+
+    async def pause(self, ids: Sequence[JobId] | None = None, *, queue: str | None = None) -> None:
+        """Hold jobs and all below them, or a queue; with neither, every queue that there is.
+
+        A queue stays paused, also for jobs to come, until it is resumed. OptionsError for one
+        that is not known.
+        """
+        if ids is not None:
+            await self._session.api.pause(list(ids))
+        if ids is None or queue is not None:
+            await self._session.api.hold_queues(queue, True)
+
+    async def resume(self, ids: Sequence[JobId] | None = None, *, queue: str | None = None) -> None:
+        """Let jobs and all below them go on, or a queue; with neither, every queue.
+
+        A job that was paused both by itself and with its queue goes on when both are resumed.
+        """
+        if ids is not None:
+            await self._session.api.resume(list(ids))
+        if ids is None or queue is not None:
+            await self._session.api.hold_queues(queue, False)
 
     # Finding again.
+
+    async def attach(self, job_id: JobId) -> JobHandle[Any]:
+        """Return a handle of any job that the service knows; JobNotFoundError for another."""
+        if not isinstance(job_id, str):
+            raise OptionsError(f"attach takes the id of a job, a text, not {preview(job_id)}")
+        handle = JobHandle[Any](self._session, job_id)
+        await self._session.attach(job_id)
+        return handle
 
     def panel(self) -> "JobsPanel":
         """Return the live view of all jobs of this service, for a notebook.
 
         ParrotError where `parrot-async[notebook]` is not installed.
         """
-        return notebook.panel(self.source)
+        return display.panel(self._session)
 
     async def jobs(
         self,
@@ -276,13 +329,8 @@ class JobClient(ServiceDoor):
         limit: int = 100,
     ) -> RootRows:
         """Return the newest root jobs that fit, from the store; a notebook shows a table."""
-        rows = await self._line.call(
-            "parrot_jobs",
-            status=None if status is None else str(JobStatus(status)),
-            queue=queue,
-            function=function,
-            limit=limit,
-        )
+        wanted = None if status is None else str(JobStatus(status))
+        rows = await self._session.api.jobs(wanted, queue, function, limit=limit)
         return RootRows(map(RootRow.from_plain, rows))
 
     async def recover(
@@ -294,8 +342,8 @@ class JobClient(ServiceDoor):
         tree that was taken over. FunctionChangedError, before anything happens, where a function
         was edited since it was submitted, or is gone: `changed="accept"` runs it as it is now.
         """
-        found = await self._line.call("parrot_recover", ids=list(ids), changed=changed)
-        self._mirror.goes_on(found)
+        found = await self._session.api.recover(list(ids), changed)
+        self._session.trees.goes_on(found)
         return [await self.attach(root_id) for root_id in found]
 
     async def gc(
@@ -311,14 +359,9 @@ class JobClient(ServiceDoor):
         the oldest until the store has at most `size` bytes; with none of these, only what is left
         over of trees that were deleted before.
         """
-        pruned = await self._line.call(
-            "parrot_gc",
-            older_than=None if older_than is None else seconds(older_than),
-            keep=keep,
-            size=size,
-        )
-        return Pruned(**pruned)
+        age = None if older_than is None else seconds(older_than)
+        return Pruned(**await self._session.api.gc(age, keep, size))
 
     async def set_queue(self, queue: Queue) -> None:
         """Add a queue or change one, for all clients of this service."""
-        await self._line.call("parrot_set_queue", queue=queue.model_dump_json().encode())
+        await self._session.api.set_queue(queue.model_dump_json().encode())

@@ -1,4 +1,4 @@
-"""The wire between a client and the job service: Dask's own comm, on a loop in its own thread."""
+"""The connection between a client and the job service, on a loop in a thread of its own."""
 
 import asyncio
 import logging
@@ -18,8 +18,16 @@ from parrot_async.errors import ClusterError, DisconnectedError
 from parrot_async.jobs.request import new_id
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, root_of
-from parrot_async.service.plugin import JobService
-from parrot_async.transport.wire import GOES_ON, INTERRUPTED, SERVICE, VERSION, unpack
+from parrot_async.transport.api import (
+    VERSION,
+    Arguments,
+    Operation,
+    ServiceApi,
+    service_stub,
+    stream_request,
+)
+from parrot_async.transport.messages import ServiceHello, TreeRecord
+from parrot_async.transport.wire import GOES_ON, INTERRUPTED, SERVICE, unpack
 
 T = TypeVar("T")
 
@@ -33,22 +41,18 @@ FORGET_AFTER = 0.1
 PAGE = 1000
 """Events of the past that are asked for at once, and trees."""
 
-NEVER_TWICE = frozenset({"parrot_retry"})
-"""What would be done twice: where the line is cut, who asked has to look whether it was done."""
-
 News = list[tuple[JobId, int, Record]]
 """Records with their trees and numbers."""
-Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
-"""Asks the service something."""
 
 logger = logging.getLogger(__name__)
 
 
 class Connection:
-    """One client's line to one job service.
+    """One client's connection to one job service, over Dask's comms.
 
-    Everything here runs on a loop of its own, so that a busy kernel does not delay the line and
-    the line does not delay the kernel; `on_records` and `on_lost` are called on that thread.
+    Runs on: a loop in a thread of its own, so that a busy kernel does not delay the connection,
+    nor the connection the kernel. `on_records` and `on_lost` are called on that thread. Public
+    methods say where they may be called.
     """
 
     def __init__(
@@ -58,8 +62,12 @@ class Connection:
         on_records: Callable[[News], None],
         on_lost: Callable[[DisconnectedError], None],
     ) -> None:
-        """Remember where the service is; `open` goes there."""
+        """Keep where the service is; `open` connects."""
         self.address = address
+        self.api: ServiceApi = service_stub(self._call_from_outside)
+        """The service as the caller's loop asks it; DisconnectedError where it is gone."""
+        self._api: ServiceApi = service_stub(self._call)
+        self._api_once: ServiceApi = service_stub(self._ask)
         self.client = f"client-{new_id()}"
         self._args = (security or Security()).get_connection_args("client")
         self._on_records = on_records
@@ -80,8 +88,8 @@ class Connection:
         self._forgetting: asyncio.Task[None] | None = None
         self.closed = False
 
-    async def open(self) -> dict[str, Any]:
-        """Connect; ClusterError, with what to do, where that cannot work. Returns its hello."""
+    async def open(self) -> ServiceHello:
+        """Connect and return the service's hello; ClusterError where that cannot be done."""
         self._thread.start()
         try:
             return await self._here(self._open())
@@ -89,39 +97,39 @@ class Connection:
             await self.close()
             raise
 
-    async def call(self, op: str, **message: Any) -> Any:
-        """Ask the service something; raises what it raises, DisconnectedError where it is gone."""
-        return await self._here(self._call(op, message))
+    def post(self, question: Callable[[ServiceApi], Awaitable[T]]) -> "Future[T]":
+        """Ask the service something, from any thread, without waiting for the answer."""
 
-    def post(self, op: str, **message: Any) -> "Future[Any]":
-        """Ask the service something, from any thread."""
-        return asyncio.run_coroutine_threadsafe(self._call(op, message), self._loop)
+        async def asked() -> T:
+            return await question(self._api)
+
+        return asyncio.run_coroutine_threadsafe(asked(), self._loop)
 
     def watch(self, root_id: JobId) -> None:
-        """Take in what the service will send us of a tree that we are about to submit."""
+        """Take in the events of a tree that is about to be submitted; from any thread."""
         self._roots.setdefault(root_id, 0)
 
     async def attach(self, job_id: JobId) -> int:
-        """Take in a tree from its beginning, and have the service send us all that comes of it.
+        """Fetch a tree's past, and have the service send all that comes of it.
 
         Returns the number of its latest event until now, 0 where the service knows none.
         """
         return await self._here(self._attach(job_id))
 
     def attach_soon(self, job_id: JobId) -> None:
-        """Do the same from any thread, without waiting for it."""
+        """Attach to a tree from any thread, without waiting for it."""
         asyncio.run_coroutine_threadsafe(self._attach(job_id), self._loop)
 
     def forget(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
-        """Have the service send us no more of a tree, if that is still unwanted then.
+        """Have the service send no more of a tree, if `unwanted` still says so a moment later.
 
-        From any thread, and from a finalizer.
+        It may be called from any thread, and from a finalizer.
         """
         if not self.closed:
             self._loop.call_soon_threadsafe(self._forget_soon, root_id, unwanted)
 
     async def close(self) -> None:
-        """Hang up; the jobs go on."""
+        """Disconnect; the jobs go on."""
         if self.closed:
             return
         self.closed = True
@@ -132,12 +140,12 @@ class Connection:
         self._loop.close()
 
     async def _here(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run on the line's own loop, awaited on the caller's."""
+        """Run on the connection's loop, awaited on the caller's."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
-    # On the line's own loop.
+    # On the connection's loop.
 
-    async def _open(self) -> dict[str, Any]:
+    async def _open(self) -> ServiceHello:
         self._rpc = rpc(self.address, connection_args=self._args, timeout=CONNECT_TIMEOUT)
         hello = await self._hello()
         if hello["version"] != VERSION:
@@ -148,25 +156,28 @@ class Connection:
         self._watching = asyncio.create_task(self._stay(await self._stream(CONNECT_TIMEOUT)))
         return hello
 
-    async def _hello(self) -> dict[str, Any]:
+    async def _hello(self) -> ServiceHello:
         try:
-            hello = await self._rpc.parrot_hello()
-            if hello is None or "version" not in hello:
+            hello = await self._api_once.hello()
+            if not _is_hello(hello):
                 await self._install()
-                hello = await self._rpc.parrot_hello()
-        except (OSError, CommClosedError, TimeoutError) as exc:
+                hello = await self._api_once.hello()
+        except (OSError, DisconnectedError, TimeoutError) as exc:
+            cause = exc.__cause__ or exc
             raise ClusterError(
-                f"nothing answers at {self.address}: {exc}. Is the scheduler running there, and "
+                f"nothing answers at {self.address}: {cause}. Is the scheduler running there, and "
                 "do its TLS settings match?"
             ) from exc
         except ValueError as exc:
             raise ClusterError(
                 f"{self.address!r} is no address of a scheduler, such as tcp://host:8786: {exc}"
             ) from exc
-        return dict(hello)
+        return hello
 
     async def _install(self) -> None:
-        """Have a scheduler that was started by Dask's own command load the service."""
+        """Send the service to a scheduler that Dask's own command started without it."""
+        from parrot_async.service.plugin import JobService  # half a second, for foreign schedulers
+
         plugin = dumps(JobService())
         try:
             await self._rpc.register_scheduler_plugin(plugin=plugin, name=SERVICE, idempotent=True)
@@ -178,41 +189,40 @@ class Connection:
             ) from exc
 
     async def _stream(self, patience: float) -> Comm:
-        """Open the stream on which the service tells us what happens."""
+        """Open the stream on which the service sends events."""
         comm: Comm = await connect(self.address, timeout=patience, **self._args)
         self._streams += 1
-        hello = {"op": "parrot_watch", "client": self.client, "number": self._streams}
-        await comm.write({**hello, "reply": False})
+        await comm.write(stream_request(self.client, self._streams))
         await comm.read()
         return comm
 
     async def _stay(self, comm: Comm | None) -> None:
-        """Take in what the service sends; where the line is cut, find it again until it is gone."""
+        """Take in what the service sends; connect again where the line is cut, until it is gone."""
         while comm is not None:
             try:
                 await self._read(comm)
             except (CommClosedError, OSError) as exc:
                 comm = await self._find_again(exc)
             except Exception as exc:
-                # Without a word, all who wait would wait for ever.
+                # Without an error, everybody who waits would wait for ever.
                 self._give_up(f"what the service at {self.address} says is not understood: {exc!r}")
                 raise
 
     async def _read(self, comm: Comm) -> None:
         try:
             async with self._in_order:
-                await self._catch_up(self._roots, self._ask)
+                await self._catch_up(self._roots, self._api_once)
             while True:
                 self._take_in((await comm.read())["records"])
         finally:
             await comm.close()
 
-    def _take_in(self, messages: Sequence[Any]) -> None:
+    def _take_in(self, messages: Sequence[TreeRecord]) -> None:
         """Hand on what came, or keep it until it is its turn."""
-        self._hand_on([(root_id, seq, unpack(packed)) for root_id, seq, packed in messages])
+        self._hand_on([(sent["root_id"], sent["seq"], unpack(sent)) for sent in messages])
 
     def _hand_on(self, news: News) -> None:
-        """Hand records on, each once and in order, however often a lost line had them sent."""
+        """Hand records on, each once and in order, however often a cut line had them sent."""
         fresh: News = []
         for root_id, seq, record in news:
             if root_id in self._early:
@@ -245,13 +255,13 @@ class Connection:
     async def _attach(self, job_id: JobId) -> int:
         root_id = root_of(job_id)
         async with self._in_order:
-            # One that we have forgotten is taken in from its beginning; nothing comes twice.
+            # A tree that was forgotten is fetched from its beginning; nothing comes twice.
             self._roots.setdefault(root_id, 0)
-            await self._catch_up([root_id], self._call)
+            await self._catch_up([root_id], self._api)
             return self._roots[root_id] or self._roots.pop(root_id)
 
-    async def _catch_up(self, root_ids: Iterable[JobId], ask: Ask) -> None:
-        """Have trees' events sent from now on, and fetch those that we have not yet.
+    async def _catch_up(self, root_ids: Iterable[JobId], api: ServiceApi) -> None:
+        """Have trees' events sent from now on, and fetch those that are not here yet.
 
         They are fetched in pages and not sent on the stream, so that neither side ever holds more
         than a page of a past, however slow the other one is. What comes meanwhile waits its turn.
@@ -261,8 +271,8 @@ class Connection:
         while left:
             some = left[:PAGE]
             after = {root_id: self._roots[root_id] for root_id in some}
-            asked = {"client": self.client, "after": after, "limit": PAGE}
-            news = [(i, n, Record(bytes(body))) for i, n, body in await ask("parrot_attach", asked)]
+            page = await api.attach(self.client, after, PAGE)
+            news = [(past["root_id"], past["seq"], Record(bytes(past["body"]))) for past in page]
             self._roots.update({root_id: seq for root_id, seq, _ in news})
             self._on_records(news)
             if len(news) < PAGE:
@@ -288,24 +298,27 @@ class Connection:
                 self._early.pop(root_id, None)
             if gone:
                 with suppress(DisconnectedError):
-                    await self._call("parrot_detach", {"client": self.client, "root_ids": gone})
+                    await self._api.detach(self.client, gone)
 
-    async def _call(self, op: str, message: dict[str, Any]) -> Any:
-        """Ask the service, again where the line is cut: what is asked twice is done once."""
+    async def _call_from_outside(self, operation: Operation, arguments: Arguments) -> Any:
+        return await self._here(self._call(operation, arguments))
+
+    async def _call(self, operation: Operation, arguments: Arguments) -> Any:
+        """Ask the service, again where the line is cut, unless that might do something twice."""
         pauses, streams = deque(RECONNECT), self._streams
         while True:
             try:
-                return await self._ask(op, message)
+                return await self._ask(operation, arguments)
             except DisconnectedError:
-                if self._streams > streams:  # somebody is there, who deserves as much patience
+                if self._streams > streams:  # the service is back, and gets as much patience again
                     pauses, streams = deque(RECONNECT), self._streams
-                if op in NEVER_TWICE or self._lost is not None or not pauses:
+                if operation.never_twice or self._lost is not None or not pauses:
                     raise
             await asyncio.sleep(pauses.popleft())
 
-    async def _ask(self, op: str, message: dict[str, Any]) -> Any:
+    async def _ask(self, operation: Operation, arguments: Arguments) -> Any:
         try:
-            return await getattr(self._rpc, op)(**message)
+            return await getattr(self._rpc, operation.wire_name)(**arguments)
         except (CommClosedError, OSError) as exc:
             raise DisconnectedError(f"the job service at {self.address} does not answer") from exc
 
@@ -313,7 +326,7 @@ class Connection:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        await self._rpc.close_rpc()
+        await self._close_rpc()
         # What is still asked ends with an error; nothing may outlive its loop.
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left:
@@ -321,3 +334,11 @@ class Connection:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    async def _close_rpc(self) -> None:
+        await self._rpc.close_rpc()
+
+
+def _is_hello(answer: object) -> bool:
+    """Whether the service answered; a scheduler without one says something else, or nothing."""
+    return isinstance(answer, dict) and "version" in answer

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 from parrot_async.errors import ParrotError
 from parrot_async.model.models import JobId
-from parrot_async.view.source import Source
+from parrot_async.view.source import ViewSource
 from parrot_async.widget.clicks import running_kernel
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel, JobTree
 
 
-def live_tree(source: Source, job_id: JobId) -> "JobTree":
+def live_tree(source: ViewSource, job_id: JobId) -> "JobTree":
     """The live view of a job; ParrotError where what it needs is not installed."""
     _check_installed()
     from parrot_async.widget.job_tree import job_tree
@@ -20,7 +20,7 @@ def live_tree(source: Source, job_id: JobId) -> "JobTree":
     return job_tree(source, job_id)
 
 
-def panel(source: Source) -> "JobsPanel":
+def panel(source: ViewSource) -> "JobsPanel":
     """The live view of all jobs; ParrotError where what it needs is not installed."""
     _check_installed()
     from parrot_async.widget.panel import JobsPanel
@@ -28,7 +28,7 @@ def panel(source: Source) -> "JobsPanel":
     return JobsPanel(source)
 
 
-def show(source: Source, job_id: JobId) -> None:
+def show(source: ViewSource, job_id: JobId) -> None:
     """Show a job live in the cell that runs; NotImplementedError has IPython ask for HTML."""
     if running_kernel() is None or not find_spec("anywidget"):
         raise NotImplementedError

@@ -1,15 +1,15 @@
 """What a client holds of a job: its coming result, its live node, and what can be done with it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import anyio
 
 from parrot_async import report
-from parrot_async.client import display as notebook
+from parrot_async.client import display
+from parrot_async.client.session import Session
 from parrot_async.errors import ErrorInfo
 from parrot_async.model import progress
 from parrot_async.model.events import Event
@@ -18,8 +18,6 @@ from parrot_async.model.progress import JobStatusReport
 from parrot_async.model.tree import JobTree
 from parrot_async.report.bar import REFRESH, bar
 from parrot_async.report.timeline import Timeline
-from parrot_async.transport.outcome import Outcome
-from parrot_async.view.source import Source
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobTree as LiveTree
@@ -28,59 +26,15 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Door(Protocol):
-    """What handles need of their client."""
-
-    history: dict[str, float]
-    """Mean seconds of functions by name."""
-
-    @property
-    def source(self) -> Source:
-        """What live views need."""
-
-    def claim(self, root_id: JobId) -> object:
-        """Return what keeps a live tree here; with the last one that is held, the tree goes."""
-
-    def tree(self, root_id: JobId) -> JobTree:
-        """Return the live tree."""
-
-    async def ended(self, ids: Sequence[JobId]) -> None:
-        """Wait until all of them have ended."""
-
-    def ends(self, ids: Iterable[JobId]) -> AsyncIterator[JobId]:
-        """Yield the ids as the jobs end."""
-
-    async def outcome(self, job_id: JobId) -> Outcome:
-        """Return how an ended job ended, with its value."""
-
-    async def gather(self, *handles: "JobHandles[Any]") -> list[Any]:
-        """Wait for all of their results."""
-
-    async def cancel(self, ids: Sequence[JobId]) -> None:
-        """Stop jobs and all below them."""
-
-    async def retry(self, job_id: JobId, failed_only: bool) -> "JobHandle[Any]":
-        """Run a job that has ended again, as a new tree."""
-
-    async def pause(self, ids: Sequence[JobId]) -> None:
-        """Hold jobs and all below them."""
-
-    async def resume(self, ids: Sequence[JobId]) -> None:
-        """Let jobs and all below them go on."""
-
-    def events(self, job_id: JobId, since: int = 0) -> AsyncIterator[Event]:
-        """Yield what happens in a tree but the first events, until the job has ended."""
-
-
 class JobHandle(Generic[R_co]):
     """A job of any client, anywhere in its tree; `await` it for its result."""
 
-    __slots__ = ("__weakref__", "_claim", "_client", "id")
+    __slots__ = ("__weakref__", "_claim", "_session", "id")
 
-    def __init__(self, client: Door, job_id: JobId) -> None:
+    def __init__(self, session: Session, job_id: JobId) -> None:
         """Name the job; `JobClient.submit` and `.attach` make handles."""
-        self._client = client
-        self._claim = client.claim(root_of(job_id))
+        self._session = session
+        self._claim = session.claim(root_of(job_id))
         self.id = job_id
 
     def __repr__(self) -> str:
@@ -101,37 +55,22 @@ class JobHandle(Generic[R_co]):
         A plan's result is the list of its children's, in order; in the place of a child that did
         not complete stands its error, where the plan completes all the same.
         """
-        await self._client.ended([self.id])
-        outcome = await self._client.outcome(self.id)
-        if outcome.error is None and outcome.data is None and outcome.url is None:
-            return await self._results_of_children()  # type: ignore[return-value]
-        if outcome.url is not None:
-            return cast(R_co, await asyncio.to_thread(outcome.value))  # noqa: TC006
-        return cast(R_co, outcome.value())  # noqa: TC006
-
-    async def _results_of_children(self) -> list[Any]:
-        results: list[Any] = []
-        for child in self.children:
-            try:
-                results.append(await child.result())
-            except Exception as exc:  # noqa: BLE001 - the plan completed all the same
-                results.append(exc)
-        return results
+        return cast(R_co, await self._session.result(self.id))  # noqa: TC006 - a TypeVar
 
     async def wait(self) -> JobStatus:
         """Wait for the end, however it is; returns the terminal state."""
-        await self._client.ended([self.id])
+        await self._session.ended([self.id])
         return self.status
 
     @property
     def node(self) -> JobNode:
         """The job as it is now; read it, and do not change it."""
-        return self._client.tree(root_of(self.id))[self.id]
+        return self._session.node(self.id)
 
     @property
     def tree(self) -> JobTree:
         """The whole tree that the job is part of, as it is now."""
-        return self._client.tree(root_of(self.id))
+        return self._session.tree(root_of(self.id))
 
     @property
     def status(self) -> JobStatus:
@@ -151,7 +90,7 @@ class JobHandle(Generic[R_co]):
     @property
     def eta(self) -> timedelta | None:
         """Expected time until the end; None where nothing is known of it."""
-        seconds = progress.remaining(self.node, history=self._client.history)
+        seconds = progress.remaining(self.node, history=self._session.history)
         return None if seconds is None else timedelta(seconds=seconds)
 
     @property
@@ -172,7 +111,7 @@ class JobHandle(Generic[R_co]):
     @property
     def children(self) -> "list[JobHandle[Any]]":
         """The jobs directly below it."""
-        return [JobHandle(self._client, child) for child in self.node.children]
+        return [JobHandle(self._session, child) for child in self.node.children]
 
     async def retry(self, failed_only: bool = False) -> "JobHandle[R_co]":
         """Run the job again, with the same function and arguments, as a new job.
@@ -180,11 +119,13 @@ class JobHandle(Generic[R_co]):
         What a plan declared below it runs again as well. With `failed_only`, what had completed
         gives its stored result at once. NotEndedError for a job that has not ended.
         """
-        return await self._client.retry(self.id, failed_only)
+        (found,) = await self._session.api.retry([self.id], failed_only)
+        await self._session.attach(found)
+        return JobHandle(self._session, found)
 
     async def cancel(self) -> None:
         """Stop the job and all below it; returns when the service has been told."""
-        await self._client.cancel([self.id])
+        await self._session.cancel([self.id])
 
     async def pause(self) -> None:
         """Hold the job and all below it; returns when the service has been told.
@@ -193,11 +134,11 @@ class JobHandle(Generic[R_co]):
         holds at its next checkpoint, and until then `node.pause_requested` is set. What has ended
         stays as it is. InterruptedJobError where nobody runs it, until `client.recover()`.
         """
-        await self._client.pause([self.id])
+        await self._session.api.pause([self.id])
 
     async def resume(self) -> None:
         """Let the job, and all below it, go on."""
-        await self._client.resume([self.id])
+        await self._session.api.resume([self.id])
 
     def events(self, since: int = 0) -> AsyncIterator[Event]:
         """Yield all that happens in the tree, from its beginning until this job has ended.
@@ -205,11 +146,11 @@ class JobHandle(Generic[R_co]):
         Who has seen the first hundred events, here or in another process, asks for the others
         with `since=100`.
         """
-        return self._client.events(self.id, since)
+        return self._session.events(self.id, since)
 
     def status_report(self) -> JobStatusReport:
         """Return what there is to say about the job now, as one record that JSON can carry."""
-        return progress.status_report(self.tree, self.id, history=self._client.history)
+        return progress.status_report(self.tree, self.id, history=self._session.history)
 
     def report(self) -> str:
         """Return the tree below this job with results, errors and cost, as Markdown."""
@@ -221,7 +162,7 @@ class JobHandle(Generic[R_co]):
         The handle alone in a cell shows it too. ParrotError where `parrot-async[notebook]` is not
         installed.
         """
-        return notebook.live_tree(self._client.source, self.id)
+        return display.live_tree(self._session, self.id)
 
     async def progress_bar(self) -> R_co:
         """Show one bar until the job has ended, and return its result.
@@ -233,7 +174,7 @@ class JobHandle(Generic[R_co]):
             while not self.done:
                 draw(self.node)
                 with anyio.move_on_after(REFRESH):
-                    await self._client.ended([self.id])
+                    await self._session.ended([self.id])
             draw(self.node)
         return await self.result()
 
@@ -242,7 +183,7 @@ class JobHandle(Generic[R_co]):
         return Timeline(self.tree, self.id)
 
     def _ipython_display_(self) -> None:
-        notebook.show(self._client.source, self.id)
+        display.show(self._session, self.id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """The job as it is now, where nothing can be live."""
@@ -259,11 +200,11 @@ class JobHandles(Sequence[JobHandle[R]]):
     `root` is the job above them.
     """
 
-    def __init__(self, client: Door, root_id: JobId, count: int) -> None:
+    def __init__(self, session: Session, root_id: JobId, count: int) -> None:
         """Name the jobs; handles are made when they are asked for."""
-        self._client = client
+        self._session = session
         self._count = count
-        self.root: JobHandle[list[R]] = JobHandle(client, root_id)
+        self.root: JobHandle[list[R]] = JobHandle(session, root_id)
 
     def __len__(self) -> int:
         """Return the number of jobs."""
@@ -277,12 +218,12 @@ class JobHandles(Sequence[JobHandle[R]]):
         """Return one handle, or several."""
         numbers = range(self._count)[index]
         if isinstance(numbers, range):
-            return [JobHandle(self._client, f"{self.root.id}.{number}") for number in numbers]
-        return JobHandle(self._client, f"{self.root.id}.{numbers}")
+            return [JobHandle(self._session, f"{self.root.id}.{number}") for number in numbers]
+        return JobHandle(self._session, f"{self.root.id}.{numbers}")
 
     def __await__(self) -> Generator[Any, None, list[R]]:
         """Wait for all results, in order; the first error to come, if there is one."""
-        return self._client.gather(self).__await__()
+        return gather(self._session, [self], return_exceptions=False).__await__()
 
     def ids(self) -> list[JobId]:
         """Return the ids of the jobs, in order."""
@@ -290,13 +231,13 @@ class JobHandles(Sequence[JobHandle[R]]):
 
     async def as_completed(self) -> AsyncIterator[JobHandle[R]]:
         """Yield the handles as their jobs end."""
-        async for job_id in self._client.ends(self.ids()):
-            yield JobHandle(self._client, job_id)
+        async for job_id in self._session.ends(self.ids()):
+            yield JobHandle(self._session, job_id)
 
     async def retry(self, failed_only: bool = False) -> "JobHandles[R]":
         """Run all of them again, or those that did not complete; see `JobHandle.retry`."""
         again = await self.root.retry(failed_only)
-        return JobHandles(self._client, again.id, self._count)
+        return JobHandles(self._session, again.id, self._count)
 
     async def cancel(self) -> None:
         """Stop all of them."""
@@ -319,3 +260,23 @@ class JobHandles(Sequence[JobHandle[R]]):
     def __repr__(self) -> str:
         """Show the root."""
         return f"<{self._count:,} jobs below {self.root!r}>"
+
+
+async def gather(
+    session: Session,
+    handles: Iterable[JobHandle[Any] | Iterable[JobHandle[Any]]],
+    *,
+    return_exceptions: bool,
+) -> list[Any]:
+    """Return the results of handles, and of collections of handles, in order."""
+    given = list(handles)
+    ids = [job_id for some in given for job_id in _ids(some)]
+    plans = [some.root.id for some in given if isinstance(some, JobHandles)]
+    return await session.gather(ids, plans, return_exceptions=return_exceptions)
+
+
+def _ids(handles: JobHandle[Any] | Iterable[JobHandle[Any]]) -> Iterable[JobId]:
+    """Return the ids of one handle or of many, without making ten thousand handles."""
+    if isinstance(handles, JobHandles):
+        return handles.ids()
+    return [handles.id] if isinstance(handles, JobHandle) else [handle.id for handle in handles]

@@ -1,4 +1,4 @@
-"""A client's copy of the trees that it watches: filled on the line's thread, read on any."""
+"""The trees that a client watches: filled on the connection's thread, read on any."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Inbox(Generic[T]):
-    """Takes things on the line's thread and hands them out on a loop, woken once for many."""
+    """Takes things on the connection's thread and hands them out on a loop, woken once for many."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -76,8 +76,12 @@ class Claim:
     __slots__ = ("__weakref__",)
 
 
-class Mirror:
-    """Trees, values that came with their ends, and who waits for what."""
+class WatchedTrees:
+    """Copies of trees, values that came with their ends, and who waits for what.
+
+    Runs on: the connection's thread, where events come in; the caller's loop, where somebody waits;
+    any thread for reading. A lock guards all of it.
+    """
 
     def __init__(self) -> None:
         """Know nothing yet."""
@@ -90,7 +94,7 @@ class Mirror:
         self._interrupted: set[JobId] = set()
         self._error: DisconnectedError | None = None
 
-    # On the line's thread.
+    # On the connection's thread.
 
     def take_in(self, records: list[tuple[JobId, int, Record]]) -> None:
         """Take in what came, and wake who waits for it."""

@@ -7,12 +7,13 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from operator import is_
 from types import FunctionType
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from parrot_async.errors import OptionsError
 from parrot_async.jobs.decorator import Job, Plan, Step, depends_on, spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
+from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import (
     Call,
     dump_call,
@@ -24,19 +25,6 @@ from parrot_async.transport.pickling import (
 )
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
-
-
-class Group(TypedDict):
-    """Like jobs below one parent: what `events.Submitted` says of them, and their arguments."""
-
-    spec: bytes
-    """A `JobSpec` as JSON."""
-    ids: list[JobId]
-    """Empty below a running body: then the service names them."""
-    parent_id: JobId | None
-    arguments: list[bytes]
-    summaries: list[str]
-    depends_on: list[JobId]
 
 
 def new_id() -> JobId:

@@ -33,3 +33,12 @@ class RootRow:
         """The row that `plain` gave."""
         known = {**row, "status": JobStatus(row["status"]), "cost": Decimal(row["cost"])}
         return cls(**known)
+
+
+@dataclass(slots=True, frozen=True)
+class Pruned:
+    """How much `gc` deleted."""
+
+    trees: int = 0
+    results: int = 0
+    files: int = 0

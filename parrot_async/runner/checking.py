@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from parrot_async.transport.messages import StoredFunction
 from parrot_async.transport.outcome import error_info
 from parrot_async.transport.pickling import hash_of_code, load_function
 
@@ -11,16 +12,17 @@ CHANGED = "has been edited since it was submitted"
 MISSING = "is not in the job store any more"
 
 
-async def check(functions: Mapping[str, tuple[bytes | None, str]]) -> dict[str, str]:
-    """Say what is wrong with functions; of each there is its pickle, and the hash of its code."""
+async def check(functions: Mapping[str, StoredFunction]) -> dict[str, str]:
+    """Return what is wrong with functions, by their ids."""
     found = {
-        function_id: await asyncio.to_thread(_problem, data, code)
-        for function_id, (data, code) in functions.items()
+        function_id: await asyncio.to_thread(_problem, stored)
+        for function_id, stored in functions.items()
     }
     return {function_id: text for function_id, text in found.items() if text}
 
 
-def _problem(data: bytes | None, code: str) -> str:
+def _problem(stored: StoredFunction) -> str:
+    data, code = stored["data"], stored["code"]
     if data is None:
         return MISSING
     try:

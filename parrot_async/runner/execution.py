@@ -25,9 +25,10 @@ from parrot_async.runner.functions import Functions
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.slots import Slots
 from parrot_async.transport import results
+from parrot_async.transport.messages import Batch, ValueMessage
 from parrot_async.transport.outcome import error_info
 from parrot_async.transport.pickling import Call, dump_value, load_call, load_value, preview
-from parrot_async.transport.wire import INLINE, Batch, Value
+from parrot_async.transport.wire import INLINE, Value
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
@@ -63,15 +64,15 @@ class Execution:
     def __init__(self, runner: Surroundings, batch: Batch, index: int) -> None:
         """Keep what the batch says of the attempt at this index."""
         self.runner = runner
-        self.id = batch.ids[index]
-        self.attempt = batch.attempts[index]
-        self.function_id = batch.functions[index]
-        self.arguments = batch.arguments[index]
-        self.coroutine = batch.coroutines[index]
-        self.grace = batch.graces[index]
-        self.values = batch.values
-        self.names = batch.names.get(self.id, {})
-        self._state = batch.states.get(self.id)
+        self.id = batch["ids"][index]
+        self.attempt = batch["attempts"][index]
+        self.function_id = batch["functions"][index]
+        self.arguments = batch["arguments"][index]
+        self.coroutine = batch["coroutines"][index]
+        self.grace = batch["graces"][index]
+        self.values = batch["values"]
+        self.names = batch["names"].get(self.id, {})
+        self._state = batch["states"].get(self.id)
         self.context = JobContext(self, self.id, self.attempt)
         self.children: list[Child[Any]] = []
         self.dropped = False
@@ -152,7 +153,7 @@ class Execution:
         """Return what an earlier attempt saved last; ResultExpiredError where its file is gone."""
         if self._state is None:
             return None
-        state = Value(*self._state)
+        state = Value(**self._state)
         return load_value(results.read(state.url) if state.url else state.data or b"")
 
     def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
@@ -255,7 +256,7 @@ class Execution:
             fn = self.runner.functions.load(self.function_id)
         else:
             fn = await asyncio.to_thread(self.runner.functions.load, self.function_id)
-        far = self.values and any(value[1] for value in self.values.values())
+        far = any(value["url"] for value in self.values.values())
         args, kwargs = await asyncio.to_thread(self._load_call) if far else self._load_call()
         value = fn(*args, **kwargs)
         return value if inspect.iscoroutine(value) else _done(value)
@@ -369,7 +370,7 @@ class Execution:
 class _Values(dict[JobId, Any]):
     """Results of other jobs, read when the arguments name them."""
 
-    def __init__(self, values: dict[JobId, Value], names: dict[JobId, JobId]) -> None:
+    def __init__(self, values: dict[JobId, ValueMessage], names: dict[JobId, JobId]) -> None:
         super().__init__()
         self._values = values
         self._names = names
@@ -383,7 +384,7 @@ class _Values(dict[JobId, Any]):
             raise ResultExpiredError(
                 f"the result of job {job_id}, an argument, is not kept any more"
             )
-        value = Value(*found)
+        value = Value(**found)
         if value.parts is not None:
             self[job_id] = [self[part] for part in value.parts]
         else:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -26,22 +26,30 @@ from parrot_async.runner.jobs_loop import end_loop, loop_in_thread
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
+from parrot_async.transport.api import (
+    VERSION,
+    Arguments,
+    Operation,
+    RunnerApi,
+    handlers,
+    operations,
+    reports_stub,
+    service_stub,
+)
+from parrot_async.transport.messages import (
+    Attempts,
+    Batch,
+    Group,
+    OutcomeMessage,
+    Stop,
+    StoredFunction,
+    attempts_of,
+    each_attempt,
+    error_info,
+)
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import Call, dump_function, ignore_path
-from parrot_async.transport.wire import (
-    CHECK,
-    CONTROL,
-    EVENTS,
-    HELLO,
-    REST,
-    RETURNED,
-    RUNNER,
-    TAKE,
-    VERSION,
-    Batch,
-    pack,
-    tune,
-)
+from parrot_async.transport.wire import RUNNER, pack, tune
 
 DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
@@ -84,7 +92,9 @@ class Runner(WorkerPlugin):
         gc.freeze()
         self.worker = worker
         self._loop = asyncio.get_running_loop()
-        self.functions = Functions(self._function)
+        self._service = service_stub(self._ask)
+        self._reports = reports_stub(self._tell)
+        self.functions = Functions(self._service.function)
         self._executions: dict[tuple[JobId, int], Execution] = {}
         self._batches: dict[Execution, _Countdown] = {}
         self._ends: dict[JobId, Future[Outcome]] = {}
@@ -99,14 +109,12 @@ class Runner(WorkerPlugin):
         self._output = Output(self._keep)
         self._output.install()
         tune(worker.batched_stream)
-        worker.stream_handlers.update(
-            {TAKE: self.take, CONTROL: self._on_control, REST: self._on_rest}
-        )
-        worker.handlers[CHECK] = check
+        for name, operation in operations(RunnerApi).items():
+            heard = worker.handlers if operation.answers else worker.stream_handlers
+            heard.update(handlers(RunnerApi, self, [name]))
         ignore_path(worker.local_directory)
         labels = list(worker.state.total_resources) or DEFAULT_LABELS
-        hello = {"op": HELLO, "labels": labels, "slots": self.slots.count, "version": VERSION}
-        worker.batched_stream.send(hello)
+        self._reports.worker_ready(worker.address, labels, self.slots.count, VERSION)
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
         """Leave the worker as it was."""
@@ -130,20 +138,19 @@ class Runner(WorkerPlugin):
     def _end_of(self, key: str) -> "asyncio.Future[None]":
         return self._shifts.setdefault(key, self._loop.create_future())
 
-    def _on_rest(self, key: str) -> None:
+    def rest(self, key: str) -> None:
         """End a shift, or have it end at once that Dask has not begun yet."""
         if key in self.worker.state.tasks and not (end := self._end_of(key)).done():
             end.set_result(None)
 
-    def take(self, batch: Sequence[Any]) -> None:
-        """Queue a `Batch` for slots; what it says goes out with its last end at once."""
-        batch = Batch(*batch)
-        executions = [Execution(self, batch, index) for index in range(len(batch.ids))]
+    def take(self, batch: Batch) -> None:
+        """Queue a batch for slots; what it says goes out with its last end at once."""
+        executions = [Execution(self, batch, index) for index in range(len(batch["ids"]))]
         countdown = _Countdown(len(executions), partial(self._wake, 0.0))
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
-        if self.functions.lacks(batch.functions) or self._is_paused():
+        if self.functions.lacks(batch["functions"]) or self._is_paused():
             task = self._loop.create_task(self._prepare(executions))
             self._arriving.add(task)
             task.add_done_callback(self._arriving.discard)
@@ -164,9 +171,14 @@ class Runner(WorkerPlugin):
             await asyncio.sleep(PAUSED_INTERVAL)
         self.slots.add(executions)
 
-    async def _function(self, function_id: str) -> bytes:
-        data: bytes = await self.worker.scheduler.parrot_function(function_id=function_id)
-        return data
+    async def _ask(self, operation: Operation, arguments: Arguments) -> Any:
+        """Ask the service."""
+        return await getattr(self.worker.scheduler, operation.wire_name)(**arguments)
+
+    def _tell(self, operation: Operation, arguments: Arguments) -> None:
+        """Report to the service; Dask adds which worker it is."""
+        told = {name: value for name, value in arguments.items() if name != "worker"}
+        self.worker.batched_stream.send({"op": operation.wire_name, **told})
 
     def _start(self, executions: list[Execution]) -> None:
         """Start executions that have got a slot each, from any thread."""
@@ -237,8 +249,7 @@ class Runner(WorkerPlugin):
     def _flush(self) -> None:
         records = self.outbox.flush()
         if records and not self.worker.batched_stream.closed():
-            packed = [pack(record) for record in records]
-            self.worker.batched_stream.send({"op": EVENTS, "records": packed})
+            self._reports.happened(self.worker.address, [pack(record) for record in records])
 
     def _keep(self, context: JobContext, line: LogLine) -> None:
         if isinstance(context.host, Execution):
@@ -246,59 +257,40 @@ class Runner(WorkerPlugin):
 
     # What comes in.
 
-    def _on_control(
-        self,
-        stop: Sequence[tuple[JobId, int, str, str]] = (),
-        abandon: Sequence[tuple[JobId, int]] = (),
-        recall: Sequence[tuple[JobId, int]] = (),
-        pause: Sequence[tuple[JobId, int]] = (),
-        resume: Sequence[tuple[JobId, int]] = (),
-        outcomes: Sequence[tuple[Any, ...]] = (),
-    ) -> None:
-        for job_id, attempt, kind, message in stop:
-            self._stop(job_id, attempt, ErrorInfo(kind, message))  # type: ignore[arg-type]
-        for job_id, attempt in abandon:
-            self._abandon(job_id, attempt)
-        if recall:
-            self._give_back({(job_id, attempt) for job_id, attempt in recall})
-        if pause:
-            self._pause({(job_id, attempt) for job_id, attempt in pause})
-        for job_id, attempt in resume:
-            self._resume(job_id, attempt)
-        for job_id, data, url, error in outcomes:
-            info = None if error is None else ErrorInfo(*error)
-            self._child_ended(Outcome(job_id, None if data is None else bytes(data), url, info))
+    def stop(self, stops: Sequence[Stop]) -> None:
+        """Have attempts stop, at their next checkpoint or by force before their grace is over."""
+        for stop in stops:
+            execution = self._executions.get((stop["id"], stop["attempt"]))
+            reason = ErrorInfo(stop["kind"], stop["message"])
+            if execution is not None and not execution.stop(reason):
+                at = max(execution.grace - FORCE_EARLY, execution.grace / 2)
+                self._loop.call_later(at, self._force, execution)
 
-    def _stop(self, job_id: JobId, attempt: int, reason: ErrorInfo) -> None:
-        execution = self._executions.get((job_id, attempt))
-        if execution is not None and not execution.stop(reason):
-            at = max(execution.grace - FORCE_EARLY, execution.grace / 2)
-            self._loop.call_later(at, self._force, execution)
-
-    def _pause(self, attempts: set[tuple[JobId, int]]) -> None:
-        """Give back what has not started; what runs holds at its next checkpoint."""
-        for name in attempts:
+    def pause(self, attempts: Attempts) -> None:
+        """Return what has not started; what runs holds at its next checkpoint."""
+        for name in each_attempt(attempts):
             if (execution := self._executions.get(name)) is not None:
                 execution.pause()
-        self._give_back(attempts)
+        self.recall(attempts)
 
-    def _resume(self, job_id: JobId, attempt: int) -> None:
-        if (execution := self._executions.get((job_id, attempt))) is not None:
-            execution.resume()
+    def resume(self, attempts: Attempts) -> None:
+        """Let attempts that hold go on."""
+        for name in each_attempt(attempts):
+            if (execution := self._executions.get(name)) is not None:
+                execution.resume()
 
     def _force(self, execution: Execution) -> None:
         if not execution.over:
             execution.force(self._jobs_thread.ident)
             self._loop.call_later(FORCE_AGAIN, self._force, execution)
 
-    def _abandon(self, job_id: JobId, attempt: int) -> None:
-        """Give the slot of code that cannot be stopped to others; its thread ends when it may."""
-        execution = self._executions.get((job_id, attempt))
-        if execution is None:
-            return
-        if execution.hogs_loop():
-            self._leave_loop(execution)
-        execution.abandon()
+    def abandon(self, attempts: Attempts) -> None:
+        """Give the slots of code that cannot be stopped to others; its threads may go on."""
+        for name in each_attempt(attempts):
+            if (execution := self._executions.get(name)) is not None:
+                if execution.hogs_loop():
+                    self._leave_loop(execution)
+                execution.abandon()
 
     def _leave_loop(self, hog: Execution) -> None:
         """Go on with a new jobs' loop; what the old one can run no more is lost, and runs again."""
@@ -309,12 +301,16 @@ class Runner(WorkerPlugin):
             execution.abandon()
         old.call_soon_threadsafe(end_loop, old)
 
-    def _give_back(self, wanted: set[tuple[JobId, int]]) -> None:
+    def recall(self, attempts: Attempts) -> None:
         """Return what has not started, so that an idle worker can have it."""
+        wanted = set(each_attempt(attempts))
         found = [self._executions[name] for name in wanted if name in self._executions]
-        returned = [execution for execution in found if execution.withdraw()]
-        attempts = [(execution.id, execution.attempt) for execution in returned]
-        self.worker.batched_stream.send({"op": RETURNED, "attempts": attempts})
+        withdrawn = attempts_of((e.id, e.attempt) for e in found if e.withdraw())
+        self._reports.returned(self.worker.address, withdrawn)
+
+    async def check(self, functions: Mapping[str, StoredFunction]) -> dict[str, str]:
+        """Return what is wrong with functions that were submitted long ago, by their ids."""
+        return await check(functions)
 
     # Children.
 
@@ -325,18 +321,15 @@ class Runner(WorkerPlugin):
         for call in calls[:1]:
             check_call(fn, call)
         function_id, data = dump_function(fn)
-        message = {
-            "parent_id": parent.id,
-            "attempt": parent.attempt,
-            "functions": {function_id: data},
-            "groups": groups_of_calls(fn, calls, function_id),
-        }
-        asked = asyncio.run_coroutine_threadsafe(self._submit(message), self._loop)
+        groups = groups_of_calls(fn, calls, function_id)
+        asking = self._submit(parent, groups, {function_id: data})
+        asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
         return _then(asked, lambda ids: self._adopt(parent, ids))
 
-    async def _submit(self, message: dict[str, Any]) -> list[JobId]:
-        reply: list[JobId] = await self.worker.scheduler.parrot_children(**message)
-        return reply
+    async def _submit(
+        self, parent: Execution, groups: Sequence[Group], functions: Mapping[str, bytes]
+    ) -> list[JobId]:
+        return await self._service.children(parent.id, parent.attempt, groups, functions)
 
     def _adopt(self, parent: Execution, ids: list[JobId]) -> Children[Any]:
         children: list[Child[Any]] = [
@@ -347,6 +340,14 @@ class Runner(WorkerPlugin):
             if (early := self._early.pop(child_id, None)) is not None:
                 self._child_ended(early)
         return Children(children, parent)
+
+    def children_ended(self, outcomes: Sequence[OutcomeMessage]) -> None:
+        """Tell the bodies of parents how children of theirs ended."""
+        for ended in outcomes:
+            data, error = ended["data"], ended["error"]
+            info = None if error is None else error_info(error)
+            value = None if data is None else bytes(data)
+            self._child_ended(Outcome(ended["id"], value, ended["url"], info))
 
     def _child_ended(self, outcome: Outcome) -> None:
         reach("child_done")
@@ -360,7 +361,7 @@ class Runner(WorkerPlugin):
 
     def _cancel(self, job_id: JobId) -> None:
         async def ask() -> None:
-            await self.worker.scheduler.parrot_cancel(ids=[job_id])
+            await self._service.cancel([job_id])
 
         asyncio.run_coroutine_threadsafe(ask(), self._loop)
 

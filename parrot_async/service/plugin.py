@@ -22,7 +22,6 @@ from parrot_async.service.custody.abandoned import Abandoned
 from parrot_async.service.custody.following import Following
 from parrot_async.service.custody.lease import Lease
 from parrot_async.service.custody.owner import new_owner
-from parrot_async.service.custody.parts import Custody
 from parrot_async.service.custody.recovery import Recovery
 from parrot_async.service.custody.retention import Retention
 from parrot_async.service.engine.checking import Checking
@@ -33,19 +32,12 @@ from parrot_async.service.engine.placement import SHIFT, Placement
 from parrot_async.service.engine.state import Run
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
-from parrot_async.service.rpc import Desk
+from parrot_async.service.rpc import Parts, Rpc
 from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
-from parrot_async.transport.wire import (
-    EVENTS,
-    HELLO,
-    RETURNED,
-    RUNNER,
-    SERVICE,
-    VERSION,
-    Packed,
-    unpack,
-)
+from parrot_async.transport.api import VERSION, RunnerReports, handlers
+from parrot_async.transport.messages import Attempts, OutcomeMessage, PackedRecord, each_attempt
+from parrot_async.transport.wire import RUNNER, SERVICE, unpack
 
 PATIENCE = 4.0
 """Seconds that a job waits for the first worker of a pool before it fails as unschedulable."""
@@ -134,14 +126,19 @@ class JobService(SchedulerPlugin):
             self._journal, self._executor, self.watch, self._recovery
         )
         abandoned = Abandoned(self._executor, self.watch)
-        self._desk = Desk(
-            self._journal,
-            self._executor,
-            self._dispatch,
-            self._placement,
-            self.watch,
-            queues=queues,
-            custody=Custody(self._recovery, following, retention, abandoned),
+        self._rpc = self._make_rpc(
+            Parts(
+                journal=self._journal,
+                executor=self._executor,
+                dispatch=self._dispatch,
+                placement=self._placement,
+                watch=self.watch,
+                queues=queues,
+                recovery=self._recovery,
+                following=following,
+                retention=retention,
+                abandoned=abandoned,
+            )
         )
         self._idle_since: float | None = time.monotonic()
         lasting = (retention.keep(), lease.keep(), following.keep(), abandoned.keep())
@@ -149,6 +146,9 @@ class JobService(SchedulerPlugin):
         self._listen(scheduler)
         runner = dumps(Runner(f"{folder}/{self._journal.recorder.owner.rpartition(' ')[2]}"))
         await scheduler.register_worker_plugin(None, plugin=runner, name=RUNNER, idempotent=False)
+
+    def _make_rpc(self, parts: Parts) -> Rpc:
+        return Rpc(parts)
 
     def _find_home(self) -> None:
         home = data_home() / "schedulers"
@@ -162,14 +162,9 @@ class JobService(SchedulerPlugin):
         )
 
     def _listen(self, scheduler: Scheduler) -> None:
-        scheduler.handlers.update(self._desk.handlers())
-        scheduler.stream_handlers.update(
-            {
-                HELLO: _guarded(self._worker_ready),
-                EVENTS: _guarded(self._on_events),
-                RETURNED: _guarded(self._on_returned),
-            }
-        )
+        scheduler.handlers.update(self._rpc.handlers())
+        reports = handlers(RunnerReports, self)
+        scheduler.stream_handlers.update({name: _guarded(each) for name, each in reports.items()})
 
     async def before_close(self) -> None:
         """Take no more notice: that the workers go now is no loss of theirs."""
@@ -205,6 +200,7 @@ class JobService(SchedulerPlugin):
             return
         slots = self._dispatch.slots_of(worker)
         lost = self._dispatch.forget_worker(worker)
+        self._placement.worker_left(worker)
         self._executor.lost(lost, f"its worker {worker} died", slots)
         self._left = time.monotonic()
         self._loop.call_later(RETURNING, self._check_ready, self._left)
@@ -232,9 +228,10 @@ class JobService(SchedulerPlugin):
 
     # Runners.
 
-    def _worker_ready(
+    def worker_ready(
         self, worker: str, labels: Sequence[str], slots: int, version: int = 0
     ) -> None:
+        """Send a runner jobs from now on, unless it speaks another version."""
         if version != VERSION:
             logger.error(
                 "the worker %s gets no jobs: its parrot_async speaks version %s of the protocol, "
@@ -247,7 +244,8 @@ class JobService(SchedulerPlugin):
         self._placement.worker_joined(worker)
         self._dispatch.add_worker(worker, labels, slots)
 
-    def _on_events(self, worker: str, records: Sequence[Packed]) -> None:  # noqa: ARG002
+    def happened(self, worker: str, records: Sequence[PackedRecord]) -> None:  # noqa: ARG002 - the port
+        """Take in events of attempts."""
         for packed in records:
             record = unpack(packed)
             self._on_event(events.load(record.body), record)
@@ -285,20 +283,21 @@ class JobService(SchedulerPlugin):
                 return []
         return list(range(len(events.ids_of(event))))
 
-    def _on_returned(self, worker: str, attempts: Sequence[tuple[JobId, int]]) -> None:
-        self._executor.returned((job_id, attempt) for job_id, attempt in attempts)
-        if attempts:
+    def returned(self, worker: str, attempts: Attempts) -> None:
+        """Take attempts back that a runner has not started."""
+        self._executor.returned(each_attempt(attempts))
+        if attempts["ids"]:
             self._dispatch.set_stuck(worker)
 
     def _ended(self, event: Terminal, record: events.Record) -> None:
         """Tell running parents of the ends of their children, now that they are durable."""
-        by_worker: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        by_worker: defaultdict[str, list[OutcomeMessage]] = defaultdict(list)
         for index, job_id in enumerate(event.ids):
             parent = self._executor.runs.get(parent_of(job_id) or "")
             if parent is not None and parent.has_body and parent.worker:
                 by_worker[parent.worker].append(outcome_of(event, record, index))
         for worker, outcomes in by_worker.items():
-            self._placement.control(worker, outcomes=outcomes)
+            self._placement.runner(worker).children_ended(outcomes)
 
     def _taken(self, root_ids: Collection[JobId]) -> None:
         """Let go of trees that another service took for interrupted, and goes on with."""

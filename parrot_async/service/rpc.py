@@ -1,7 +1,8 @@
-"""What clients and runners may ask the service, one method a question."""
+"""What answers clients and runners: the service's side of `ServiceApi`."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from distributed.comm.core import Comm
@@ -10,7 +11,10 @@ from distributed.core import Status
 from parrot_async.errors import InterruptedJobError
 from parrot_async.model import events
 from parrot_async.model.models import JobId, JobStatus, Queue, root_of
-from parrot_async.service.custody.parts import Custody
+from parrot_async.service.custody.abandoned import Abandoned
+from parrot_async.service.custody.following import Following
+from parrot_async.service.custody.recovery import Recovery
+from parrot_async.service.custody.retention import Retention
 from parrot_async.service.engine.admission import Submissions
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.executor import Executor
@@ -22,83 +26,73 @@ from parrot_async.service.engine.rerun import Again
 from parrot_async.service.journal.journal import Journal
 from parrot_async.service.journal.watch import Watch
 from parrot_async.store import JobStore
-from parrot_async.transport.wire import VERSION
+from parrot_async.transport.api import VERSION, WATCH, ServiceApi, handlers
+from parrot_async.transport.messages import Accepted, Group, ServiceHello, StoredEvent, StoredValue
 
 
-class Desk:
-    """Answers over Dask's RPC; an error that is raised here is raised at the caller."""
+@dataclass(slots=True, frozen=True)
+class Parts:
+    """The parts of a running service that answers are made of."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        executor: Executor,
-        dispatch: Dispatch,
-        placement: Placement,
-        watch: Watch,
-        *,
-        queues: dict[str, Queue],
-        custody: Custody,
-    ) -> None:
-        """Share the service's parts."""
-        self._journal = journal
-        self._executor = executor
-        self._dispatch = dispatch
-        self._placement = placement
-        self._watch = watch
-        self._queues = queues
+    journal: Journal
+    executor: Executor
+    dispatch: Dispatch
+    placement: Placement
+    watch: Watch
+    queues: dict[str, Queue]
+    recovery: Recovery
+    following: Following
+    retention: Retention
+    abandoned: Abandoned
+
+
+class Rpc:
+    """Implements `ServiceApi` over Dask's RPC; what it raises is raised at the caller.
+
+    Runs on: the scheduler's loop.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        """Answer from these parts."""
+        self._parts = parts
+        self._journal = parts.journal
+        self._executor = parts.executor
+        self._queues = parts.queues
         self._functions = Functions()
-        self._under_way: dict[JobId, asyncio.Future[tuple[JobId, bytes]]] = {}
-        self._submissions = Submissions(journal, executor, queues, self._functions)
-        self._again = Again(journal, self._submissions, queues)
-        self._custody = custody
+        self._under_way: dict[JobId, asyncio.Future[Accepted]] = {}
+        self._submissions = Submissions(
+            parts.journal, parts.executor, parts.queues, self._functions
+        )
+        self._again = Again(parts.journal, self._submissions, parts.queues)
 
     def handlers(self) -> dict[str, Callable[..., Any]]:
-        """Return the questions by the names that clients and runners use."""
-        return {
-            "parrot_hello": self.hello,
-            "parrot_submit": self.submit,
-            "parrot_children": self.children,
-            "parrot_cancel": self.cancel,
-            "parrot_pause": self.pause,
-            "parrot_resume": self.resume,
-            "parrot_hold_queues": self.hold_queues,
-            "parrot_recover": self.recover,
-            "parrot_retry": self.retry,
-            "parrot_gc": self._custody.retention.answer,
-            "parrot_function": self.function,
-            "parrot_attach": self.attach,
-            "parrot_events": self.events,
-            "parrot_detach": self.detach,
-            "parrot_results": self.results,
-            "parrot_jobs": self.jobs,
-            "parrot_set_queue": self.set_queue,
-            "parrot_watch": self.serve,
-        }
+        """Return what Dask's server calls, by names on the wire."""
+        return {**handlers(ServiceApi, self), WATCH: self.watch}
 
-    async def hello(self) -> dict[str, Any]:
-        """Say whether a client fits, what functions have taken, and how many trees nobody runs."""
-        return {
-            "version": VERSION,
-            "history": self._dispatch.history.means(),
-            "interrupted": len(await self._custody.recovery.interrupted()),
-        }
+    async def hello(self) -> ServiceHello:
+        """Return which version the service speaks, and what it knows."""
+        means = self._parts.dispatch.history.means()
+        return ServiceHello(
+            version=VERSION,
+            history={name: mean for name, mean in means.items() if name is not None},
+            interrupted=len(await self._parts.recovery.interrupted()),
+        )
 
     async def submit(
         self,
-        groups: Sequence[Mapping[str, Any]],
+        groups: Sequence[Group],
         functions: Mapping[str, bytes],
         client: str | None = None,
-    ) -> tuple[JobId, bytes]:
-        """Accept trees; durable when it returns. The client watches them from the start.
+    ) -> Accepted:
+        """Accept jobs of a tree; they are durable on return, and the client watches the tree.
 
-        Returns the root's id, and its first event for a client that has not seen it yet. A client
-        whose line was cut asks again, perhaps before we have done what it asked for first.
+        A client whose line was cut asks again, perhaps before the first call has been answered.
         """
         first_id = groups[0]["ids"][0]
         if (asked_before := self._under_way.get(first_id)) is not None:
             return await asyncio.shield(asked_before)
         # No task of its own: its end would reach the client after the jobs have been sent out.
-        answer: asyncio.Future[tuple[JobId, bytes]] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
         self._under_way[first_id] = answer
         try:
             answer.set_result(await self._submit(groups, functions, client))
@@ -111,27 +105,27 @@ class Desk:
 
     async def _submit(
         self,
-        groups: Sequence[Mapping[str, Any]],
+        groups: Sequence[Group],
         functions: Mapping[str, bytes],
         client: str | None,
-    ) -> tuple[JobId, bytes]:
+    ) -> Accepted:
         is_tree, root_id = not groups[0]["parent_id"], groups[0]["ids"][:1]
         if client is not None and is_tree and len(groups) > 1:
-            self._watch.subscribe(client, *root_id)
+            self._parts.watch.subscribe(client, *root_id)
         job_id = await self._submissions.from_client(groups, functions)
         if client is not None and is_tree and len(groups) == 1:
             # Its first event goes with this answer, and there has been no other yet.
-            self._watch.subscribe(client, *root_id)
+            self._parts.watch.subscribe(client, *root_id)
         if client is not None and is_tree:
-            self._custody.abandoned.begun(job_id, client)
+            self._parts.abandoned.begun(job_id, client)
         first = self._journal.first_event(job_id) if is_tree else None
-        return job_id, b"" if first is None else events.dump(first)
+        return Accepted(id=job_id, first=b"" if first is None else events.dump(first))
 
     async def children(
         self,
         parent_id: JobId,
         attempt: int,
-        groups: Sequence[Mapping[str, Any]],
+        groups: Sequence[Group],
         functions: Mapping[str, bytes],
     ) -> list[JobId]:
         """Accept children of a running job."""
@@ -146,7 +140,7 @@ class Desk:
         ended = await ends(self._journal, ids)
         parent = self._executor.runs.get(parent_id)
         if parent is not None:
-            self._placement.control(parent.worker, outcomes=ended)
+            self._parts.placement.runner(parent.worker).children_ended(ended)
 
     async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
         """Stop jobs and all below them."""
@@ -156,15 +150,15 @@ class Desk:
         ]
 
     async def _cancel_interrupted(self, job_id: JobId) -> bool:
-        cancelled = await self._custody.recovery.cancel(job_id)
+        cancelled = await self._parts.recovery.cancel(job_id)
         if cancelled:
-            self._custody.following.goes_on([job_id])
+            self._parts.following.goes_on([job_id])
         return cancelled
 
     async def recover(self, ids: Sequence[JobId] = (), changed: str = "error") -> list[JobId]:
         """Go on with trees that nobody runs, those of `ids` or all; returns their roots."""
-        found = await self._custody.recovery.recover(ids, changed == "accept")
-        self._custody.following.goes_on(found)
+        found = await self._parts.recovery.recover(ids, changed == "accept")
+        self._parts.following.goes_on(found)
         return found
 
     async def retry(self, ids: Sequence[JobId], failed_only: bool = False) -> list[JobId]:
@@ -184,7 +178,7 @@ class Desk:
     async def _check_run(self, ids: Sequence[JobId]) -> None:
         if all(root_of(job_id) in self._executor.runs for job_id in ids):
             return
-        interrupted = set(await self._custody.recovery.interrupted())
+        interrupted = set(await self._parts.recovery.interrupted())
         for job_id in ids:
             if root_of(job_id) in interrupted:
                 raise InterruptedJobError(
@@ -200,6 +194,12 @@ class Desk:
         self._queues.update((made.name, made) for made in changed)
         self._executor.pausing.queues_changed(names, holds)
 
+    async def gc(
+        self, older_than: float | None, keep: int | None, size: int | None
+    ) -> dict[str, int]:
+        """Delete finished trees and files that nobody needs; returns the fields of a `Pruned`."""
+        return asdict(await self._parts.retention.prune(older_than, keep, size))
+
     async def function(self, function_id: str) -> bytes:
         """Give a function to a worker."""
         found = self._functions.get(function_id)
@@ -212,30 +212,35 @@ class Desk:
 
     async def attach(
         self, client: str, after: Mapping[JobId, int], limit: int
-    ) -> list[tuple[JobId, int, bytes]]:
+    ) -> list[StoredEvent]:
         """Send a client all that comes of these trees; for their past it asks, page by page.
 
         Returns a page of what came after the number that is given with each tree.
         """
         for root_id in after:
-            self._watch.subscribe(client, root_id)
-        await self._custody.following.attach(after)
+            self._parts.watch.subscribe(client, root_id)
+        await self._parts.following.attach(after)
         return await self._journal.recorder.read(lambda store: _page(store, after, limit))
 
     async def events(
         self, root_id: JobId, after: int = 0, limit: int | None = None
-    ) -> list[tuple[int, bytes]]:
-        """Return a tree's past, after an event's number."""
-        return await self._journal.recorder.read(lambda store: store.events(root_id, after, limit))
+    ) -> list[StoredEvent]:
+        """Return a tree's past after the event of this number."""
+        return await self._journal.recorder.read(
+            lambda store: _stored(root_id, store.events(root_id, after, limit))
+        )
 
     async def detach(self, client: str, root_ids: Sequence[JobId]) -> None:
         """Send a client nothing more of these trees."""
-        self._watch.unsubscribe(client, root_ids)
+        self._parts.watch.unsubscribe(client, root_ids)
 
-    async def results(self, ids: Sequence[JobId]) -> dict[JobId, tuple[Any, ...]]:
+    async def results(self, ids: Sequence[JobId]) -> dict[JobId, StoredValue]:
         """Stored results: pickle, URL, and whether their time is over."""
         found = await self._journal.recorder.read(lambda store: store.results(ids))
-        return {i: (result.value, result.url, result.expired) for i, result in found.items()}
+        return {
+            i: StoredValue(value=result.value, url=result.url, expired=result.expired)
+            for i, result in found.items()
+        }
 
     async def jobs(
         self,
@@ -264,22 +269,23 @@ class Desk:
         made = made.model_copy(update={"paused": known is not None and known.paused})
         await self._journal.recorder.read(lambda store: store.save_queue(made))
         self._queues[made.name] = made
-        self._dispatch.queue_changed(made.name)
+        self._parts.dispatch.queue_changed(made.name)
 
-    async def serve(self, comm: Comm, client: str, number: int) -> Status:
+    async def watch(self, comm: Comm, client: str, number: int) -> Status:
         """Stream to a client until it goes."""
-        await self._watch.serve(comm, client, number)
+        await self._parts.watch.serve(comm, client, number)
         return Status.dont_reply
 
 
-def _page(
-    store: JobStore, after: Mapping[JobId, int], limit: int
-) -> list[tuple[JobId, int, bytes]]:
+def _stored(root_id: JobId, past: Iterable[tuple[int, bytes]]) -> list[StoredEvent]:
+    return [StoredEvent(root_id=root_id, seq=seq, body=body) for seq, body in past]
+
+
+def _page(store: JobStore, after: Mapping[JobId, int], limit: int) -> list[StoredEvent]:
     """Return what came of some trees, no more than `limit` events."""
-    page: list[tuple[JobId, int, bytes]] = []
+    page: list[StoredEvent] = []
     for root_id, number in after.items():
-        past = store.events(root_id, number, limit - len(page))
-        page += [(root_id, seq, body) for seq, body in past]
+        page += _stored(root_id, store.events(root_id, number, limit - len(page)))
         if len(page) == limit:
             break
     return page

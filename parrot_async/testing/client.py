@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from parrot_async.client.client import JobClient
 from parrot_async.client.connection import Connection
+from parrot_async.testing.connection import EagerConnection
 from parrot_async.testing.host import Host
-from parrot_async.testing.line import Line
 
 LABELS = ("cpu", "gpu", "io")
 
@@ -35,13 +35,12 @@ class EagerClient(JobClient):
         """Start a service of our own."""
         self._host = Host(self._labels, self._slots)
         await self._host.start()
-        return Line(self._host, self._mirror.take_in, self._mirror.lose)
+        trees = self._session.trees
+        return EagerConnection(self._host, trees.take_in, trees.lose)
 
     async def aclose(self) -> None:
         """Cancel what still runs, and forget everything."""
-        connection, self._connection = self._connection, None
         host, self._host = self._host, None
-        if connection is not None:
-            await asyncio.shield(connection.close())
+        await self._session.end()
         if host is not None:
             await asyncio.shield(host.close())

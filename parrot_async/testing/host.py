@@ -5,7 +5,7 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from parrot_async.testing.ending import end
 from parrot_async.testing.scheduler import EagerScheduler, EagerService
+from parrot_async.transport.api import ServiceApi
 
 T = TypeVar("T")
 
@@ -57,9 +58,14 @@ class Host:
         """Run on the service's loop, from any thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    def handler(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        """Return what answers a question to the service."""
-        return self._scheduler.handlers[name]
+    @property
+    def api(self) -> ServiceApi:
+        """The service, for its own loop."""
+        return self._service.api
+
+    async def watch(self, comm: Any, client: str) -> None:
+        """Send a client events until it goes."""
+        await self._service.watch.serve(comm, client, 1)
 
     async def _start(self) -> None:
         self._folder = await asyncio.to_thread(TemporaryDirectory, prefix="parrot-eager-")

@@ -7,26 +7,26 @@ from typing import Any
 
 from distributed import Status
 
-from parrot_async.jobs.request import Group
-from parrot_async.model.models import JobSpec
+from parrot_async.model.models import JobId, JobSpec
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.plugin import JobService
+from parrot_async.service.rpc import Parts, Rpc
 from parrot_async.testing.ending import end
-from parrot_async.transport.wire import CHECK, RUNNER, SERVICE
+from parrot_async.transport.api import Arguments, Operation, RunnerApi, ServiceApi, runner_stub
+from parrot_async.transport.messages import Accepted, Batch, Group
+from parrot_async.transport.wire import RUNNER, SERVICE
 
 WORKER = "eager-worker"
 
 
-class Questions:
-    """Calls the service's handlers by their names, as Dask's `rpc` does."""
+class _Service:
+    """The service's handlers as the worker's Dask connection offers them."""
 
     def __init__(self, handlers: dict[str, Callable[..., Any]]) -> None:
-        """Ask these."""
         self._handlers = handlers
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return the handler of this name."""
         return self._handlers[name]
 
 
@@ -60,7 +60,7 @@ class EagerWorker:
         self.batched_stream = self
         self.stream_handlers: dict[str, Callable[..., None]] = {}
         self.handlers: dict[str, Callable[..., Any]] = {}
-        self.scheduler = Questions(scheduler.handlers)
+        self.scheduler = _Service(scheduler.handlers)
         self.plugins: dict[str, EagerRunner] = {}
         self._listening = scheduler.stream_handlers
 
@@ -84,15 +84,19 @@ class EagerWorker:
         words = {**message, "worker": self.address}
         self._loop.call_soon(lambda: self._listening[words.pop("op")](**words))
 
-    def hear(self, operation: str, **message: Any) -> None:
-        """Tell the runner something, in the next turn of the loop."""
-        self._loop.call_soon(lambda: self.stream_handlers[operation](**message))
+    def call(self, operation: Operation, arguments: Arguments) -> Any:
+        """Call the runner; what has no answer is said in the next turn of the loop."""
+        runner = getattr(self.plugins[RUNNER], operation.name)
+        if operation.answers:
+            return runner(**arguments)
+        self._loop.call_soon(lambda: runner(**arguments))
+        return None
 
 
 class EagerRunner(Runner):
     """A runner whose loop of jobs ends with it, in a process whose streams others change."""
 
-    def take(self, batch: Sequence[Any]) -> None:
+    def take(self, batch: Batch) -> None:
         """Queue a batch for slots."""
         self._output.renew()
         super().take(batch)
@@ -117,17 +121,9 @@ class EagerPlacement(Placement):
     def _begin_shift(self, worker: str) -> None:
         """There is no Dask to know of it."""
 
-    def _send(self, worker: str, operation: str, **message: Any) -> None:  # noqa: ARG002
-        self._worker.hear(operation, **message)
-
-    async def check(
-        self,
-        worker: str,  # noqa: ARG002
-        functions: Mapping[str, tuple[bytes | None, str]],
-    ) -> dict[str, str]:
-        """Have the worker look at stored functions."""
-        found: dict[str, str] = await self._worker.handlers[CHECK](functions=dict(functions))
-        return found
+    def runner(self, worker: str) -> RunnerApi:  # noqa: ARG002 - there is one
+        """Return the one worker's runner."""
+        return runner_stub(self._worker.call)
 
     def takes(self, worker: str) -> bool:  # noqa: ARG002
         """Say yes: nobody pauses it."""
@@ -146,10 +142,13 @@ class EagerService(JobService):
     def _find_home(self) -> None:
         """It was given one: it makes none in the user's."""
 
-    def _listen(self, scheduler: Any) -> None:
-        super()._listen(scheduler)
-        for name in ("parrot_submit", "parrot_children"):
-            scheduler.handlers[name] = _without_waiting(scheduler.handlers[name])
+    @property
+    def api(self) -> ServiceApi:
+        """The service as clients call it."""
+        return self._rpc
+
+    def _make_rpc(self, parts: Parts) -> Rpc:
+        return _ImpatientRpc(parts)
 
     def _patience(self, pool: str) -> float:  # noqa: ARG002
         return 0.0  # no other worker will ever come
@@ -165,11 +164,23 @@ class EagerService(JobService):
         return not self._executor.runs
 
 
-def _without_waiting(accept: Callable[..., Any]) -> Callable[..., Any]:
-    async def accept_changed(groups: Sequence[Group], **message: Any) -> Any:
-        return await accept(groups=[_impatient(group) for group in groups], **message)
+class _ImpatientRpc(Rpc):
+    """Accepts jobs as ones that wait for nothing."""
 
-    return accept_changed
+    async def submit(
+        self, groups: Sequence[Group], functions: Mapping[str, bytes], client: str | None = None
+    ) -> Accepted:
+        return await super().submit([_impatient(group) for group in groups], functions, client)
+
+    async def children(
+        self,
+        parent_id: JobId,
+        attempt: int,
+        groups: Sequence[Group],
+        functions: Mapping[str, bytes],
+    ) -> list[JobId]:
+        groups = [_impatient(group) for group in groups]
+        return await super().children(parent_id, attempt, groups, functions)
 
 
 def _impatient(group: Group) -> Group:

@@ -1,23 +1,28 @@
 """What a button of a live view has the service do."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
+from parrot_async.model.models import JobId
+from parrot_async.transport.api import ServiceApi
 from parrot_async.view.protocol import Act, Action, Done
-from parrot_async.view.source import Source
+from parrot_async.view.source import ViewSource
 
-ACTIONS: dict[Action, tuple[str, dict[str, Any]]] = {
-    "cancel": ("parrot_cancel", {}),
-    "pause": ("parrot_pause", {}),
-    "resume": ("parrot_resume", {}),
-    "retry": ("parrot_retry", {"failed_only": False}),
-    "retry_failed": ("parrot_retry", {"failed_only": True}),
+Call = Callable[[ServiceApi, list[JobId]], Awaitable[object]]
+"""Asks the service to do something with jobs."""
+
+ACTIONS: dict[Action, Call] = {
+    "cancel": lambda api, ids: api.cancel(ids),
+    "pause": lambda api, ids: api.pause(ids),
+    "resume": lambda api, ids: api.resume(ids),
+    "retry": lambda api, ids: api.retry(ids, failed_only=False),
+    "retry_failed": lambda api, ids: api.retry(ids, failed_only=True),
 }
-"""The service's names of what it can do, and how it is asked."""
+"""What each button asks the service."""
 
 
-def act(source: Source, asked: Act, answer: Callable[[Act, Done], None]) -> None:
+def act(source: ViewSource, asked: Act, answer: Callable[[Act, Done], None]) -> None:
     """Pass on that a button was pressed; `answer` is called on any thread when that was done."""
 
     def answered(future: Future[Any]) -> None:
@@ -29,5 +34,5 @@ def act(source: Source, asked: Act, answer: Callable[[Act, Done], None]) -> None
             done["id"] = future.result()[0]
         answer(asked, done)
 
-    op, how = ACTIONS[asked["action"]]
-    source.post(op, ids=list(asked["ids"]), **how).add_done_callback(answered)
+    call, ids = ACTIONS[asked["action"]], list(asked["ids"])
+    source.post(lambda api: call(api, ids)).add_done_callback(answered)

@@ -15,7 +15,7 @@ from parrot_async.view.actions import ACTIONS
 from parrot_async.view.protocol import Delta, Row, Snapshot
 from parrot_async.view.rows import Stamp, moves, row, stamp
 from parrot_async.view.sights import Sights
-from parrot_async.view.source import Source
+from parrot_async.view.source import ViewSource
 
 FIRST, PIECE = 200, 400
 """Rows that are told first, which is more than a page shows, and at once later on."""
@@ -31,7 +31,7 @@ class TreeFeed:
 
     view: Literal["tree"] = "tree"
 
-    def __init__(self, source: Source, job_id: JobId, wake: Callable[[], None]) -> None:
+    def __init__(self, source: ViewSource, job_id: JobId, wake: Callable[[], None]) -> None:
         """Have no rows yet; `wake` is called when the tree comes or changes."""
         self.job_id = job_id
         self.rev = 0
@@ -57,7 +57,7 @@ class TreeFeed:
     @property
     def tree(self) -> JobTree | None:
         """The live tree; None as long as it has not come."""
-        return self._source.tree(self.job_id)
+        return self._source.find_tree(self.job_id)
 
     @property
     def over(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 from parrot_async.model.models import JobId, root_of
 from parrot_async.view.details import details
 from parrot_async.view.protocol import Details
-from parrot_async.view.source import Source
+from parrot_async.view.source import ViewSource
 
 PAUSE, LEISURE = 1.0, 20
 """Seconds between two messages of details, and at least so many times what making them takes."""
@@ -15,7 +15,7 @@ PAUSE, LEISURE = 1.0, 20
 class Looking:
     """At most one job at a time."""
 
-    def __init__(self, source: Source, wake: Callable[[], None]) -> None:
+    def __init__(self, source: ViewSource, wake: Callable[[], None]) -> None:
         """Look at nothing; `wake` is called when a tree has come that was not here."""
         self._source = source
         self._wake = wake
@@ -39,13 +39,13 @@ class Looking:
     @property
     def pause(self) -> float | None:
         """Seconds until the details are due; None where they are not, or the job is not here."""
-        if self._job_id is None or not self._is_due or self._source.tree(self._job_id) is None:
+        if self._job_id is None or not self._is_due or self._source.find_tree(self._job_id) is None:
             return None
         return max(self._not_before - time.monotonic(), 0.0)
 
     def details(self) -> Details | None:
         """The details, if they are due."""
-        tree = None if self._job_id is None else self._source.tree(self._job_id)
+        tree = None if self._job_id is None else self._source.find_tree(self._job_id)
         if tree is None or self._job_id is None or self.pause != 0:
             return None
         begun = time.monotonic()

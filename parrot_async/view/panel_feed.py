@@ -11,7 +11,7 @@ from parrot_async.model.rows import RootRow
 from parrot_async.view.actions import ACTIONS
 from parrot_async.view.protocol import Ask, Delta, Row, Snapshot
 from parrot_async.view.rows import differences, row, stored_row
-from parrot_async.view.source import Source
+from parrot_async.view.source import ViewSource
 
 POLL = 1.0
 """Seconds between two questions to the service."""
@@ -26,7 +26,7 @@ class PanelFeed:
     is_whole = True
     """Its filter has a limit, so it holds nothing back."""
 
-    def __init__(self, source: Source, wake: Callable[[], None]) -> None:
+    def __init__(self, source: ViewSource, wake: Callable[[], None]) -> None:
         """Know nothing yet; `wake` is called when an answer has come."""
         self.rev = 0
         self.touched: set[JobId] = set()
@@ -83,12 +83,12 @@ class PanelFeed:
             self._asking = None
         if self._asking is None and time.monotonic() - self._asked_at >= POLL:
             self._asked_at = time.monotonic()
-            self._asking = self._source.post("parrot_jobs", limit=MOST)
+            self._asking = self._source.post(lambda api: api.jobs(limit=MOST))
             self._asking.add_done_callback(lambda _: self._wake())
 
     def _row(self, root: RootRow) -> Row:
         """A job under way as its tree has it, where that is here; else as the store has it."""
-        tree = None if root.status in TERMINAL else self._source.tree(root.id)
+        tree = None if root.status in TERMINAL else self._source.find_tree(root.id)
         if tree is None:
             return stored_row(root)
         return row(tree[root.id], self._source.history)

@@ -1,56 +1,47 @@
-"""What live views need of a client: its trees, what changes in them, and the service's ear."""
+"""What a live view needs of the client behind it: trees, what changes in them, and the service."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Protocol, TypeVar
 
-from parrot_async.client.replica import Changes
-from parrot_async.client.trees import Mirror
-from parrot_async.errors import DisconnectedError, JobNotFoundError
-from parrot_async.model.models import JobId, root_of
+from parrot_async.model.models import JobId
 from parrot_async.model.tree import JobTree
+from parrot_async.transport.api import ServiceApi
 
-if TYPE_CHECKING:
-    from parrot_async.client.connection import Connection
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Source:
-    """One client as its views see it; everything may be called from any thread, nothing waits."""
+class Changes(Protocol):
+    """The jobs of one tree that have changed since a view asked last."""
 
-    mirror: Mirror
-    connection: "Connection"
-    claim: Callable[[JobId], object] = field(compare=False)
-    """Keeps a tree here as long as what it returns is held."""
-    history: Mapping[str, float] = field(compare=False)
+    def take(self) -> list[JobId]:
+        """Return what has changed, in the order in which it did first."""
+
+    def leave(self) -> None:
+        """Leave what has changed for later, and be woken at the next change."""
+
+
+class ViewSource(Protocol):
+    """One client as its views see it; any thread may call every method, and none waits."""
+
+    history: Mapping[str, float]
     """Mean seconds of functions by name."""
 
     @property
     def lost(self) -> str:
-        """Why nothing more will come; empty as long as all is well."""
-        if self.connection.closed:
-            return "the client was closed"
-        return str(self.mirror.error or "")
+        """Why nothing more will come; empty while all is well."""
 
-    def tree(self, job_id: JobId) -> JobTree | None:
-        """The live tree that a job is part of; None as long as it has not come."""
-        try:
-            tree = self.mirror.tree(root_of(job_id))
-        except JobNotFoundError:
-            return None
-        return tree if job_id in tree else None
+    def claim(self, root_id: JobId) -> object:
+        """Return what keeps a tree in the client for as long as somebody holds it."""
+
+    def find_tree(self, job_id: JobId) -> JobTree | None:
+        """Return the live tree that a job is part of, or None while it has not come."""
 
     def changes(self, job_id: JobId, wake: Callable[[], None]) -> Changes:
-        """Collect what changes in a tree that the caller has claimed; asks for it if need be."""
-        if not self.mirror.knows(job_id):
-            self.connection.attach_soon(job_id)
-        return self.mirror.changes(root_of(job_id), wake)
+        """Collect what changes in a claimed tree, and ask the service for it if need be.
 
-    def post(self, op: str, **message: Any) -> "Future[Any]":
-        """Ask the service something."""
-        if self.connection.closed:
-            failed: Future[Any] = Future()
-            failed.set_exception(DisconnectedError("the client was closed"))
-            return failed
-        return self.connection.post(op, **message)
+        `wake` is called at the first change after each time that the changes were taken.
+        """
+
+    def post(self, question: Callable[[ServiceApi], Awaitable[T]]) -> "Future[T]":
+        """Ask the service something; the future has the answer, or DisconnectedError."""

@@ -5,12 +5,12 @@ import time
 from parrot_async.model.models import JobId
 from parrot_async.view.feeds import TreeFeed
 from parrot_async.view.protocol import Act, Done, ToKernel
-from parrot_async.view.source import Source
+from parrot_async.view.source import ViewSource
 from parrot_async.widget.saved import Bundle, tree_bundle
 from parrot_async.widget.ticking import TICKER
 from parrot_async.widget.view import PATIENCE, View
 
-_made: dict[tuple[Source, JobId], "JobTree"] = {}
+_made: dict[tuple[ViewSource, JobId], "JobTree"] = {}
 
 
 class JobTree(View):
@@ -21,7 +21,7 @@ class JobTree(View):
 
     feed: TreeFeed
 
-    def __init__(self, source: Source, job_id: JobId) -> None:
+    def __init__(self, source: ViewSource, job_id: JobId) -> None:
         """Show a job; nothing is sent before a browser asks for it."""
         feed = TreeFeed(source, job_id, self.wake)
         TICKER.wake(feed)
@@ -96,7 +96,7 @@ def _earlier(one: float | None, other: float | None) -> float | None:
     return min((after for after in (one, other) if after is not None), default=None)
 
 
-def job_tree(source: Source, job_id: JobId) -> JobTree:
+def job_tree(source: ViewSource, job_id: JobId) -> JobTree:
     """The view of a job: each has one, however often it is displayed."""
     made = _made.get((source, job_id))
     if made is None:

@@ -4,7 +4,7 @@ from parrot_async.model.models import JobId
 from parrot_async.view.feeds import TreeFeed
 from parrot_async.view.panel_feed import POLL, PanelFeed
 from parrot_async.view.protocol import ToKernel
-from parrot_async.view.source import Source
+from parrot_async.view.source import ViewSource
 from parrot_async.widget.saved import Bundle, panel_bundle
 from parrot_async.widget.view import Feed, View
 
@@ -14,7 +14,7 @@ class JobsPanel(View):
 
     feed: PanelFeed
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ViewSource) -> None:
         """Show the jobs of a client's service; nothing is asked before a browser looks."""
         super().__init__(source, PanelFeed(source, self.wake))
         self._open: TreeFeed | None = None

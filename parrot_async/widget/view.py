@@ -26,7 +26,7 @@ from parrot_async.view.protocol import (
     ToBrowser,
     ToKernel,
 )
-from parrot_async.view.source import Source
+from parrot_async.view.source import ViewSource
 from parrot_async.widget.clicks import hear_clicks, running_kernel
 from parrot_async.widget.saved import Bundle, Twin
 from parrot_async.widget.ticking import TICKER
@@ -77,7 +77,7 @@ class View(anywidget.AnyWidget):
     _is_made = False
     """The feed has `wake` called from other threads before the rest of the view is there."""
 
-    def __init__(self, source: Source, feed: Feed) -> None:
+    def __init__(self, source: ViewSource, feed: Feed) -> None:
         """Show what the feed has."""
         self.source = source
         self.feed = feed

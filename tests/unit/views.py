@@ -1,6 +1,7 @@
-"""A mirror that tests fill with events, as the source of views; and a comm that keeps words."""
+"""A session that tests fill with events, as the source of views; and a comm that keeps words."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, cast
@@ -10,29 +11,41 @@ import pytest
 from comm.base_comm import BaseComm
 
 from parrot_async.client.connection import Connection
-from parrot_async.client.replica import Changes
-from parrot_async.client.trees import Mirror
+from parrot_async.client.session import Session
+from parrot_async.client.trees import WatchedTrees
 from parrot_async.model.events import Event, Record, dump
 from parrot_async.model.models import JobId, root_of
+from parrot_async.transport.api import Arguments, Operation, ServiceApi, service_stub
 from parrot_async.view.feeds import TreeFeed
-from parrot_async.view.source import Source
+from parrot_async.view.source import Changes
 
 
 class Line:
     """In the place of a connection: keeps what was asked, and answers as it is told to."""
 
     def __init__(self) -> None:
-        self.closed = False
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.asked: list[tuple[str, Arguments]] = []
         self.attached: list[JobId] = []
         self.answers: dict[str, Future[Any]] = {}
 
     def attach_soon(self, job_id: JobId) -> None:
         self.attached.append(job_id)
 
-    def post(self, op: str, **message: Any) -> Future[Any]:
-        self.asked.append((op, message))
-        return self.answers.setdefault(op, Future())
+    def forget(self, root_id: JobId, unwanted: Callable[[JobId], bool]) -> None:
+        """Keep the tree: a test says itself when it is to go."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+    def post(self, question: Callable[[ServiceApi], Awaitable[Any]]) -> Future[Any]:
+        """Note the question, which says nothing before it is awaited."""
+        asked = question(service_stub(self._ask))
+        assert isinstance(asked, Future)
+        return asked
+
+    def _ask(self, operation: Operation, arguments: Arguments) -> Any:
+        self.asked.append((operation.name, arguments))
+        return self.answers.setdefault(operation.name, Future())
 
 
 class World:
@@ -40,14 +53,22 @@ class World:
 
     def __init__(self) -> None:
         self.line = Line()
-        self.mirror = Mirror()
         self.wakings = 0
         self._seq = 0
         self._claims: list[object] = []
-        self.source = Source(self.mirror, cast("Connection", self.line), self.claim, {})
+        self.source = Session()
+        self.source.begin(cast("Connection", self.line), {})
+
+    @property
+    def trees(self) -> WatchedTrees:
+        return self.source.trees
 
     def claim(self, root_id: JobId) -> object:
-        return self.mirror.claim(root_id, lambda _: None)
+        return self.trees.claim(root_id, lambda _: None)
+
+    def close(self) -> None:
+        """Close the client."""
+        asyncio.run(self.source.end())
 
     def tell(self, *events: Event) -> None:
         """Let these have happened."""
@@ -55,12 +76,12 @@ class World:
             self._seq += 1
             ids = (event.id,) if hasattr(event, "id") else event.ids
             self._claims.append(self.claim(root_of(ids[0])))
-            self.mirror.take_in([(root_of(ids[0]), self._seq, Record(dump(event)))])
+            self.trees.take_in([(root_of(ids[0]), self._seq, Record(dump(event)))])
 
     def forget(self, root_id: JobId) -> None:
         """Let nobody but the views hold a tree."""
         self._claims.clear()
-        assert self.mirror.drop(root_id)
+        assert self.trees.drop(root_id)
 
     def wake(self) -> None:
         self.wakings += 1

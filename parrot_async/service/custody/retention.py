@@ -6,10 +6,10 @@ import math
 import os
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
 
 from parrot_async.model.durations import seconds
 from parrot_async.model.models import JobId, root_of
+from parrot_async.model.rows import Pruned
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.journal.journal import Journal
 from parrot_async.store import Dropped
@@ -26,15 +26,6 @@ SETTLED = 3600.0
 """Seconds after which a result's file that no event names is nobody's."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, frozen=True)
-class Pruned:
-    """What was deleted."""
-
-    trees: int = 0
-    results: int = 0
-    files: int = 0
 
 
 class Retention:
@@ -94,12 +85,6 @@ class Retention:
         files = sum([await self._unlink(some) for some in dropped])
         files += await self._sweep() if sweep else 0
         return Pruned(trees, sum(some.count for some in dropped), files)
-
-    async def answer(
-        self, older_than: float | None, keep: int | None, size: int | None
-    ) -> dict[str, int]:
-        """Prune as a client asks, and say what was deleted."""
-        return asdict(await self.prune(older_than, keep, size))
 
     async def _size(self) -> int:
         return await self._journal.recorder.read(lambda store: store.size())

@@ -11,6 +11,7 @@ from parrot_async.runner.checking import CHANGED
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.journal.journal import Journal
+from parrot_async.transport.messages import StoredFunction
 
 PATIENCE = 60.0
 """Seconds that a worker may take to come."""
@@ -59,11 +60,11 @@ class Checking:
         )
 
     async def _ask(self, worker: str, nodes: Mapping[str, JobNode]) -> dict[str, str]:
-        functions: dict[str, tuple[bytes | None, str]] = {}
+        functions: dict[str, StoredFunction] = {}
         for function_id, node in nodes.items():
             data = await self._stored(function_id)
-            functions[function_id] = (data, node.spec.code)
-        return await self._placement.check(worker, functions)
+            functions[function_id] = StoredFunction(data=data, code=node.spec.code)
+        return await self._placement.runner(worker).check(functions)
 
     async def _stored(self, function_id: str) -> bytes | None:
         return await self._journal.recorder.read(lambda store: store.function(function_id))

@@ -15,7 +15,8 @@ from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.pools import Durations, Member, Pool, missing
 from parrot_async.service.engine.ready import ReadyQueue
 from parrot_async.service.engine.state import IN_FLIGHT, Run
-from parrot_async.transport.wire import Batch, Value
+from parrot_async.transport.messages import Batch, Stop, ValueMessage, attempts_of
+from parrot_async.transport.wire import Value
 
 BATCH = 256
 """Attempts in one message to a worker, at most."""
@@ -245,17 +246,17 @@ class Dispatch:
     def tell_to_hold(self, runs: Iterable[Run]) -> None:
         """Have workers give back what has not started, and hold the rest at its checkpoints."""
         for worker, attempts in _by_worker(runs):
-            self._placement.control(worker, pause=attempts)
+            self._placement.runner(worker).pause(attempts_of(attempts))
 
     def tell_to_go_on(self, runs: Iterable[Run]) -> None:
         """Have workers go on with what they hold."""
         for worker, attempts in _by_worker(runs):
-            self._placement.control(worker, resume=attempts)
+            self._placement.runner(worker).resume(attempts_of(attempts))
 
     def tell_to_stop(self, run: Run, reason: ErrorInfo) -> None:
         """Have a run's worker tell its code to stop."""
-        stop = (run.id, run.attempt, reason.kind, reason.message)
-        self._placement.control(run.worker, stop=[stop])
+        stop = Stop(id=run.id, attempt=run.attempt, kind=reason.kind, message=reason.message)
+        self._placement.runner(run.worker).stop([stop])
 
     def kill(self, worker: str, attempt: tuple[JobId, int]) -> list[Run]:
         """Get rid of code that does not stop; returns the other runs that die with its worker.
@@ -264,7 +265,7 @@ class Dispatch:
         forgets the thread, which ends when what it called returns.
         """
         if self.slots_of(worker) != 1 or not self._placement.can_kill(worker):
-            self._placement.control(worker, abandon=[attempt])
+            self._placement.runner(worker).abandon(attempts_of([attempt]))
             return []
         beside = self.forget_worker(worker)
         self._placement.kill(worker)
@@ -315,7 +316,7 @@ class Dispatch:
             return behind and (room or run.node.priority < first)
 
         for worker, attempts in _by_worker(run for run in late if should_come(run)):
-            self._placement.control(worker, recall=attempts)
+            self._placement.runner(worker).recall(attempts_of(attempts))
 
     def set_stuck(self, worker: str) -> None:
         """Send nothing ahead to a worker that gave attempts back, until one of its own ends."""
@@ -344,10 +345,17 @@ def _batch(runs: Sequence[Run], loaded: Loaded) -> Batch:
         arguments=tuple(run.arguments or b"" for run in runs),
         coroutines=tuple(spec.is_async for spec in specs),
         graces=tuple(spec.grace for spec in specs),
-        values=_whole((i for run in runs for i in run.needs), loaded.values),
+        values=_messages(_whole((i for run in runs for i in run.needs), loaded.values)),
         names={run.id: _names(run) for run in runs if run.node.known_as},
-        states={run.id: loaded.states[run.id] for run in runs if run.id in loaded.states},
+        states=_messages({i.id: loaded.states[i.id] for i in runs if i.id in loaded.states}),
     )
+
+
+def _messages(values: Values) -> dict[JobId, ValueMessage]:
+    return {
+        job_id: ValueMessage(data=value.data, url=value.url, parts=value.parts)
+        for job_id, value in values.items()
+    }
 
 
 def _names(run: Run) -> dict[JobId, JobId]:

@@ -1,7 +1,6 @@
 """What jobs need of others: their results as arguments, the ends of children."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.model import events
@@ -11,6 +10,7 @@ from parrot_async.service.engine.dispatch import Loaded
 from parrot_async.service.engine.state import Run
 from parrot_async.service.journal.journal import Journal, Terminal
 from parrot_async.store import StoredResult
+from parrot_async.transport.messages import OutcomeMessage, error_message
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import dump_value
 from parrot_async.transport.wire import Value
@@ -53,28 +53,30 @@ async def _load_arguments(journal: Journal, runs: Sequence[Run]) -> None:
             run.arguments = arguments.get(run.id, b"")
 
 
-async def ends(journal: Journal, ids: Sequence[JobId]) -> list[tuple[Any, ...]]:
+async def ends(journal: Journal, ids: Sequence[JobId]) -> list[OutcomeMessage]:
     """Return how these jobs ended, as a runner takes it, those whose end is durable.
 
     Parents are told of the others when it is.
     """
     stored = await journal.recorder.read(lambda store: store.results(ids))
-    found: list[tuple[Any, ...]] = []
+    found: list[OutcomeMessage] = []
     for job_id in ids:
         node, result = journal.node(job_id), stored.get(job_id, StoredResult())
         if node is not None and (node.error is not None or job_id in stored):
-            error = None if node.error is None else _plain(node.error)
-            found.append((job_id, result.value, result.url, error))
+            found.append(_outcome(job_id, result.value, result.url, node.error))
     return found
 
 
-def outcome_of(event: Terminal, record: Record, index: int) -> tuple[Any, ...]:
+def outcome_of(event: Terminal, record: Record, index: int) -> OutcomeMessage:
     """Return how the job at an index of an event ended, as a runner takes it."""
     data = record.blobs[index] if record.blobs else None
     if isinstance(event, events.Completed):
-        return event.ids[index], data, event.results[index].url, None
-    return event.ids[index], data, None, _plain(event.errors[index])
+        return _outcome(event.ids[index], data, event.results[index].url, None)
+    return _outcome(event.ids[index], data, None, event.errors[index])
 
 
-def _plain(info: ErrorInfo) -> tuple[Any, ...]:
-    return info.kind, info.message, info.type_name, info.traceback, info.bases
+def _outcome(
+    job_id: JobId, data: bytes | None, url: str | None, error: ErrorInfo | None
+) -> OutcomeMessage:
+    message = None if error is None else error_message(error)
+    return OutcomeMessage(id=job_id, data=data, url=url, error=message)

@@ -7,7 +7,8 @@ dashboard, its idle timeout and its adaptive scaling see.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable
+from functools import partial
 from time import time
 from typing import Any
 
@@ -16,7 +17,9 @@ from distributed import Scheduler, Status
 from distributed.spans import SpanMetadata
 
 from parrot_async.runner.plugin import run_shift
-from parrot_async.transport.wire import CHECK, CONTROL, REST, TAKE, Batch, tune
+from parrot_async.transport.api import Arguments, Operation, RunnerApi, runner_stub
+from parrot_async.transport.messages import Batch
+from parrot_async.transport.wire import tune
 
 OWNER = "parrot-service"
 """The name under which the service wants its keys, as a Dask client would."""
@@ -39,6 +42,7 @@ class Placement:
         self._loop = asyncio.get_running_loop()
         self._shifts: dict[str, str] = {}
         """Keys by worker."""
+        self._runners: dict[str, RunnerApi] = {}
         self._resting: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._count = 0
@@ -48,12 +52,16 @@ class Placement:
         """Have messages to this worker sent at once."""
         tune(self._scheduler.stream_comms[worker])
 
+    def worker_left(self, worker: str) -> None:
+        """Forget a worker that is gone."""
+        self._runners.pop(worker, None)
+
     def start(self, batch: Batch, worker: str) -> None:
         """Have a worker run a batch."""
         self._resting.discard(worker)
         if worker not in self._shifts:
             self._begin_shift(worker)
-        self._send(worker, TAKE, batch=tuple(batch))
+        self.runner(worker).take(batch)
 
     def _begin_shift(self, worker: str) -> None:
         """Have Dask know that the worker is busy."""
@@ -83,31 +91,35 @@ class Placement:
         while self._resting:
             worker = self._resting.pop()
             if (key := self._shifts.pop(worker, None)) is not None:
-                self._send(worker, REST, key=key)
+                self.runner(worker).rest(key)
 
     def shift_over(self, key: str) -> None:
         """Have Dask forget a shift; whoever ended it, the next batch begins another."""
         for worker in [worker for worker, ours in self._shifts.items() if ours == key]:
             del self._shifts[worker]
-            self._send(worker, REST, key=key)
+            self.runner(worker).rest(key)
         if key in self._scheduler.tasks and OWNER in self._scheduler.clients:
             self._scheduler.client_releases_keys(keys=[key], client=OWNER)
 
-    def control(self, worker: str, **message: Any) -> None:
-        """Tell a runner something."""
-        self._send(worker, CONTROL, **message)
+    def runner(self, worker: str) -> RunnerApi:
+        """Return the runner on a worker, for calls to it; a worker that is gone hears nothing."""
+        found = self._runners.get(worker)
+        if found is None:
+            found = self._runners[worker] = runner_stub(partial(self._call, worker))
+        return found
 
-    def _send(self, worker: str, operation: str, **message: Any) -> None:
+    def _call(
+        self, worker: str, operation: Operation, arguments: Arguments
+    ) -> Awaitable[Any] | None:
+        if operation.answers:
+            return self._ask(worker, operation, arguments)
         if worker in self._scheduler.stream_comms:
-            self._scheduler.worker_send(worker, {"op": operation, **message})
+            self._scheduler.worker_send(worker, {"op": operation.wire_name, **arguments})
+        return None
 
-    async def check(
-        self, worker: str, functions: Mapping[str, tuple[bytes | None, str]]
-    ) -> dict[str, str]:
-        """Have a runner say what is wrong with functions."""
+    async def _ask(self, worker: str, operation: Operation, arguments: Arguments) -> Any:
         async with self._scheduler.rpc(worker) as remote:
-            found: dict[str, str] = await getattr(remote, CHECK)(functions=functions)
-            return found
+            return await getattr(remote, operation.wire_name)(**arguments)
 
     def takes(self, worker: str) -> bool:
         """Whether Dask would start something there: it is not paused, and will not close soon."""

@@ -10,7 +10,7 @@ from distributed.comm.core import Comm, CommClosedError
 
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId
-from parrot_async.transport.wire import Packed, pack
+from parrot_async.transport.messages import TreeRecord
 
 SOFT_INTERVAL = 0.1
 """Seconds between two messages that say nothing but progress."""
@@ -25,8 +25,6 @@ _SOFT = (b'{"kind":"progressed"', b'{"kind":"logged"', b'{"kind":"spent"', b'{"k
 
 logger = logging.getLogger(__name__)
 
-Message = tuple[JobId, int, Packed]
-
 
 class Watcher:
     """One client's stream."""
@@ -36,7 +34,7 @@ class Watcher:
         self.comm = comm
         self.number = number
         self.roots: set[JobId] = set()
-        self._messages: deque[Message] = deque()
+        self._messages: deque[TreeRecord] = deque()
         self._bytes = 0
         self._hard = asyncio.Event()
         self._any = asyncio.Event()
@@ -46,7 +44,7 @@ class Watcher:
 
         One that was stopped, or whose notebook computes for an hour, must not fill our memory.
         """
-        message = (root_id, seq, pack(record))
+        message = TreeRecord(root_id=root_id, seq=seq, body=record.body, blobs=record.blobs)
         self._messages.append(message)
         self._bytes += _size(message)
         if self._bytes > MOST_BYTES:
@@ -73,7 +71,7 @@ class Watcher:
                 if not self._messages:
                     break
 
-    def _some(self) -> list[Message]:
+    def _some(self) -> list[TreeRecord]:
         """Take the next records out of the queue."""
         count = min(MOST_RECORDS, len(self._messages))
         some = [self._messages.popleft() for _ in range(count)]
@@ -84,10 +82,10 @@ class Watcher:
         return some
 
 
-def _size(message: Message) -> int:
+def _size(message: TreeRecord) -> int:
     """Bytes that a message takes, about."""
-    body, blobs = message[2]
-    return 200 + len(body) + sum(len(blob) for blob in blobs if blob is not None)
+    blobs = sum(len(blob) for blob in message["blobs"] if blob is not None)
+    return 200 + len(message["body"]) + blobs
 
 
 async def _drained(comm: Comm) -> None:

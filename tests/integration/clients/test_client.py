@@ -98,7 +98,7 @@ async def test_a_tree_that_no_handle_names_any_more_is_forgotten(client: JobClie
     gc.collect()
 
     with anyio.fail_after(5):
-        while client._mirror.knows(root_id):  # noqa: ASYNC110 - a finalizer tells nobody
+        while client._session.trees.knows(root_id):  # noqa: ASYNC110 - a finalizer tells nobody
             await anyio.sleep(0.01)
     assert await (await client.attach(root_id)) == 1
 

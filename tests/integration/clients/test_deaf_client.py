@@ -20,7 +20,7 @@ async def test_who_waits_hears_of_an_error_in_taking_in(
 
     async with JobClient(name=engine) as client:
         handle = await client.submit(waits, 0.5)
-        monkeypatch.setattr(client._line, "_on_records", breaks)
+        monkeypatch.setattr(client._session.connection, "_on_records", breaks)
 
         with pytest.raises(DisconnectedError, match="broken"), anyio.fail_after(20):
             await handle

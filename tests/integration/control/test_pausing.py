@@ -458,7 +458,7 @@ async def test_pauses_at_random_moments_hold_nothing_for_ever(client: JobClient)
 
     for _ in range(200):
         root = chance.choice(roots)
-        some = JobHandle[int](client, chance.choice([node.id for node in root.tree.walk()]))
+        some = await client.attach(chance.choice([node.id for node in root.tree.walk()]))
         await chance.choice([some.pause, some.pause, some.resume])()
         await anyio.sleep(0.01 * chance.random())
     for root in roots:

@@ -197,7 +197,7 @@ async def test_a_parent_survives_the_kill_of_its_child_on_its_own_worker(
 
 async def test_a_cancel_reaches_all_below(one_slot: JobClient) -> None:
     handle = await one_slot.submit(parent_of, awaits)
-    await running(JobHandle(one_slot, f"{handle.id}.0"))
+    await running(JobHandle(one_slot._session, f"{handle.id}.0"))
 
     with anyio.fail_after(LIMIT):
         await handle.cancel()

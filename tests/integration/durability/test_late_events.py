@@ -64,7 +64,7 @@ async def seen(handle: JobHandle[str], kind: str) -> None:
 def said(scheduler: Scheduler, handle: JobHandle[str], event: Event, *blobs: bytes) -> None:
     """Have the service hear this, as from the job's worker."""
     service: JobService = scheduler.extensions[SERVICE]
-    service._on_events(handle.node.worker, [pack(Record(events.dump(event), blobs))])
+    service.happened(handle.node.worker, [pack(Record(events.dump(event), blobs))])
 
 
 def completed(handle: JobHandle[str], attempt: int) -> Event:

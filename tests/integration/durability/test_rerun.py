@@ -158,7 +158,7 @@ async def test_what_runs_cannot_run_again(client: JobClient) -> None:
 
     await handle.cancel()
     with pytest.raises(JobNotFoundError):
-        await client.retry("nojob")
+        await client.attach("nojob")
 
 
 async def test_the_key_moves_to_the_job_that_runs_again(client: JobClient, tmp_path: Path) -> None:

@@ -379,7 +379,8 @@ async def test_a_queue_that_only_the_other_service_knew_is_learned(
             left = await one.submit(waits_for.options(queue="theirs"), str(traces), "go")
 
         (traces / "go").touch()
-        assert await (await two.retry(done.id)) == "a"
+        again = await (await two.attach(done.id)).retry()
+        assert await again == "a"
         (handle,) = await two.recover()
         assert handle.id == left.id
         assert await handle == "go"

@@ -455,7 +455,7 @@ def test_details_are_bounded() -> None:
     lines = tuple(LogLine(float(number), "info", "x" * 5_000) for number in range(300))
     world.tell(Logged(id="r.0", attempt=1, lines=lines))
     world.tell(failed("r"))
-    tree = world.mirror.tree("r")
+    tree = world.trees.tree("r")
 
     of_root, of_child = details(tree, tree["r"]), details(tree, tree["r.0"])
 
@@ -483,7 +483,7 @@ def test_the_dearest_come_first_in_the_details() -> None:
     for number, cost in enumerate(("0.1", "0.3", "0.2")):
         usage = Usage(1, 2, Decimal(cost), f"api-{number}")
         world.tell(Spent(id=f"r.{number}", attempt=1, usage=usage))
-    tree = world.mirror.tree("r")
+    tree = world.trees.tree("r")
 
     assert [said[0] for said in details(tree, tree["r"])["usage"]] == [
         "task (api-1)",

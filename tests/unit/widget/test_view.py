@@ -319,7 +319,7 @@ def test_a_view_in_sight_beats_as_long_as_the_job_is_not_over(
 def test_a_beat_says_that_the_service_is_lost(world: World) -> None:
     view = seen_tree(world)
 
-    world.mirror.lose(DisconnectedError("the service is gone"))
+    world.trees.lose(DisconnectedError("the service is gone"))
 
     assert say(view, t="hello", rev=1)[0]["lost"] == "the service is gone"
 
@@ -327,7 +327,7 @@ def test_a_beat_says_that_the_service_is_lost(world: World) -> None:
 def test_a_view_outlives_its_client(world: World) -> None:
     view = seen_tree(world)
 
-    world.line.closed = True
+    world.close()
     answers = say(view, t="act", n=1, action="cancel", ids=["r"]) + heard(view)
 
     assert {"t": "done", "n": 1, "error": "the client was closed"} in answers
@@ -337,11 +337,11 @@ def test_a_view_outlives_its_client(world: World) -> None:
 @pytest.mark.parametrize(
     ("action", "op", "how"),
     [
-        ("cancel", "parrot_cancel", {}),
-        ("pause", "parrot_pause", {}),
-        ("resume", "parrot_resume", {}),
-        ("retry", "parrot_retry", {"failed_only": False}),
-        ("retry_failed", "parrot_retry", {"failed_only": True}),
+        ("cancel", "cancel", {}),
+        ("pause", "pause", {}),
+        ("resume", "resume", {}),
+        ("retry", "retry", {"failed_only": False}),
+        ("retry_failed", "retry", {"failed_only": True}),
     ],
 )
 def test_a_press_asks_the_service_and_its_answer_is_passed_on(
@@ -363,7 +363,7 @@ def test_an_action_that_fails_says_why(world: World) -> None:
     view = seen_tree(world)
 
     say(view, t="act", n=3, action="retry", ids=["r.0"])
-    world.line.answers["parrot_retry"].set_exception(LookupError("it still runs"))
+    world.line.answers["retry"].set_exception(LookupError("it still runs"))
 
     assert heard(view) == [{"t": "done", "n": 3, "error": "it still runs"}]
 
@@ -372,7 +372,7 @@ def test_a_tree_that_runs_again_is_shown_in_the_place_of_the_old_one(world: Worl
     view = seen_tree(world)
 
     say(view, t="act", n=1, action="retry", ids=["r"])
-    world.line.answers["parrot_retry"].set_result(["q"])
+    world.line.answers["retry"].set_result(["q"])
     heard(view)
     world.tell(submitted("q", spec=PLAN), submitted("q.0"))
     (full,) = heard(view)
@@ -422,7 +422,7 @@ def seen_panel(world: World, *roots: dict[str, Any]) -> JobsPanel:
 def answer(panel: JobsPanel, world: World, *roots: dict[str, Any]) -> list[dict[str, Any]]:
     """Let the service answer the next question of the panel, with these jobs."""
     asked: Future[Any] = Future()
-    world.line.answers["parrot_jobs"] = asked
+    world.line.answers["jobs"] = asked
     asked.set_result(list(roots))
     panel.feed._asked_at = float("-inf")
     panel.feed._asking = None
@@ -593,7 +593,7 @@ def test_a_panel_keeps_its_rows_and_says_why_when_the_service_does_not_answer(
     panel = seen_panel(world, stored("m1"))
     failed: Future[Any] = Future()
     failed.set_exception(DisconnectedError("it does not answer"))
-    world.line.answers["parrot_jobs"] = failed
+    world.line.answers["jobs"] = failed
 
     panel.feed._asked_at = float("-inf")
     panel.tick()

@@ -13,7 +13,8 @@ from parrot_async.service.engine import dispatch as module
 from parrot_async.service.engine.dispatch import NOTHING, Dispatch, Loaded
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.state import Run
-from parrot_async.transport.wire import CONTROL, TAKE, Batch
+from parrot_async.transport.api import Arguments, Operation
+from parrot_async.transport.messages import Batch
 
 A, B = "tcp://a", "tcp://b"
 QUEUES = {"default": Queue(name="default"), "one": Queue(name="one", limit=1)}
@@ -35,11 +36,12 @@ class Noted(Placement):
     def _begin_shift(self, worker: str) -> None:
         self._shifts[worker] = "shift"
 
-    def _send(self, worker: str, operation: str, **message: Any) -> None:
-        if operation == TAKE:
-            self.sent[worker] += Batch(*message["batch"]).ids
-        elif operation == CONTROL:
-            self.recalled[worker] += [job_id for job_id, _ in message["recall"]]
+    def _call(self, worker: str, operation: Operation, arguments: Arguments) -> None:
+        if operation.name == "take":
+            batch: Batch = arguments["batch"]
+            self.sent[worker] += batch["ids"]
+        elif operation.name == "recall":
+            self.recalled[worker] += arguments["attempts"]["ids"]
 
 
 class Work:

@@ -21,7 +21,7 @@ class Line:
 
 
 def seqs(line: Line) -> list[int]:
-    return [seq for message in line.written for _, seq, _ in message["records"]]
+    return [sent["seq"] for message in line.written for sent in message["records"]]
 
 
 async def test_a_client_hears_of_trees_while_it_watches_them() -> None:

@@ -1,7 +1,7 @@
-"""A client's line to a service in the same process: the one of a cluster, without the network."""
+"""A client's connection to a service in the same process: as to a cluster, without a network."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from parrot_async.client.connection import Connection
@@ -9,12 +9,14 @@ from parrot_async.errors import DisconnectedError
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId
 from parrot_async.testing.host import Host
+from parrot_async.transport.api import Arguments, Operation
+from parrot_async.transport.messages import ServiceHello
 
 ADDRESS = "eager://this-process"
 
 
-class Line(Connection):
-    """Asks the service's handlers themselves, and is told of events through a queue."""
+class EagerConnection(Connection):
+    """Calls the service object itself, on its loop, and gets events through a queue."""
 
     def __init__(
         self,
@@ -22,42 +24,30 @@ class Line(Connection):
         on_records: Callable[[list[tuple[JobId, int, Record]]], None],
         on_lost: Callable[[DisconnectedError], None],
     ) -> None:
-        """Go to this host when it opens."""
+        """Use the service of this host."""
         super().__init__(ADDRESS, None, on_records, on_lost)
         self._host = host
 
-    async def _open(self) -> dict[str, Any]:
-        self._rpc: Any = _Questions(self._host)
+    async def _open(self) -> ServiceHello:
         hello = await self._hello()
         await self._watch()
         return hello
 
-    async def _watch(self, patience: float = 0.0) -> None:  # noqa: ARG002 - nothing is far
+    async def _watch(self) -> None:
         comm = _Comm()
-        watch = self._host.handler("parrot_watch")
-        self._serving = self._host.post(watch(comm=comm.other_end, client=self.client, number=1))
+        self._serving = self._host.post(self._host.watch(comm.other_end, self.client))
         await comm.read()
-        self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]
+        self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]  # no more is asked of it
+
+    async def _ask(self, operation: Operation, arguments: Arguments) -> Any:
+        return await self._host.here(getattr(self._host.api, operation.name)(**arguments))
 
     async def _close(self) -> None:
         await super()._close()
         self._serving.cancel()
 
-
-class _Questions:
-    """Calls the service's handlers by their names, as Dask's `rpc` does, on the service's loop."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        async def ask(**message: Any) -> Any:
-            return await self._host.here(self._host.handler(name)(**message))
-
-        return ask
-
-    async def close_rpc(self) -> None:
-        """There is nothing to close."""
+    async def _close_rpc(self) -> None:
+        """Do nothing: there is no line."""
 
 
 class _Comm:
