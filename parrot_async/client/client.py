@@ -19,7 +19,7 @@ from distributed.security import Security
 from parrot_async import cluster as local_cluster
 from parrot_async.client import display
 from parrot_async.client.connection import Connection
-from parrot_async.client.handle import JobHandle, JobHandles, gather
+from parrot_async.client.handle import JobHandle, JobHandles, attach, gather
 from parrot_async.client.session import Session
 from parrot_async.cluster import Pools
 from parrot_async.errors import ClusterError, OptionsError
@@ -309,9 +309,7 @@ class JobClient:
         """Return a handle of any job that the service knows; JobNotFoundError for another."""
         if not isinstance(job_id, str):
             raise OptionsError(f"attach takes the id of a job, a text, not {preview(job_id)}")
-        handle = JobHandle[Any](self._session, job_id)
-        await self._session.attach(job_id)
-        return handle
+        return await attach(self._session, job_id)
 
     def panel(self) -> "JobsPanel":
         """Return the live view of all jobs of this service, for a notebook.

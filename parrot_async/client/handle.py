@@ -120,8 +120,7 @@ class JobHandle(Generic[R_co]):
         gives its stored result at once. NotEndedError for a job that has not ended.
         """
         (found,) = await self._session.api.retry([self.id], failed_only)
-        await self._session.attach(found)
-        return JobHandle(self._session, found)
+        return await attach(self._session, found)
 
     async def cancel(self) -> None:
         """Stop the job and all below it; returns when the service has been told."""
@@ -260,6 +259,13 @@ class JobHandles(Sequence[JobHandle[R]]):
     def __repr__(self) -> str:
         """Show the root."""
         return f"<{self._count:,} jobs below {self.root!r}>"
+
+
+async def attach(session: Session, job_id: JobId) -> JobHandle[Any]:
+    """Return a handle of any job that the service knows; JobNotFoundError for another."""
+    handle = JobHandle[Any](session, job_id)  # first: a session keeps only trees that are claimed
+    await session.attach(job_id)
+    return handle
 
 
 async def gather(
