@@ -1,4 +1,4 @@
-"""A client's copy of one tree: ends and values at once, nodes when somebody looks."""
+"""A client's copy of one tree: ends and values at once, nodes once somebody reads them."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -15,17 +15,20 @@ Terminal = events.Completed | events.Failed | events.Cancelled
 
 
 class Changes:
-    """The jobs of one tree that have changed since a view asked last; from any thread."""
+    """The jobs of one tree that have changed since a view asked last.
+
+    Runs on: any thread; a lock guards it.
+    """
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called at the first change after each time that they were asked for."""
+        """Call `wake` at the first change after each time that the changes were taken."""
         self._wake = wake
         self._lock = threading.Lock()
         self._ids: dict[JobId, None] = {}
         self._asleep = True
 
     def add(self, ids: Iterable[JobId]) -> None:
-        """Note what an event was about."""
+        """Add jobs that an event was about."""
         with self._lock:
             self._ids.update(dict.fromkeys(ids))
             asleep, self._asleep = self._asleep, False
@@ -45,11 +48,11 @@ class Changes:
 
 
 class Replica:
-    """What came of one tree.
+    """The events of one tree, and the tree that they fold into.
 
-    Who only waits for ten thousand results never needs their nodes, whose making would take the
-    interpreter, and the collector's time, from the notebook. So events are kept as they came
-    until the tree is asked for; from then on they are folded as they come.
+    A notebook that only waits for ten thousand results never reads their nodes, and making them
+    would take time from it. So events are kept as bytes until somebody reads the tree; from then
+    on they are applied as they come.
     """
 
     __slots__ = (
@@ -73,10 +76,10 @@ class Replica:
         self.latest = 0
         """Number of the latest event."""
         self.submitted = 0
-        """How many jobs below the root it tells of."""
+        """How many jobs below the root it has."""
 
     def take(self, seq: int, event: Event, record: Record) -> None:
-        """Take an event in; the first one, without a number, may come when others have."""
+        """Keep or apply an event; the first one, which has no number, may come after others."""
         self.latest = max(self.latest, seq)
         if self._looked_at:
             ids = self._tree.apply(event)
@@ -106,7 +109,7 @@ class Replica:
         return self._tree
 
     def changes(self, wake: Callable[[], None]) -> Changes:
-        """Collect the jobs that change from now on, for as long as what is returned is held."""
+        """Collect the jobs that change from now on, for as long as the result is held."""
         self.tree()
         changes = Changes(wake)
         self._changes = (*(held for held in self._changes if held() is not None), ref(changes))
@@ -117,7 +120,7 @@ class Replica:
         return job_id in self._ends
 
     def outcome(self, job_id: JobId) -> Outcome:
-        """Return how an ended job ended, with its value if that came along."""
+        """Return how a job ended, with its value if that came with its end."""
         end, data = self._ends.get(job_id), self._blobs.get(job_id)
         if isinstance(end, ErrorInfo):
             return Outcome(job_id, data, None, end)

@@ -93,7 +93,7 @@ class Session:
         return self.trees.tree(root_of(job_id))[job_id]
 
     async def attach(self, job_id: JobId) -> None:
-        """Watch the tree of a job that the caller has claimed; JobNotFoundError where it is unknown."""
+        """Watch the tree of a job, which the caller has claimed; JobNotFoundError for none."""
         if not self.trees.knows(job_id):
             await self.connection.attach(job_id)
             if not self.trees.knows(job_id):

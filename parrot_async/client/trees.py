@@ -26,7 +26,7 @@ from parrot_async.widget.pulse import Pulse
 T = TypeVar("T")
 
 MOST_AT_ONCE = 500
-"""Ends that a waiting coroutine is told of before the loop may breathe."""
+"""Ends that a waiting coroutine takes before other coroutines get a turn."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +46,12 @@ class _Inbox(Generic[T]):
             self._loop.call_soon_threadsafe(self._wake.set)
 
     def lose(self, error: ParrotError) -> None:
-        """Give up, when all that has come was handed out."""
+        """Raise this error in who waits, once everything that came was handed out."""
         self._error = error
         self._loop.call_soon_threadsafe(self._wake.set)
 
     async def some(self) -> list[T]:
-        """Wait for the next things, at least one."""
+        """Wait for the next things and return them, at least one."""
         while not self._things:
             if self._error is not None:
                 raise self._error
@@ -63,15 +63,15 @@ class _Inbox(Generic[T]):
 
 
 Waiter = _Inbox[JobId]
-"""Who waits for ends."""
+"""A coroutine that waits for ends of jobs."""
 _Stream = _Inbox[tuple[int, Event]]
-"""Who is told a tree's events, with their numbers."""
+"""A coroutine that reads a tree's events, with their numbers."""
 Past = Callable[[int], Awaitable[list[tuple[int, Event]]]]
-"""Gives a page of a tree's events after a number; an empty one after the last."""
+"""Returns a page of a tree's events after a number; an empty one after the last."""
 
 
 class Claim:
-    """Keeps a tree in the mirror as long as anybody holds it."""
+    """Keeps a tree in the session for as long as anybody holds the claim."""
 
     __slots__ = ("__weakref__",)
 
@@ -84,7 +84,7 @@ class WatchedTrees:
     """
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Watch no tree yet."""
         # A finalizer may run anywhere, so that none takes this lock: see `claim`.
         self._lock = threading.Lock()
         self._claims: weakref.WeakValueDictionary[JobId, Claim] = weakref.WeakValueDictionary()
@@ -97,7 +97,7 @@ class WatchedTrees:
     # On the connection's thread.
 
     def take_in(self, records: list[tuple[JobId, int, Record]]) -> None:
-        """Take in what came, and wake who waits for it."""
+        """Apply records that came, and wake who waits for them."""
         for root_id, seq, record in records:
             if record.body in (INTERRUPTED, GOES_ON):
                 self._mark(root_id, record.body)
@@ -117,7 +117,7 @@ class WatchedTrees:
                 stream.put((seq, event))
 
     def _mark(self, root_id: JobId, word: bytes) -> None:
-        """Note whether anybody runs a tree; who waits for its end must not wait for ever."""
+        """Note whether a service runs a tree, and raise in who waits for one that none runs."""
         if word == GOES_ON:
             self.goes_on([root_id])
             return
@@ -147,7 +147,7 @@ class WatchedTrees:
         return found
 
     def lose(self, error: DisconnectedError) -> None:
-        """Tell everybody who waits that the service is gone."""
+        """Raise in everybody who waits that the service is gone."""
         with self._lock:
             self._error = error
             waiters = [waiter for some in self._waiting.values() for waiter in _listed(some)]
@@ -161,9 +161,9 @@ class WatchedTrees:
     # On any thread.
 
     def claim(self, root_id: JobId, let_go: Callable[[JobId], None]) -> Claim:
-        """Keep what comes of this tree, as long as somebody holds what is returned.
+        """Keep a tree for as long as somebody holds the claim that is returned.
 
-        `let_go` is called with the id when nobody does, on whatever thread that happens.
+        `let_go` is called with the tree's id when nobody does, on any thread.
         """
         with self._lock:
             claim = self._claims.get(root_id)
@@ -174,12 +174,12 @@ class WatchedTrees:
             return claim
 
     def goes_on(self, root_ids: Iterable[JobId]) -> None:
-        """Note that somebody runs these trees again."""
+        """Note that a service runs these trees again."""
         with self._lock:
             self._interrupted.difference_update(root_ids)
 
     def drop(self, root_id: JobId) -> bool:
-        """Forget a tree; False where somebody has claimed it again."""
+        """Forget a tree, unless somebody has claimed it again; returns whether it is gone."""
         with self._lock:
             if root_id in self._claims:
                 return False
@@ -187,13 +187,13 @@ class WatchedTrees:
             return True
 
     def knows(self, job_id: JobId) -> bool:
-        """Whether the job is in a tree here."""
+        """Whether a job is in a tree that is watched."""
         with self._lock:
             replica = self._replicas.get(root_of(job_id))
             return replica is not None and job_id in replica.tree()
 
     def tree(self, root_id: JobId) -> JobTree:
-        """Return the live tree; JobNotFoundError where this client has none of it."""
+        """Return a live tree; JobNotFoundError where this client does not watch it."""
         with self._lock:
             replica = self._replicas.get(root_id)
             tree = replica.tree() if replica is not None else None
@@ -203,21 +203,21 @@ class WatchedTrees:
 
     @property
     def error(self) -> DisconnectedError | None:
-        """Why nothing more will come."""
+        """Why no more events will come; None while they do."""
         return self._error
 
     def changes(self, root_id: JobId, wake: Callable[[], None]) -> Changes:
-        """Collect from now on which jobs of a tree that somebody has claimed change."""
+        """Collect from now on which jobs of a claimed tree change."""
         with self._lock:
             return self._replicas[root_id].changes(wake)
 
     def outcome(self, job_id: JobId) -> Outcome:
-        """Return how an ended job ended, with its value if that came along."""
+        """Return how a job ended, with its value if that came with its end."""
         replica = self._replicas.get(root_of(job_id))
         return Outcome(job_id) if replica is None else replica.outcome(job_id)
 
     def _register(self, ids: Iterable[JobId], waiter: Waiter) -> int:
-        """Have the waiter told of each end, those that have been included; returns how many."""
+        """Give a waiter each end of these jobs, also past ones; returns how many jobs they are."""
         count = 0
         with self._lock:
             if self._error is not None:
@@ -245,14 +245,14 @@ class WatchedTrees:
                     self._waiting.pop(job_id, None)
 
     async def shown(self, root_id: JobId, count: int) -> None:
-        """Wait until a tree that somebody has claimed shows so many jobs below its root."""
+        """Wait until a claimed tree has so many jobs below its root."""
         stream = _Stream()
         self._streams[root_id].add(stream)
         try:
             while self._error is None and self._replicas[root_id].submitted < count:
                 await stream.some()
         except (DisconnectedError, InterruptedJobError):
-            return  # who asks for a result is told
+            return  # whoever asks for a result gets the error
         finally:
             self._streams[root_id].discard(stream)
 
@@ -304,7 +304,7 @@ class WatchedTrees:
 
 
 async def _all_of(past: Past, stream: _Stream, replica: Replica) -> AsyncIterator[Event]:
-    """Yield what there was, and then what comes; nothing before our tree shows it."""
+    """Yield a tree's past and then what comes; nothing before the live tree shows it."""
     last = 0
     async for seq, event in _stored(past, replica):
         last = seq
@@ -316,11 +316,11 @@ async def _all_of(past: Past, stream: _Stream, replica: Replica) -> AsyncIterato
 
 
 async def _stored(past: Past, replica: Replica) -> AsyncIterator[tuple[int, Event]]:
-    """Yield stored events, page by page, as far as our tree shows them."""
+    """Yield stored events page by page, as far as the live tree shows them."""
     last = 0
     while page := await past(last):
         for seq, event in page:
-            # The first one came with the answer to its submission, without its number.
+            # The first event came with the answer to the submission, without its number.
             if last and seq > replica.latest:
                 return
             last = seq
@@ -335,7 +335,7 @@ def _interrupted(root_id: JobId) -> InterruptedJobError:
 
 
 def _listed(waiters: "Waiter | list[Waiter] | None") -> list[Waiter]:
-    """One waiter is kept without a list: of ten thousand jobs, each has one."""
+    """Return waiters as a list; one alone is kept without, as ten thousand jobs have one each."""
     if waiters is None:
         return []
     return waiters if isinstance(waiters, list) else [waiters]

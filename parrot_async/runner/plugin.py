@@ -329,7 +329,7 @@ class Runner(WorkerPlugin):
     async def _submit(
         self, parent: Execution, groups: Sequence[Group], functions: Mapping[str, bytes]
     ) -> list[JobId]:
-        return await self._service.children(parent.id, parent.attempt, groups, functions)
+        return list(await self._service.children(parent.id, parent.attempt, groups, functions))
 
     def _adopt(self, parent: Execution, ids: list[JobId]) -> Children[Any]:
         children: list[Child[Any]] = [

@@ -66,26 +66,26 @@ class ServiceApi(Protocol):
         attempt: int,
         groups: Sequence[Group],
         functions: Mapping[str, bytes],
-    ) -> list[JobId]:
+    ) -> Sequence[JobId]:
         """Accept children of a running attempt; returns their ids in order."""
 
-    async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
+    async def cancel(self, ids: Sequence[JobId]) -> Sequence[bool]:
         """Stop jobs and all below them; returns for each whether it had not ended."""
 
-    async def pause(self, ids: Sequence[JobId]) -> list[bool]:
+    async def pause(self, ids: Sequence[JobId]) -> Sequence[bool]:
         """Hold jobs and all below them; InterruptedJobError for one that nobody runs."""
 
-    async def resume(self, ids: Sequence[JobId]) -> list[bool]:
+    async def resume(self, ids: Sequence[JobId]) -> Sequence[bool]:
         """Let jobs and all below them go on; InterruptedJobError for one that nobody runs."""
 
     async def hold_queues(self, queue: str | None, holds: bool) -> None:
         """Hold the jobs of a queue, of all queues where none is named, or let them go on."""
 
-    async def recover(self, ids: Sequence[JobId] = (), changed: str = "error") -> list[JobId]:
+    async def recover(self, ids: Sequence[JobId] = (), changed: str = "error") -> Sequence[JobId]:
         """Go on with trees that nobody runs, those of `ids` or all; returns their roots."""
 
     @never_twice
-    async def retry(self, ids: Sequence[JobId], failed_only: bool = False) -> list[JobId]:
+    async def retry(self, ids: Sequence[JobId], failed_only: bool = False) -> Sequence[JobId]:
         """Run jobs that have ended again, each as a new tree; returns the new roots."""
 
     async def gc(
@@ -98,7 +98,7 @@ class ServiceApi(Protocol):
 
     async def attach(
         self, client: str, after: Mapping[JobId, int], limit: int
-    ) -> list[StoredEvent]:
+    ) -> Sequence[StoredEvent]:
         """Send a client all that comes of these trees, from now on.
 
         Returns at most `limit` events of their past, those after the number given with each tree.
@@ -106,7 +106,7 @@ class ServiceApi(Protocol):
 
     async def events(
         self, root_id: JobId, after: int = 0, limit: int | None = None
-    ) -> list[StoredEvent]:
+    ) -> Sequence[StoredEvent]:
         """Return a tree's past after the event of this number."""
 
     async def detach(self, client: str, root_ids: Sequence[JobId]) -> None:
@@ -122,7 +122,7 @@ class ServiceApi(Protocol):
         function: str | None = None,
         since: float | None = None,
         limit: int = 100,
-    ) -> list[dict[str, Any]]:
+    ) -> Sequence[dict[str, Any]]:
         """Return the newest trees that fit, as `RootRow.plain` gives them."""
 
     async def set_queue(self, queue: bytes) -> None:

@@ -11,7 +11,7 @@ from parrot_async.transport.api import ServiceApi
 T = TypeVar("T")
 
 
-class Changes(Protocol):
+class ChangedJobs(Protocol):
     """The jobs of one tree that have changed since a view asked last."""
 
     def take(self) -> list[JobId]:
@@ -37,7 +37,7 @@ class ViewSource(Protocol):
     def find_tree(self, job_id: JobId) -> JobTree | None:
         """Return the live tree that a job is part of, or None while it has not come."""
 
-    def changes(self, job_id: JobId, wake: Callable[[], None]) -> Changes:
+    def changes(self, job_id: JobId, wake: Callable[[], None]) -> ChangedJobs:
         """Collect what changes in a claimed tree, and ask the service for it if need be.
 
         `wake` is called at the first change after each time that the changes were taken.

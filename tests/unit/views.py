@@ -17,7 +17,7 @@ from parrot_async.model.events import Event, Record, dump
 from parrot_async.model.models import JobId, root_of
 from parrot_async.transport.api import Arguments, Operation, ServiceApi, service_stub
 from parrot_async.view.feeds import TreeFeed
-from parrot_async.view.source import Changes
+from parrot_async.view.source import ChangedJobs
 
 
 class Line:
@@ -86,7 +86,7 @@ class World:
     def wake(self) -> None:
         self.wakings += 1
 
-    def changes(self, root_id: JobId) -> Changes:
+    def changes(self, root_id: JobId) -> ChangedJobs:
         return self.source.changes(root_id, self.wake)
 
     def feed(self, job_id: JobId) -> TreeFeed:
