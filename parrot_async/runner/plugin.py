@@ -14,10 +14,11 @@ from distributed.worker_state_machine import SecedeEvent
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.failpoints import reach
-from parrot_async.jobs.children import Child, Children
-from parrot_async.jobs.context import JobContext
-from parrot_async.jobs.decorator import check_call
+from parrot_async.jobs.context import JobContext, host_of
+from parrot_async.jobs.futures import mapped
+from parrot_async.jobs.host import Accepted
 from parrot_async.jobs.request import groups_of_calls
+from parrot_async.jobs.spec import check_call
 from parrot_async.model.models import JobId, LogLine, parent_of
 from parrot_async.runner.checking import check
 from parrot_async.runner.execution import Execution
@@ -215,8 +216,8 @@ class Runner(WorkerPlugin):
 
     def ended(self, execution: Execution) -> None:
         """Count an execution as over, from any thread."""
-        for child in execution.children:
-            self._ends.pop(child.id, None)
+        for child_id, _ in execution.children:
+            self._ends.pop(child_id, None)
         for child_id in list(self._early):
             if parent_of(child_id) == execution.id:
                 self._early.pop(child_id, None)
@@ -241,8 +242,8 @@ class Runner(WorkerPlugin):
             self.worker.batched_stream.send({"op": EVENTS, "records": packed})
 
     def _keep(self, context: JobContext, line: LogLine) -> None:
-        if isinstance(context.host, Execution):
-            self.outbox.logged(context.host, line)
+        if isinstance(host := host_of(context), Execution):
+            self.outbox.logged(host, line)
 
     # What comes in.
 
@@ -320,7 +321,7 @@ class Runner(WorkerPlugin):
 
     def submit(
         self, parent: Execution, fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Children[Any]]":
+    ) -> "Future[Accepted]":
         """Ask the service for children of a running job, from any thread."""
         for call in calls[:1]:
             check_call(fn, call)
@@ -332,21 +333,19 @@ class Runner(WorkerPlugin):
             "groups": groups_of_calls(fn, calls, function_id),
         }
         asked = asyncio.run_coroutine_threadsafe(self._submit(message), self._loop)
-        return _then(asked, lambda ids: self._adopt(parent, ids))
+        return mapped(asked, lambda ids: self._adopt(parent, ids))
 
     async def _submit(self, message: dict[str, Any]) -> list[JobId]:
         reply: list[JobId] = await self.worker.scheduler.parrot_children(**message)
         return reply
 
-    def _adopt(self, parent: Execution, ids: list[JobId]) -> Children[Any]:
-        children: list[Child[Any]] = [
-            Child(i, self._ends.setdefault(i, Future()), parent, self._cancel) for i in ids
-        ]
-        parent.children.extend(children)
+    def _adopt(self, parent: Execution, ids: list[JobId]) -> Accepted:
+        ends = [self._ends.setdefault(child_id, Future()) for child_id in ids]
+        parent.children.extend(zip(ids, ends, strict=True))
         for child_id in ids:
             if (early := self._early.pop(child_id, None)) is not None:
                 self._child_ended(early)
-        return Children(children, parent)
+        return Accepted(ids, ends, self._cancel)
 
     def _child_ended(self, outcome: Outcome) -> None:
         reach("child_done")
@@ -379,16 +378,3 @@ class _Countdown:
             last = not self._left
         if last:
             self._zero()
-
-
-def _then(future: "Future[Any]", make: Callable[[Any], Any]) -> "Future[Any]":
-    after: Future[Any] = Future()
-
-    def done(first: "Future[Any]") -> None:
-        try:
-            after.set_result(make(first.result()))
-        except Exception as exc:  # noqa: BLE001 - it is raised to who asked
-            after.set_exception(exc)
-
-    future.add_done_callback(done)
-    return after

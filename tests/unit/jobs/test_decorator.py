@@ -4,7 +4,7 @@ import pytest
 
 from parrot_async import Plan, Priority, current_job, job
 from parrot_async.errors import OptionsError
-from parrot_async.jobs.decorator import spec_of
+from parrot_async.jobs.spec import spec_of
 from parrot_async.model.models import FailurePolicy, JobType
 
 

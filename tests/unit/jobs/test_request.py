@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from parrot_async import job
-from parrot_async.jobs.decorator import check_call
 from parrot_async.jobs.request import groups_of_calls
+from parrot_async.jobs.spec import check_call
 
 
 def told(fn: Callable[..., Any]) -> dict[str, Any]:

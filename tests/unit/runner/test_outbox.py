@@ -1,25 +1,24 @@
 """What a worker tells: the latest state of a job, not too often, and always before its end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
 from parrot_async.errors import ErrorInfo
-from parrot_async.jobs.context import JobContext, LocalHost
 from parrot_async.model import events
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobResult
 from parrot_async.runner import outbox
-from parrot_async.runner.outbox import SAVES_INTERVAL, Outbox
+from parrot_async.runner.outbox import SAVES_INTERVAL, Outbox, Pace
 
 
 @dataclass(eq=False)
 class Attempt:
     """An attempt as the outbox sees it."""
 
-    context: JobContext
     id: str = "r"
     attempt: int = 1
+    pace: Pace = field(default_factory=Pace)
 
 
 class Clock:
@@ -44,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def attempt() -> Attempt:
-    return Attempt(JobContext(LocalHost(), "r"))
+    return Attempt()
 
 
 def told(records: list[Record]) -> list[tuple[str, tuple[bytes | None, ...]]]:
