@@ -1,5 +1,6 @@
 """`current_job()`: what a body reports and asks for, and what it is outside of a job."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -80,7 +81,7 @@ def test_a_track_reports_in_the_name_of_the_job(here: JobContext, host: Controll
 def test_every_report_is_a_checkpoint_where_a_stop_takes_effect(
     here: JobContext, host: ControlledHost, action: str
 ) -> None:
-    actions = {
+    actions: dict[str, Callable[[], object]] = {
         "step": lambda: here.step("late"),
         "progress": lambda: here.progress(1),
         "checkpoint": here.checkpoint,
