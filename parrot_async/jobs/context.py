@@ -30,6 +30,8 @@ class JobContext:
     Runs on: the job's thread or loop, and any thread that the body starts with its context.
     """
 
+    __slots__ = ("__weakref__", "_host", "_progress", "attempt", "id")
+
     def __init__(self, host: JobHost, job_id: JobId = "", attempt: int = 1) -> None:
         """Name the job and its surroundings."""
         self.id = job_id

@@ -18,7 +18,7 @@ from parrot_async.jobs.slot import JobStopped, hold, wait_without_slot, wait_wit
 from parrot_async.model.events import Continued, Paused, Waiting
 from parrot_async.model.models import JobId, JobResult, Usage
 from parrot_async.runner.functions import Functions
-from parrot_async.runner.outbox import Outbox, Pace
+from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.slots import Slots
 from parrot_async.transport import results
 from parrot_async.transport.outcome import Outcome, error_info
@@ -69,7 +69,6 @@ class Execution:
         self.names = batch.names.get(self.id, {})
         self._state = batch.states.get(self.id)
         self.context = JobContext(self, self.id, self.attempt)
-        self.pace = Pace()
         self.children: list[tuple[JobId, Future[Outcome]]] = []
         self.dropped = False
         self.started = False

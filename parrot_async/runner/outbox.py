@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.jobs.progress import JobProgress
@@ -27,13 +28,12 @@ SAVES_INTERVAL = 0.5
 Turn = events.Waiting | events.Paused | events.Continued
 
 
-class Pace:
+class _Pace:
     """When an attempt's lines and states may be sent again, so that none floods the service."""
 
     __slots__ = ("lines_due", "lines_sent", "saved_due")
 
     def __init__(self) -> None:
-        """Let the first of each go at once."""
         self.lines_sent = 0
         self.lines_due = 0.0
         self.saved_due = 0.0
@@ -44,7 +44,6 @@ class Attempted(Protocol):
 
     id: JobId
     attempt: int
-    pace: Pace
 
 
 class Outbox:
@@ -63,6 +62,8 @@ class Outbox:
         self._saved: dict[Attempted, tuple[float, bytes | None, str | None]] = {}
         self._completed: deque[tuple[Attempted, float, JobResult, bytes | None]] = deque()
         self._failed: deque[tuple[Attempted, float, ErrorInfo, bytes | None]] = deque()
+        # Few jobs print or save, and some print after their end: weak, and made when needed.
+        self._paces: WeakKeyDictionary[Attempted, _Pace] = WeakKeyDictionary()
         self._scheduled = float("inf")
         self._last = 0.0
 
@@ -107,7 +108,7 @@ class Outbox:
         is_first = execution not in self._saved
         self._saved[execution] = time.time(), data, url
         if is_first:
-            self._due(INTERVAL, execution.pace.saved_due - time.monotonic())
+            self._due(INTERVAL, self._pace(execution).saved_due - time.monotonic())
 
     def completed(self, execution: Attempted, result: JobResult, data: bytes | None) -> None:
         """An attempt returned."""
@@ -183,25 +184,30 @@ class Outbox:
         """Return what jobs wrote; of one that writes without end, the latest now and then."""
         said: list[Event] = []
         for execution, lines in list(self._lines.items()):
-            much = execution.pace.lines_sent >= MOST_LINES
-            if much and execution not in ended and self._last < execution.pace.lines_due:
+            pace = self._pace(execution)
+            much = pace.lines_sent >= MOST_LINES
+            if much and execution not in ended and self._last < pace.lines_due:
                 self._due(LINES_INTERVAL)
                 continue
-            execution.pace.lines_sent += len(lines)
-            execution.pace.lines_due = self._last + LINES_INTERVAL
+            pace.lines_sent += len(lines)
+            pace.lines_due = self._last + LINES_INTERVAL
             del self._lines[execution]
             event = events.Logged(id=execution.id, attempt=execution.attempt, lines=tuple(lines))
             said.append(event)
         return said
 
+    def _pace(self, execution: Attempted) -> _Pace:
+        return self._paces.setdefault(execution, _Pace())
+
     def _saves(self, ended: set[Attempted]) -> list[Record]:
         taken: list[tuple[Attempted, float, bytes | None, str | None]] = []
         for execution in list(self._saved):
-            left = execution.pace.saved_due - self._last
+            pace = self._pace(execution)
+            left = pace.saved_due - self._last
             if left > 0 and execution not in ended:
                 self._due(INTERVAL, left)
                 continue
-            execution.pace.saved_due = self._last + SAVES_INTERVAL
+            pace.saved_due = self._last + SAVES_INTERVAL
             taken.append((execution, *self._saved.pop(execution)))
         if not taken:
             return []

@@ -79,8 +79,6 @@ def compiled(source: str, filename: str = "<cell>") -> FunctionType:
     return found
 
 
-# Calls.
-
 plain = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.floats(width=32)
 values = st.recursive(
     plain.filter(lambda value: value == value),  # noqa: PLR0124 - not a number is not itself
@@ -134,9 +132,6 @@ def test_a_step_of_no_plan_says_so_itself() -> None:
         dump_call(((Homeless(),), {}))
 
 
-# Values.
-
-
 def test_values_and_exceptions_come_back() -> None:
     error = load_value(dump_value(ValueError("on purpose")))
 
@@ -166,9 +161,6 @@ def test_what_only_this_script_knows_travels_by_value() -> None:
     data = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout
 
     assert load_value(data).x == 7
-
-
-# Functions.
 
 
 def test_a_function_of_a_module_travels_by_name() -> None:
@@ -236,9 +228,6 @@ def test_an_id_tells_the_code_and_the_folders_apart(folder: str) -> None:
     assert code_of(dump_function(preview)[0]) != code_of(here)
 
 
-# How a function is known again.
-
-
 def test_an_edit_changes_the_hash_of_the_code_and_a_comment_does_not() -> None:
     cells = {
         "first": "def f(a, b=1):\n    return a + b",
@@ -304,9 +293,6 @@ def test_the_innermost_function_is_found() -> None:
     assert innermost(method) is Model.encode
     assert innermost(partial(wrapper)) is plus
     assert innermost(len) is len
-
-
-# Texts for people.
 
 
 def test_a_preview_is_short_whatever_the_value() -> None:
