@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from parrot_async.errors import ParrotError as ParrotError
     from parrot_async.jobs.context import JobContext as JobContext
     from parrot_async.jobs.context import current_job as current_job
-    from parrot_async.jobs.decorator import Plan as Plan
     from parrot_async.jobs.decorator import job as job
-    from parrot_async.jobs.decorator import result_of as result_of
+    from parrot_async.jobs.plan import Plan as Plan
+    from parrot_async.jobs.plan import result_of as result_of
     from parrot_async.model.models import FailurePolicy as FailurePolicy
     from parrot_async.model.models import JobNode as JobNode
     from parrot_async.model.models import JobResult as JobResult
@@ -40,14 +40,14 @@ _PLACES = {
     "JobTree": "model.tree",
     "JobType": "model.models",
     "ParrotError": "errors",
-    "Plan": "jobs.decorator",
+    "Plan": "jobs.plan",
     "Pools": "cluster",
     "Priority": "model.models",
     "Queue": "model.models",
     "Usage": "model.models",
     "current_job": "jobs.context",
     "job": "jobs.decorator",
-    "result_of": "jobs.decorator",
+    "result_of": "jobs.plan",
 }
 
 __all__ = [

@@ -24,7 +24,7 @@ from parrot_async.client.session import Session
 from parrot_async.cluster import Pools
 from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.failpoints import reach
-from parrot_async.jobs.decorator import Plan, check_call
+from parrot_async.jobs.plan import Plan
 from parrot_async.jobs.request import (
     groups_of_calls,
     groups_of_piece,
@@ -32,6 +32,7 @@ from parrot_async.jobs.request import (
     map_root,
     new_id,
 )
+from parrot_async.jobs.spec import check_call
 from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, JobStatus, Queue

@@ -1,4 +1,5 @@
 """What the author of a job writes with: `@job`, options, plans, and `current_job()` in a body.
 
-It runs wherever jobs are written, submitted or run; users import its names from `parrot_async`.
+It runs in every process that writes, submits or runs jobs; users import its names from
+`parrot_async`, and client and runner call the rest.
 """

@@ -1,13 +1,14 @@
-"""What a running job asks for and gets: awaited in an async job, `.result()` in a sync one."""
+"""What a running job gets for its children: awaited in an async job, `.result()` in a sync one."""
 
 import asyncio
-import concurrent.futures
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future
+from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Generic, NoReturn, Protocol, TypeVar, overload
+from typing import Any, Generic, NoReturn, TypeVar, overload
 
+from parrot_async.jobs.futures import gathered
+from parrot_async.jobs.slot import Slot, wait_without_slot, wait_without_slot_async
 from parrot_async.model.models import JobId
 from parrot_async.transport.outcome import Outcome
 
@@ -15,107 +16,55 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class JobStopped(BaseException):
-    """Raised inside a sync job that was told to stop; let it pass, as KeyboardInterrupt."""
-
-
-class Slot(Protocol):
-    """The place on a worker that a job holds while it runs, and not while it waits."""
-
-    @property
-    def stopped(self) -> "Future[None]":
-        """Gets done when the job is told to stop."""
-
-    @property
-    def held(self) -> "Future[None] | None":
-        """While the job is paused: gets done when it is resumed."""
-
-    def give_back(self, *, rests: bool = False) -> None:
-        """Let another job have the slot; `rests` says that it is for a pause. Calls may nest."""
-
-    def take_again(self) -> "Future[None] | None":
-        """Queue for a slot again; None where it need not wait."""
-
-
-def wait_without_slot(slot: Slot, future: "Future[Any]", *, rests: bool = False) -> None:
-    """Block a sync job until the future is done and nobody holds it; others have its slot."""
-    slot.give_back(rests=rests)
-    _block(slot, future)
-    while (held := slot.held) is not None:
-        _block(slot, held)
-    if (place := slot.take_again()) is not None:
-        _block(slot, place)
-
-
-def _block(slot: Slot, future: "Future[Any]") -> None:
-    concurrent.futures.wait([future, slot.stopped], None, FIRST_COMPLETED)
-    if slot.stopped.done():
-        raise JobStopped
-
-
-async def wait_without_slot_async(
-    slot: Slot, future: "Future[Any]", *, rests: bool = False
-) -> None:
-    """Suspend an async job until the future is done and nobody holds it; others have its slot."""
-    slot.give_back(rests=rests)
-    try:
-        await asyncio.wait([asyncio.wrap_future(future)])
-        while (held := slot.held) is not None:
-            await asyncio.wait([asyncio.wrap_future(held)])
-    finally:
-        place = slot.take_again()
-    if place is not None:
-        await asyncio.wait([asyncio.wrap_future(place)])
-
-
 class Pending(Generic[T_co]):
-    """A value that is on its way: `await` it in an async job, ask its `result()` in a sync one.
+    """A value that is not there yet: `await` it in an async job, call `result()` in a sync one.
 
-    Waiting gives the job's slot back, so that the children that it waits for can have it.
+    The job's slot is free for other jobs while it waits, so that its children can have it.
+    Runs on: the job's thread or loop; the future is filled on the worker's loop.
     """
 
     def __init__(
         self, future: "Future[Any]", slot: Slot, decode: Callable[[Any], T_co] | None = None
     ) -> None:
-        """Wrap what the runner will fill; `decode` makes the value of it, where it is needed."""
-        self.future = future
+        """Wrap the future that the runner fills; `decode` makes the value, for who asks for it."""
+        self._future = future
         self._slot = slot
         self._decode = decode
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to travel: who returns one, or passes it on, has not waited for it."""
+        """Raise TypeError: a job that returns one, or passes it on, has not waited for it."""
         raise TypeError(
             "nobody has waited for it: `await` it, or ask its `.result()` in a sync job"
         )
 
     def done(self) -> bool:
-        """Whether the value, or its error, is here."""
-        return self.future.done()
+        """Return whether the value, or its error, is there."""
+        return self._future.done()
 
     def result(self) -> T_co:
-        """Wait for the value in a sync job; raises the child's error."""
-        if not self.future.done():
-            wait_without_slot(self._slot, self.future)
+        """Wait for the value in a sync job and return it; raises the child's error."""
+        if not self._future.done():
+            wait_without_slot(self._slot, self._future)
         return self._value()
 
     def _value(self) -> T_co:
-        raw = self.future.result()
+        raw = self._future.result()
         return self._decode(raw) if self._decode else raw
 
     def __await__(self) -> Generator[Any, None, T_co]:
-        """Wait for the value in an async job; raises the child's error."""
+        """Wait for the value in an async job and return it; raises the child's error."""
         return self._wait().__await__()
 
     async def _wait(self) -> T_co:
-        if not self.future.done():
-            await wait_without_slot_async(self._slot, self.future)
-        return await asyncio.to_thread(self._value) if self._far() else self._value()
+        if not self._future.done():
+            await wait_without_slot_async(self._slot, self._future)
+        return await asyncio.to_thread(self._value) if self._is_far() else self._value()
 
-    def _far(self) -> bool:
-        """Whether the value lies in the result folder, so that reading it would block."""
-        if self.future.exception() is not None:
+    def _is_far(self) -> bool:
+        """Return whether the value lies in the result folder, so that reading it would block."""
+        if self._future.exception() is not None:
             return False
-        raw = self.future.result()
+        raw = self._future.result()
         parts = raw if isinstance(raw, list) else [raw]
         return any(isinstance(part, Outcome) and part.url is not None for part in parts)
 
@@ -124,10 +73,10 @@ class Child(Pending[T_co]):
     """A child job; its value is its result."""
 
     def __init__(
-        self, job_id: JobId, future: "Future[Outcome]", slot: Slot, cancel: Callable[[JobId], None]
+        self, job_id: JobId, end: "Future[Outcome]", slot: Slot, cancel: Callable[[JobId], None]
     ) -> None:
-        """Name the child and wrap its coming result."""
-        super().__init__(future, slot, Outcome.value)
+        """Name the child and wrap the future of its outcome."""
+        super().__init__(end, slot, Outcome.value)
         self.id = job_id
         self._cancel = cancel
 
@@ -136,20 +85,29 @@ class Child(Pending[T_co]):
         return f"<job {self.id}>"
 
     def cancel(self) -> None:
-        """Ask the child, and all below it, to stop."""
+        """Ask the child, and all jobs below it, to stop."""
         self._cancel(self.id)
 
     def __job_reference__(self) -> JobId:
-        """As an argument of another job, a child arrives as its result."""
+        """Return the id: as an argument of another job, a child arrives as its result."""
         return self.id
 
 
 class Children(Sequence[Child[T]]):
     """The children of one `map`, in the order of their arguments."""
 
-    def __init__(self, children: Sequence[Child[T]], slot: Slot) -> None:
-        """Keep them in order."""
-        self._children = list(children)
+    def __init__(
+        self,
+        ids: Sequence[JobId],
+        ends: "Sequence[Future[Outcome]]",
+        slot: Slot,
+        cancel: Callable[[JobId], None],
+    ) -> None:
+        """Make a child of each id and the future of its outcome."""
+        self._children: list[Child[T]] = [
+            Child(job_id, end, slot, cancel) for job_id, end in zip(ids, ends, strict=True)
+        ]
+        self._ends = ends
         self._slot = slot
 
     @overload
@@ -165,36 +123,42 @@ class Children(Sequence[Child[T]]):
         return len(self._children)
 
     def results(self) -> Pending[list[T]]:
-        """All results in order; the first error to come, if there is one."""
-        return Pending(gathered([child.future for child in self]), self._slot, _values)
+        """Return all results in order, pending; it raises the first error that comes."""
+        return Pending(gathered(self._ends), self._slot, _values)
 
     def as_completed(self) -> "AsCompleted[T]":
         """Return the children as they end; `async for` in an async job, `for` in a sync one."""
-        return AsCompleted(self._children, self._slot)
+        return AsCompleted(self._children, self._ends, self._slot)
 
 
 class AsCompleted(Generic[T]):
-    """Children in the order in which they end."""
+    """Children in the order in which they end.
 
-    def __init__(self, children: Sequence[Child[T]], slot: Slot) -> None:
-        """Watch every child from now on."""
+    Runs on: the job's thread or loop; the ends come in on the worker's loop.
+    """
+
+    def __init__(
+        self, children: Sequence[Child[T]], ends: "Sequence[Future[Outcome]]", slot: Slot
+    ) -> None:
+        """Watch every child from now on; `ends` has the future of each child's outcome."""
         self._count = len(children)
         self._slot = slot
         self._ended: SimpleQueue[Child[T]] = SimpleQueue()
-        self._tickets: SimpleQueue[Future[None]] = SimpleQueue()
-        futures = [Future[None]() for _ in children]
-        remaining = iter(futures)
-        for future in futures:
-            self._tickets.put(future)
-        for child in children:
-            child.future.add_done_callback(partial(self._end, child, remaining))
+        # The n-th turn is done when n children have ended, whichever they are.
+        self._turns: SimpleQueue[Future[None]] = SimpleQueue()
+        turns = [Future[None]() for _ in children]
+        remaining = iter(turns)
+        for turn in turns:
+            self._turns.put(turn)
+        for child, end in zip(children, ends, strict=True):
+            end.add_done_callback(partial(self._end, child, remaining))
 
-    def _end(self, child: Child[T], tickets: Iterator["Future[None]"], _: "Future[Any]") -> None:
+    def _end(self, child: Child[T], turns: Iterator["Future[None]"], _: "Future[Outcome]") -> None:
         self._ended.put(child)
-        next(tickets).set_result(None)
+        next(turns).set_result(None)
 
     def _next(self) -> Pending[None]:
-        return Pending(self._tickets.get_nowait(), self._slot)
+        return Pending(self._turns.get_nowait(), self._slot)
 
     def __iter__(self) -> Iterator[Child[T]]:
         """Yield each child when it has ended, in a sync job."""
@@ -211,61 +175,3 @@ class AsCompleted(Generic[T]):
 
 def _values(outcomes: list[Outcome]) -> list[Any]:
     return [outcome.value() for outcome in outcomes]
-
-
-def chained(future: "Future[Any]", follow: Callable[[Any], "Future[T]"]) -> "Future[T]":
-    """Return a future of what `follow` makes of the first one's value."""
-    outer: Future[T] = Future()
-
-    def first_done(done: "Future[Any]") -> None:
-        if (error := done.exception()) is not None:
-            outer.set_exception(error)
-        else:
-            follow(done.result()).add_done_callback(copy)
-
-    def copy(done: "Future[T]") -> None:
-        if (error := done.exception()) is not None:
-            outer.set_exception(error)
-        else:
-            outer.set_result(done.result())
-
-    future.add_done_callback(first_done)
-    return outer
-
-
-def all_ended(futures: Sequence["Future[Any]"]) -> "Future[None]":
-    """Return a future that is done when all of them are."""
-    ended: Future[None] = Future()
-    left = len(futures)
-
-    def one_done(_: "Future[Any]") -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            ended.set_result(None)
-
-    for future in futures:
-        future.add_done_callback(one_done)
-    return ended
-
-
-def gathered(futures: Sequence["Future[Outcome]"]) -> "Future[list[Outcome]]":
-    """Return a future of all outcomes in order, or of the first one without a value."""
-    whole: Future[list[Outcome]] = Future()
-    left = len(futures)
-    if not left:
-        whole.set_result([])
-
-    def one_done(done: "Future[Outcome]") -> None:
-        nonlocal left
-        left -= 1
-        if whole.done():
-            return
-        if done.result().error is not None:
-            whole.set_result([done.result()])
-        elif not left:
-            whole.set_result([future.result() for future in futures])
-
-    for future in futures:
-        future.add_done_callback(one_done)
-    return whole

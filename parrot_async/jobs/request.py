@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from operator import is_
@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from parrot_async.errors import OptionsError
-from parrot_async.jobs.decorator import Job, Plan, Step, depends_on, spec_of
+from parrot_async.jobs.options import WithOptions, depends_on, options_of
+from parrot_async.jobs.plan import Plan, Step
+from parrot_async.jobs.spec import spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import (
@@ -33,7 +35,7 @@ def new_id() -> JobId:
     return "".join(_DIGITS[number >> shift & 31] for shift in range(65, -5, -5))
 
 
-def group(
+def _group(
     spec: bytes,
     parent_id: JobId | None = None,
     ids: Iterable[JobId] = (),
@@ -53,7 +55,11 @@ def group(
 def groups_of_calls(
     fn: Callable[..., Any], calls: Sequence[Call], function_id: str | None = None
 ) -> list[Group]:
-    """Return groups of calls of one function; calls that need other jobs get one of their own."""
+    """Return groups of calls of one function; calls that need other jobs get one of their own.
+
+    Raises OptionsError for several calls of a function with a key, which can name one job only,
+    and SerializationError where the function or an argument cannot be pickled.
+    """
     function_id = function_id or dump_function(fn)[0]
     known = _known(fn, function_id)
     if known.spec.key is not None and len(calls) > 1:
@@ -66,7 +72,7 @@ def groups_of_calls(
     for call in calls:
         data, needed = dump_call(call)
         if needed or shared is None:
-            home = group(known.text, needed=(*always, *needed))
+            home = _group(known.text, needed=(*always, *needed))
             groups.append(home)
             shared = None if needed else home
         else:
@@ -77,7 +83,7 @@ def groups_of_calls(
 
 
 class _Known(NamedTuple):
-    """What the jobs of a function have in common, also as JSON, and what it was said of."""
+    """What the jobs of a function have in common, also as JSON, and the parts it was read from."""
 
     spec: JobSpec
     text: bytes
@@ -91,12 +97,13 @@ _functions: WeakKeyDictionary[Callable[..., Any], _Known] = WeakKeyDictionary()
 def _known(fn: Callable[..., Any], function_id: str) -> _Known:
     """Return what a function's jobs have in common, from memory while the function is the same.
 
-    Who submits job after job waits for this, and what is not in the processor's cache, as pydantic
-    and `repr` are by then, takes ten times as long as in a loop.
+    A submit waits for this. Between two submits the code of pydantic and of `repr` leaves the
+    processor's cache, and then takes ten times as long as in a loop; so the answer is kept.
     """
     inner = innermost(fn)
-    if not isinstance(inner, FunctionType) or not isinstance(fn, Job | FunctionType):
+    if not isinstance(inner, FunctionType) or not isinstance(fn, WithOptions | FunctionType):
         return _look_at(fn, function_id)
+    # IPython's autoreload edits a function in place: the same object then has other parts.
     parts = (inner.__code__, inner.__defaults__, inner.__kwdefaults__)
     known = _functions.get(fn)
     if known is None or known.function_id != function_id or not all(map(is_, known.parts, parts)):
@@ -115,11 +122,10 @@ def _json(spec: JobSpec) -> bytes:
 
 def _spec(fn: Callable[..., Any], function_id: str) -> JobSpec:
     """Return what a function's jobs have in common, with the hashes that know it again."""
-    cached = isinstance(fn, Job) and fn.given.get("cache")
     update = {
         "function_id": function_id,
         "code": hash_of_code(fn),
-        "cache": hash_of_all(fn) if cached else "",
+        "cache": hash_of_all(fn) if options_of(fn).get("cache") else "",
     }
     return spec_of(fn).model_copy(update=update)
 
@@ -131,7 +137,7 @@ def groups_of_piece(
     root_id: JobId,
     start: int,
 ) -> list[Group]:
-    """Return the groups of some jobs of a `map`, the first of which has this ordinal."""
+    """Return the groups of some jobs of a `map`, the first of which has the ordinal `start`."""
     groups = groups_of_calls(fn, calls, function_id)
     for group in groups:
         count = len(group["arguments"])
@@ -139,66 +145,6 @@ def groups_of_piece(
         group["ids"] = [f"{root_id}.{n}" for n in range(start, start + count)]
         start += count
     return groups
-
-
-def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, bytes]]:
-    """Return the groups of a whole declared tree, parents first, and its functions by id."""
-    functions: dict[str, bytes] = {}
-    named: dict[JobId, Plan | Step] = {}
-    _name(plan, root_id, named)
-    groups = list(_groups(plan, None, 0, functions))
-    _refuse_cycle(named, groups)
-    return groups, functions
-
-
-def _name(node: Plan | Step, job_id: JobId, named: dict[JobId, Plan | Step]) -> None:
-    """Name every node before any argument is pickled, since steps may refer to later ones."""
-    if node.id in named:
-        raise OptionsError(f"{_title(node)} is in the plan twice: bind it once for each place")
-    node.id = job_id
-    named[job_id] = node
-    for ordinal, step in enumerate(node.steps if isinstance(node, Plan) else ()):
-        _name(step, f"{job_id}.{ordinal}", named)
-
-
-def _title(node: Plan | Step) -> str:
-    return repr(node.title if isinstance(node, Plan) else spec_of(node.fn).title)
-
-
-def _refuse_cycle(named: dict[JobId, Plan | Step], groups: Sequence[Group]) -> None:
-    """OptionsError where jobs wait for each other; of each job, start and end are nodes."""
-    before: TopologicalSorter[tuple[JobId, str]] = TopologicalSorter()
-    for group in groups:
-        (job_id,) = group["ids"]
-        node, parent_id = named[job_id], group["parent_id"]
-        before.add((job_id, "end"), (job_id, "start"))
-        before.add((job_id, "start"), *((i, "end") for i in group["depends_on"] if i in named))
-        if parent_id is not None:
-            before.add((job_id, "start"), (parent_id, "start"))
-            before.add((parent_id, "end"), (job_id, "end"))
-        if isinstance(node, Plan) and node.sequential:
-            for first, second in pairwise(node.steps):
-                before.add((second.id or "", "start"), (first.id or "", "end"))
-    try:
-        before.prepare()
-    except CycleError as exc:
-        chain = " < ".join(dict.fromkeys(_title(named[job_id]) for job_id, _ in exc.args[1]))
-        raise OptionsError(f"steps of the plan wait for each other: {chain}") from exc
-
-
-def _groups(
-    node: Plan | Step, parent_id: JobId | None, depth: int, functions: dict[str, bytes]
-) -> Iterable[Group]:
-    ids = [node.id or ""]
-    if isinstance(node, Step):
-        function_id, data = dump_function(node.fn)
-        functions[function_id] = data
-        (made,) = groups_of_calls(node.fn, [(node.args, node.kwargs)], function_id)
-        yield {**made, "ids": ids, "parent_id": parent_id}
-        return
-    yield group(_json(node.spec(depth)), parent_id, ids)
-    for step in node.steps:
-        yield from _groups(step, node.id, depth + 1, functions)
 
 
 def map_root(fn: Callable[..., Any], count: int, root_id: JobId) -> Group:
@@ -212,4 +158,83 @@ def map_root(fn: Callable[..., Any], count: int, root_id: JobId) -> Group:
         on_failure=FailurePolicy.COLLECT,
         expected=count,
     )
-    return group(_json(spec), ids=[root_id])
+    return _group(_json(spec), ids=[root_id])
+
+
+class _Place(NamedTuple):
+    """A node of a plan, and where it stands in the tree."""
+
+    node: Plan | Step
+    parent_id: JobId | None
+    depth: int
+
+
+def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, bytes]]:
+    """Return the groups of a whole declared tree, parents first, and its functions by id.
+
+    Raises OptionsError where a step is in the plan twice, or where steps wait for each other.
+    """
+    # Every node is named before any argument is pickled, since steps may refer to later ones.
+    places = _named(plan, root_id)
+    functions: dict[str, bytes] = {}
+    groups = [_group_of(job_id, place, functions) for job_id, place in places.items()]
+    _refuse_cycle(places, groups)
+    return groups, functions
+
+
+def _named(plan: Plan, root_id: JobId) -> dict[JobId, _Place]:
+    """Give every node its id; return their places, parents first.
+
+    It does not recurse, so that a plan may be nested deeper than Python's stack.
+    """
+    places: dict[JobId, _Place] = {}
+    pending = [(root_id, _Place(plan, None, 0))]
+    while pending:
+        job_id, place = pending.pop()
+        node = place.node
+        if node.id in places:
+            raise OptionsError(f"{node.title!r} is in the plan twice: bind it once for each place")
+        node.id = job_id
+        places[job_id] = place
+        if isinstance(node, Plan):
+            below = [
+                (f"{job_id}.{ordinal}", _Place(step, job_id, place.depth + 1))
+                for ordinal, step in enumerate(node.steps)
+            ]
+            pending.extend(reversed(below))
+    return places
+
+
+def _group_of(job_id: JobId, place: _Place, functions: dict[str, bytes]) -> Group:
+    """Return the group of one node; the function of a step is added to `functions`."""
+    node, parent_id, depth = place
+    if isinstance(node, Plan):
+        return _group(_json(node.spec(depth)), parent_id, [job_id])
+    function_id, data = dump_function(node.fn)
+    functions[function_id] = data
+    (made,) = groups_of_calls(node.fn, [(node.args, node.kwargs)], function_id)
+    return {**made, "ids": [job_id], "parent_id": parent_id}
+
+
+def _refuse_cycle(places: Mapping[JobId, _Place], groups: Iterable[Group]) -> None:
+    """Raise OptionsError where jobs wait for each other."""
+    # Of each job, the start and the end are nodes of a graph: a parent starts before its children
+    # and ends after them; a job starts after the ends of those that it needs.
+    before: TopologicalSorter[tuple[JobId, str]] = TopologicalSorter()
+    for group in groups:
+        (job_id,) = group["ids"]
+        node, parent_id, _ = places[job_id]
+        before.add((job_id, "end"), (job_id, "start"))
+        before.add((job_id, "start"), *((i, "end") for i in group["depends_on"] if i in places))
+        if parent_id is not None:
+            before.add((job_id, "start"), (parent_id, "start"))
+            before.add((parent_id, "end"), (job_id, "end"))
+        if isinstance(node, Plan) and node.sequential:
+            for first, second in pairwise(node.steps):
+                before.add((second.id or "", "start"), (first.id or "", "end"))
+    try:
+        before.prepare()
+    except CycleError as exc:
+        titles = (repr(places[job_id].node.title) for job_id, _ in exc.args[1])
+        chain = " < ".join(dict.fromkeys(titles))
+        raise OptionsError(f"steps of the plan wait for each other: {chain}") from exc

@@ -10,15 +10,11 @@ from typing import Any, Protocol
 
 from parrot_async.errors import ErrorInfo, ResultExpiredError, SerializationError
 from parrot_async.failpoints import reach
-from parrot_async.jobs.children import (
-    Child,
-    Children,
-    JobStopped,
-    all_ended,
-    wait_without_slot,
-    wait_without_slot_async,
-)
-from parrot_async.jobs.context import JobContext, _current
+from parrot_async.jobs.context import JobContext, current_context
+from parrot_async.jobs.futures import all_ended
+from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.progress import JobProgress
+from parrot_async.jobs.slot import JobStopped, hold, wait_without_slot, wait_without_slot_async
 from parrot_async.model.events import Continued, Paused, Waiting
 from parrot_async.model.models import JobId, JobResult, Usage
 from parrot_async.runner.functions import Functions
@@ -26,7 +22,7 @@ from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.slots import Slots
 from parrot_async.transport import results
 from parrot_async.transport.messages import Batch, ValueMessage
-from parrot_async.transport.outcome import error_info
+from parrot_async.transport.outcome import Outcome, error_info
 from parrot_async.transport.pickling import Call, dump_value, load_call, load_value, preview
 from parrot_async.transport.wire import INLINE, Value
 
@@ -45,7 +41,7 @@ class Surroundings(Protocol):
 
     def submit(
         self, parent: "Execution", fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Children[Any]]":
+    ) -> "Future[Accepted]":
         """Ask the service for children."""
 
     def ends(self, execution: "Execution") -> None:
@@ -74,7 +70,7 @@ class Execution:
         self.names = batch["names"].get(self.id, {})
         self._state = batch["states"].get(self.id)
         self.context = JobContext(self, self.id, self.attempt)
-        self.children: list[Child[Any]] = []
+        self.children: list[tuple[JobId, Future[Outcome]]] = []
         self.dropped = False
         self.started = False
         self.over = False
@@ -101,15 +97,15 @@ class Execution:
                     self._stopped = Future()
         return self._stopped
 
-    def give_back(self, *, rests: bool = False) -> None:
-        """Let others have the slot while this job waits, or rests as it is paused."""
+    def free_slot(self, *, paused: bool = False) -> None:
+        """Let others have the slot while this job waits, or is paused."""
         self._waits += 1
         if self._waits == 1:
-            self.runner.outbox.turned(self, Paused if rests else Waiting)
+            self.runner.outbox.turned(self, Paused if paused else Waiting)
             if self.parts_with_place():
                 self.runner.slots.leave()
 
-    def take_again(self) -> "Future[None] | None":
+    def take_slot(self) -> "Future[None] | None":
         """Queue for a slot again when nothing in this job waits any more."""
         self._waits -= 1
         with self._lock:
@@ -132,11 +128,11 @@ class Execution:
             self.runner.slots.forget(place)
         return held
 
-    def progressed(self, context: JobContext) -> None:  # noqa: ARG002 - it is our own
+    def progressed(self, progress: JobProgress) -> None:
         """Have the latest progress sent, at the next flush."""
-        self.runner.outbox.progressed(self)
+        self.runner.outbox.progressed(self, progress)
 
-    def spent(self, context: JobContext, usage: Usage) -> None:  # noqa: ARG002 - it is our own
+    def spent(self, usage: Usage) -> None:
         """Have the usage sent."""
         self.runner.outbox.spent(self, usage)
 
@@ -156,7 +152,7 @@ class Execution:
         state = Value(**self._state)
         return load_value(results.read(state.url) if state.url else state.data or b"")
 
-    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Accepted]":
         """Ask the service for children of this job."""
         asked = self.runner.submit(self, fn, calls)
         self._asked.append(asked)
@@ -169,7 +165,7 @@ class Execution:
         if not self._begin():
             return True
         self.thread = threading.get_ident()
-        token = _current.set(self.context)
+        token = current_context.set(self.context)
         try:
             try:
                 value = self._call()
@@ -188,7 +184,7 @@ class Execution:
         else:
             self._end_returned(value)
         finally:
-            _current.reset(token)
+            current_context.reset(token)
         return True
 
     def _begin(self) -> bool:
@@ -212,7 +208,7 @@ class Execution:
     def _open_children(self) -> "Future[None] | None":
         """Those that the body left running; it ends after them, and how they end is its affair."""
         futures = [asked for asked in self._asked if not asked.done()]
-        futures = futures or [child.future for child in self.children if not child.future.done()]
+        futures = futures or [end for _, end in self.children if not end.done()]
         return all_ended(futures) if futures else None
 
     def _leave_thread(self) -> None:
@@ -230,10 +226,10 @@ class Execution:
         if started is None and not self._begin():
             return
         self.task = asyncio.current_task()
-        _current.set(self.context)
+        current_context.set(self.context)
         try:
             self._check_reason()
-            await self.context.hold()
+            await hold(self)
             value = await (started if started is not None else await self._coroutine())
             while (children := self._open_children()) is not None:
                 await wait_without_slot_async(self, children)

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from parrot_async.jobs.children import JobStopped
+from parrot_async.jobs.slot import JobStopped
 
 MOST_BLOCKING = 512
 """Threads for what async jobs do with `asyncio.to_thread`."""

@@ -4,9 +4,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from parrot_async.errors import ErrorInfo
-from parrot_async.jobs.context import JobContext
+from parrot_async.jobs.progress import JobProgress
 from parrot_async.model import events
 from parrot_async.model.events import Event, Record
 from parrot_async.model.models import LOG_LINES, JobId, JobResult, LogLine, Usage
@@ -27,12 +28,22 @@ SAVES_INTERVAL = 0.5
 Turn = events.Waiting | events.Paused | events.Continued
 
 
+class _Pace:
+    """When an attempt's lines and states may be sent again, so that none floods the service."""
+
+    __slots__ = ("lines_due", "lines_sent", "saved_due")
+
+    def __init__(self) -> None:
+        self.lines_sent = 0
+        self.lines_due = 0.0
+        self.saved_due = 0.0
+
+
 class Attempted(Protocol):
     """The execution that something is said about."""
 
     id: JobId
     attempt: int
-    context: JobContext
 
 
 class Outbox:
@@ -47,10 +58,12 @@ class Outbox:
         self._lines: dict[Attempted, deque[LogLine]] = {}
         self._turned: dict[Attempted, type[Turn]] = {}
         self._said: dict[Attempted, type[Turn]] = {}
-        self._progress: dict[Attempted, None] = {}
+        self._progress: dict[Attempted, JobProgress] = {}
         self._saved: dict[Attempted, tuple[float, bytes | None, str | None]] = {}
         self._completed: deque[tuple[Attempted, float, JobResult, bytes | None]] = deque()
         self._failed: deque[tuple[Attempted, float, ErrorInfo, bytes | None]] = deque()
+        # Few jobs print or save, and some print after their end: weak, and made when needed.
+        self._paces: WeakKeyDictionary[Attempted, _Pace] = WeakKeyDictionary()
         self._scheduled = float("inf")
         self._last = 0.0
 
@@ -69,10 +82,10 @@ class Outbox:
         self._started.append((execution, time.time()))
         self._due(INTERVAL, SHORT)
 
-    def progressed(self, execution: Attempted) -> None:
-        """There is new progress to read in the job's context."""
+    def progressed(self, execution: Attempted, progress: JobProgress) -> None:
+        """There is new progress, which is read when it is sent."""
         if execution not in self._progress:
-            self._progress[execution] = None
+            self._progress[execution] = progress
             self._due(PROGRESS_INTERVAL, SHORT)
 
     def logged(self, execution: Attempted, line: LogLine) -> None:
@@ -95,7 +108,7 @@ class Outbox:
         is_first = execution not in self._saved
         self._saved[execution] = time.time(), data, url
         if is_first:
-            self._due(INTERVAL, execution.context.saved_due - time.monotonic())
+            self._due(INTERVAL, self._pace(execution).saved_due - time.monotonic())
 
     def completed(self, execution: Attempted, result: JobResult, data: bytes | None) -> None:
         """An attempt returned."""
@@ -139,16 +152,15 @@ class Outbox:
     def _progresses(self) -> list[Record]:
         if not self._progress:
             return []
-        dirty = [self._progress.popitem()[0] for _ in range(len(self._progress))]
-        contexts = [execution.context for execution in dirty]
-        tracks = [context.tracks[0] if context.tracks else None for context in contexts]
+        dirty = [self._progress.popitem() for _ in range(len(self._progress))]
+        counts = [progress.counts() for _, progress in dirty]
         progressed = events.Progressed(
-            ids=tuple(execution.id for execution in dirty),
-            attempts=tuple(execution.attempt for execution in dirty),
-            percents=tuple(context.percent for context in contexts),
-            steps=tuple(context.current_step for context in contexts),
-            done=tuple(track.done if track else 0 for track in tracks),
-            totals=tuple(track.total if track else 0 for track in tracks),
+            ids=tuple(execution.id for execution, _ in dirty),
+            attempts=tuple(execution.attempt for execution, _ in dirty),
+            percents=tuple(progress.percent for _, progress in dirty),
+            steps=tuple(progress.step for _, progress in dirty),
+            done=tuple(done for done, _ in counts),
+            totals=tuple(total for _, total in counts),
         )
         return [Record(events.dump(progressed))]
 
@@ -172,25 +184,30 @@ class Outbox:
         """Return what jobs wrote; of one that writes without end, the latest now and then."""
         said: list[Event] = []
         for execution, lines in list(self._lines.items()):
-            much = execution.context.lines_sent >= MOST_LINES
-            if much and execution not in ended and self._last < execution.context.lines_due:
+            pace = self._pace(execution)
+            much = pace.lines_sent >= MOST_LINES
+            if much and execution not in ended and self._last < pace.lines_due:
                 self._due(LINES_INTERVAL)
                 continue
-            execution.context.lines_sent += len(lines)
-            execution.context.lines_due = self._last + LINES_INTERVAL
+            pace.lines_sent += len(lines)
+            pace.lines_due = self._last + LINES_INTERVAL
             del self._lines[execution]
             event = events.Logged(id=execution.id, attempt=execution.attempt, lines=tuple(lines))
             said.append(event)
         return said
 
+    def _pace(self, execution: Attempted) -> _Pace:
+        return self._paces.setdefault(execution, _Pace())
+
     def _saves(self, ended: set[Attempted]) -> list[Record]:
         taken: list[tuple[Attempted, float, bytes | None, str | None]] = []
         for execution in list(self._saved):
-            left = execution.context.saved_due - self._last
+            pace = self._pace(execution)
+            left = pace.saved_due - self._last
             if left > 0 and execution not in ended:
                 self._due(INTERVAL, left)
                 continue
-            execution.context.saved_due = self._last + SAVES_INTERVAL
+            pace.saved_due = self._last + SAVES_INTERVAL
             taken.append((execution, *self._saved.pop(execution)))
         if not taken:
             return []

@@ -14,10 +14,11 @@ from distributed.worker_state_machine import SecedeEvent
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.failpoints import reach
-from parrot_async.jobs.children import Child, Children
-from parrot_async.jobs.context import JobContext
-from parrot_async.jobs.decorator import check_call
+from parrot_async.jobs.context import JobContext, host_of
+from parrot_async.jobs.futures import mapped
+from parrot_async.jobs.host import Accepted
 from parrot_async.jobs.request import groups_of_calls
+from parrot_async.jobs.spec import check_call
 from parrot_async.model.models import JobId, LogLine, parent_of
 from parrot_async.runner.checking import check
 from parrot_async.runner.execution import Execution
@@ -45,7 +46,7 @@ from parrot_async.transport.messages import (
     StoredFunction,
     attempts_of,
     each_attempt,
-    error_info,
+    error_of,
 )
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import Call, dump_function, ignore_path
@@ -227,8 +228,8 @@ class Runner(WorkerPlugin):
 
     def ended(self, execution: Execution) -> None:
         """Count an execution as over, from any thread."""
-        for child in execution.children:
-            self._ends.pop(child.id, None)
+        for child_id, _ in execution.children:
+            self._ends.pop(child_id, None)
         for child_id in list(self._early):
             if parent_of(child_id) == execution.id:
                 self._early.pop(child_id, None)
@@ -252,8 +253,8 @@ class Runner(WorkerPlugin):
             self._reports.happened(self.worker.address, [pack(record) for record in records])
 
     def _keep(self, context: JobContext, line: LogLine) -> None:
-        if isinstance(context.host, Execution):
-            self.outbox.logged(context.host, line)
+        if isinstance(host := host_of(context), Execution):
+            self.outbox.logged(host, line)
 
     # What comes in.
 
@@ -316,7 +317,7 @@ class Runner(WorkerPlugin):
 
     def submit(
         self, parent: Execution, fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Children[Any]]":
+    ) -> "Future[Accepted]":
         """Ask the service for children of a running job, from any thread."""
         for call in calls[:1]:
             check_call(fn, call)
@@ -324,28 +325,26 @@ class Runner(WorkerPlugin):
         groups = groups_of_calls(fn, calls, function_id)
         asking = self._submit(parent, groups, {function_id: data})
         asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
-        return _then(asked, lambda ids: self._adopt(parent, ids))
+        return mapped(asked, lambda ids: self._adopt(parent, ids))
 
     async def _submit(
         self, parent: Execution, groups: Sequence[Group], functions: Mapping[str, bytes]
     ) -> list[JobId]:
         return list(await self._service.children(parent.id, parent.attempt, groups, functions))
 
-    def _adopt(self, parent: Execution, ids: list[JobId]) -> Children[Any]:
-        children: list[Child[Any]] = [
-            Child(i, self._ends.setdefault(i, Future()), parent, self._cancel) for i in ids
-        ]
-        parent.children.extend(children)
+    def _adopt(self, parent: Execution, ids: list[JobId]) -> Accepted:
+        ends = [self._ends.setdefault(child_id, Future()) for child_id in ids]
+        parent.children.extend(zip(ids, ends, strict=True))
         for child_id in ids:
             if (early := self._early.pop(child_id, None)) is not None:
                 self._child_ended(early)
-        return Children(children, parent)
+        return Accepted(ids, ends, self._cancel)
 
     def children_ended(self, outcomes: Sequence[OutcomeMessage]) -> None:
         """Tell the bodies of parents how children of theirs ended."""
         for ended in outcomes:
             data, error = ended["data"], ended["error"]
-            info = None if error is None else error_info(error)
+            info = None if error is None else error_of(error)
             value = None if data is None else bytes(data)
             self._child_ended(Outcome(ended["id"], value, ended["url"], info))
 
@@ -380,16 +379,3 @@ class _Countdown:
             last = not self._left
         if last:
             self._zero()
-
-
-def _then(future: "Future[Any]", make: Callable[[Any], Any]) -> "Future[Any]":
-    after: Future[Any] = Future()
-
-    def done(first: "Future[Any]") -> None:
-        try:
-            after.set_result(make(first.result()))
-        except Exception as exc:  # noqa: BLE001 - it is raised to who asked
-            after.set_exception(exc)
-
-    future.add_done_callback(done)
-    return after

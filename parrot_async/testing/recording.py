@@ -5,8 +5,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from parrot_async.jobs.children import Children
-from parrot_async.jobs.context import JobContext, LocalHost, _current
+from parrot_async.jobs.context import JobContext, current_context
+from parrot_async.jobs.host import Accepted, LocalHost
+from parrot_async.jobs.progress import JobProgress
 from parrot_async.model.models import Usage
 from parrot_async.transport.pickling import Call
 
@@ -40,12 +41,12 @@ class Recording(LocalHost):
         if not self.stopped.done():
             self.stopped.set_result(None)
 
-    def progressed(self, context: JobContext) -> None:
+    def progressed(self, progress: JobProgress) -> None:
         """Note the progress."""
-        _note(self.percents, context.percent)
-        _note(self.steps, context.current_step)
+        _note(self.percents, progress.percent)
+        _note(self.steps, progress.step)
 
-    def spent(self, context: JobContext, usage: Usage) -> None:  # noqa: ARG002 - there is one
+    def spent(self, usage: Usage) -> None:
         """Add the usage up."""
         self.usage += usage
 
@@ -54,7 +55,7 @@ class Recording(LocalHost):
         self.checkpoints.append(state)
         super().save(state)
 
-    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Accepted]":
         """Note the children, and run them here."""
         self.children += [ChildCall(fn, *call) for call in calls]
         return super().submit(self._instead.get(_body(fn), fn), calls)
@@ -75,11 +76,11 @@ def recording_job(
     `attempt` and `restored` are what the body finds in `current_job()`.
     """
     recording = Recording(instead or {}, restored)
-    token = _current.set(JobContext(recording, "recorded", attempt))
+    token = current_context.set(JobContext(recording, "recorded", attempt))
     try:
         yield recording
     finally:
-        _current.reset(token)
+        current_context.reset(token)
 
 
 def _body(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -160,7 +160,7 @@ def error_message(info: ErrorInfo) -> ErrorMessage:
     )
 
 
-def error_info(message: ErrorMessage) -> ErrorInfo:
+def error_of(message: ErrorMessage) -> ErrorInfo:
     """Return the error that the wire carried."""
     return ErrorInfo(
         message["kind"],

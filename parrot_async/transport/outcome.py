@@ -1,4 +1,4 @@
-"""How a job ended, as it reaches who waits for it: a value, or the error to raise."""
+"""How a job ended, as those who wait for it get it: a value, or the error to raise."""
 
 import traceback
 from dataclasses import dataclass
@@ -36,7 +36,10 @@ RAISED: dict[str, type[JobError]] = {
 
 @dataclass(slots=True, frozen=True)
 class Outcome:
-    """The end of one job: its value's pickle or where that lies, or its error."""
+    """The end of one job: its value's pickle, or the URL of that, or its error.
+
+    `data` holds the pickled exception where there is an error and it could be pickled.
+    """
 
     job_id: JobId = ""
     data: bytes | None = None
@@ -54,13 +57,17 @@ class Outcome:
         return cls(data=dump_value(exc), error=error_info(exc))
 
     def value(self) -> Any:
-        """Return the value, or raise the job's error."""
+        """Return the value or raise the job's error; ResultExpiredError where its file is gone."""
         if self.error is not None:
             raise self.exception()
         return load_value(results.read(self.url) if self.url else self.data or b"")
 
     def exception(self) -> BaseException:
-        """Return the job's error; LookupError where it has none."""
+        """Return the exception that awaiting the job raises; LookupError where it did not fail.
+
+        What the body raised comes back as itself where it can be unpickled here, with the worker's
+        traceback as a note; all else comes as a `JobError`.
+        """
         error = self.error
         if error is None:
             raise LookupError(f"job {self.job_id} did not fail")
@@ -78,14 +85,14 @@ class Outcome:
 
 
 def _without_frames(exc: BaseException | None) -> None:
-    """Drop the worker's frames, which came along and have no code here: the note shows them."""
+    """Drop the worker's frames, which have no code here; the note shows them."""
     while exc is not None:
         exc.__traceback__ = None
         exc = exc.__cause__ or exc.__context__
 
 
 def _loaded(data: bytes) -> Exception | None:
-    """Return the exception itself, or None where it cannot be made again, or would end us."""
+    """Return the unpickled exception; None where that fails, or it would end this process."""
     try:
         found = load_value(data)
     except Exception:  # noqa: BLE001 - whatever its class's own code does
@@ -94,7 +101,7 @@ def _loaded(data: bytes) -> Exception | None:
 
 
 def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
-    """Describe an exception with its traceback, without the first `skip` frames, which are ours."""
+    """Describe an exception with its traceback, without the first `skip` frames, our own."""
     trace = exc.__traceback__
     for _ in range(skip):
         trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace

@@ -1,4 +1,4 @@
-"""How users' functions and values travel: pickled, never looked into on the way."""
+"""How users' functions, calls and values travel: pickled, and not unpickled on the way."""
 
 import io
 import pickle
@@ -11,12 +11,17 @@ from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import CodeType, MethodType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.model.models import JobId
+
+if TYPE_CHECKING:
+    from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
+else:
+    from cloudpickle import Pickler as CloudPickler
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -25,8 +30,8 @@ _REPR.maxstring = _REPR.maxother = 80
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 4
 
 
-class _CallPickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Puts a reference where an argument is a handle, and remembers which."""
+class _CallPickler(CloudPickler):
+    """Writes a reference where an argument is a handle, a child or a step, and notes its job."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
@@ -41,6 +46,8 @@ class _CallPickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 class _CallUnpickler(pickle.Unpickler):
+    """Replaces each reference by the job's result."""
+
     def __init__(self, data: bytes, values: Mapping[JobId, Any]) -> None:
         super().__init__(io.BytesIO(data))
         self._values = values
@@ -50,13 +57,14 @@ class _CallUnpickler(pickle.Unpickler):
 
 
 _PLAIN = (int, float, str, bytes, bool, type(None))
+"""Types whose values contain no handle and always can be pickled, by the quick pickler."""
 
 
 def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
-    """Pickle arguments; a handle or a step among them becomes a reference to its result.
+    """Pickle arguments; a handle, a child or a step among them becomes a reference to its result.
 
-    Returns the bytes and the ids of the jobs referred to. SerializationError where an argument
-    cannot be pickled.
+    Returns the bytes and the ids of the jobs referred to, each once, in order. Raises
+    SerializationError where an argument cannot be pickled.
     """
     args, kwargs = call
     if not kwargs and all(type(arg) in _PLAIN for arg in args):
@@ -68,12 +76,12 @@ def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
     except ParrotError:
         raise
     except Exception as exc:
-        raise SerializationError(f"{_culprit(call)} cannot be pickled: {exc}") from exc
+        raise SerializationError(f"{_unpicklable(call)} cannot be pickled: {exc}") from exc
     return buffer.getvalue(), tuple(dict.fromkeys(pickler.needed))
 
 
-def _culprit(call: Call) -> str:
-    """Name the first argument that cannot be pickled, as who wrote the call knows it."""
+def _unpicklable(call: Call) -> str:
+    """Return which argument, and of which type, is the first that cannot be pickled."""
     args, kwargs = call
     for name, value in [*enumerate(args, 1), *kwargs.items()]:
         try:
@@ -84,13 +92,16 @@ def _culprit(call: Call) -> str:
 
 
 def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
-    """Return the arguments, with each reference replaced by its value."""
+    """Unpickle arguments; each reference is replaced by that job's result, from `values`."""
     call: Call = _CallUnpickler(data, values).load() if values else pickle.loads(data)
     return call
 
 
 def dump_value(value: Any) -> bytes:
-    """Pickle a result or an exception; by value what only this process's `__main__` knows."""
+    """Pickle a result or an exception; raises SerializationError where it cannot be.
+
+    Functions and classes of `__main__` are pickled by value, since only this process has them.
+    """
     try:
         data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
         if b"__main__" not in data:
@@ -110,9 +121,9 @@ def load_value(data: bytes) -> Any:
 
 
 def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
-    """Pickle a function with the places that its modules are imported from.
+    """Pickle a function with the folders that its modules are imported from.
 
-    Returns its id (SHA-256 of the code, and of the places, hex) and the bytes.
+    Returns its id (SHA-256 of the pickle, and of the folders, in hex) and the bytes. Raises
     SerializationError where something that it refers to cannot be pickled.
     """
     try:
@@ -128,14 +139,14 @@ def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
 
 
 def code_of(function_id: str) -> str:
-    """Return the part of a function's id that is the same from wherever it was sent."""
+    """Return the part of a function's id that does not depend on the sender's folders."""
     return function_id[:48]
 
 
 def hash_of_code(fn: Callable[..., Any]) -> str:
-    """Return a hash of a function's own code and plain defaults, which tells an edit of it.
+    """Return a hash of a function's own code and plain defaults, which an edit changes.
 
-    Not of what it calls, and not of comments. Empty for what has no code of its own.
+    Comments, and the functions that it calls, do not count. Returns "" for what has no Python code.
     """
     fn = innermost(fn)
     code = getattr(fn, "__code__", None)
@@ -143,26 +154,25 @@ def hash_of_code(fn: Callable[..., Any]) -> str:
         return ""
     defaults = [*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
     plain = [value for value in defaults if type(value) in _PLAIN]
-    return sha256(f"{_text_of(code)}{plain!r}".encode()).hexdigest()[:16]
+    return sha256(f"{_code_text(code)}{plain!r}".encode()).hexdigest()[:16]
 
 
 def hash_of_all(fn: Callable[..., Any]) -> str:
-    """Return a hash of a function with all that its pickle carries, wherever its code was typed.
+    """Return a hash of a function and all that its pickle carries, but not of files and lines.
 
-    That of a notebook's function is the same in the next kernel.
+    A notebook's function has the same hash in the next kernel.
     """
     buffer = io.BytesIO()
-    _PlacelessPickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(
-        getattr(fn, "__job_body__", fn)
-    )
+    _HashPickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(getattr(fn, "__job_body__", fn))
     return sha256(buffer.getvalue()).hexdigest()
 
 
 @lru_cache(maxsize=1024)
-def _text_of(code: CodeType) -> str:
+def _code_text(code: CodeType) -> str:
     """Return what code does as text, equal in every process of one version of Python."""
+    # A frozenset's order depends on the process's hash seed, so it is sorted.
     constants = [
-        _text_of(one)
+        _code_text(one)
         if isinstance(one, CodeType)
         else repr(sorted(map(repr, one)) if isinstance(one, frozenset) else one)
         for one in code.co_consts
@@ -171,30 +181,30 @@ def _text_of(code: CodeType) -> str:
     return repr((code.co_code.hex(), constants, names))
 
 
-class _PlacelessPickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Leaves out the files and lines of code; what it writes is never read."""
+class _HashPickler(CloudPickler):
+    """Leaves out the files and lines of code; what it writes is hashed and never read."""
 
-    dispatch_table: ClassVar = ChainMap(
-        {CodeType: lambda code: (str, (_text_of(code),))}, cloudpickle.Pickler.dispatch_table
+    dispatch_table: Mapping[type, Callable[[Any], Any]] = ChainMap(
+        {CodeType: lambda code: (str, (_code_text(code),))}, cloudpickle.Pickler.dispatch_table
     )
 
 
 def innermost(fn: Any) -> Any:
-    """Return what a method, a partial or a decorated function calls in the end."""
+    """Return the function that a method, a partial or a decorated function calls in the end."""
     while (inner := _wrapped(fn)) is not None:
         fn = inner
     return fn
 
 
 def _wrapped(fn: Any) -> Any:
-    """Return the function inside a method, a partial or a decorated one, None where none is."""
+    """Return the function directly inside a method, a partial or a decorated one, or None."""
     if isinstance(fn, MethodType):
         return fn.__func__
     return fn.func if isinstance(fn, partial) else getattr(fn, "__wrapped__", None)
 
 
 def load_function(data: bytes) -> Callable[..., Any]:
-    """Return the function; its own folders are added to the end of `sys.path`."""
+    """Unpickle a function; its folders that exist here are added to the end of `sys.path`."""
     paths, code = pickle.loads(data)
     sys.path.extend(path for path in paths if path not in sys.path and Path(path).is_dir())
     fn: Callable[..., Any] = pickle.loads(code)
@@ -203,7 +213,7 @@ def load_function(data: bytes) -> Callable[..., Any]:
 
 @lru_cache(maxsize=4)
 def _import_paths(search_path: tuple[str, ...]) -> tuple[str, ...]:
-    """Folders that this process imports from, beyond its environment's own."""
+    """Return the folders that this process imports from, without its environment's own."""
     known = tuple({sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")})
     return tuple(
         str(Path(path).resolve())
@@ -216,13 +226,13 @@ _ignored: set[str] = set()
 
 
 def ignore_path(path: str) -> None:
-    """Send this folder with no function: it is this process's own."""
+    """Send this folder with no function from now on, since it exists for this process only."""
     _ignored.add(path)
     _import_paths.cache_clear()
 
 
 def preview(value: Any) -> str:
-    """Return a short text for people; never raises, whatever the value's repr does."""
+    """Return a value's repr in at most 200 characters; it never raises, whatever the repr does."""
     try:
         return _REPR.repr(value)[:200]
     except Exception as exc:  # noqa: BLE001 - whatever its class's own code does
@@ -230,7 +240,7 @@ def preview(value: Any) -> str:
 
 
 def summary(call: Call) -> str:
-    """Return a short text of the arguments."""
+    """Return the arguments as they are written in a call, in at most 200 characters."""
     args, kwargs = call
     parts = [preview(arg) for arg in args]
     parts += [f"{name}={preview(value)}" for name, value in kwargs.items()]

@@ -1,4 +1,4 @@
-"""The result folder: values too big to travel with their event, at any URL that fsspec knows."""
+"""The result folder: values too big to travel with their event, at any URL that fsspec opens."""
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -7,17 +7,18 @@ from parrot_async.errors import ResultExpiredError
 
 
 def write(folder: str, name: str, data: bytes) -> str:
-    """Write a value and return its URL; what is there under this name is replaced as a whole."""
+    """Write a value and return its URL; an older one of this name is replaced as a whole."""
     url = f"{folder.rstrip('/')}/{name}"
     fs, path = fsspec.core.url_to_fs(url)
     fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    # Who reads meanwhile finds the old value or the new one, never half of one.
     fs.pipe_file(f"{path}.part", data)
     fs.mv(f"{path}.part", path)
     return url
 
 
 def read(url: str) -> bytes:
-    """Return a value; ResultExpiredError where it is gone."""
+    """Return a value; raises ResultExpiredError where it is gone."""
     fs, path = fsspec.core.url_to_fs(url)
     try:
         data: bytes = fs.cat_file(path)
@@ -28,7 +29,7 @@ def read(url: str) -> bytes:
 
 
 def delete(url: str) -> None:
-    """Remove a value; that it is gone already is fine."""
+    """Remove a value, if it is there."""
     fs, path = fsspec.core.url_to_fs(url)
     try:
         fs.rm_file(path)
@@ -37,7 +38,7 @@ def delete(url: str) -> None:
 
 
 def written_before(folder: str, at: float) -> list[str]:
-    """Return the URLs of all values below a folder that were written before `at`, as `write`'s."""
+    """Return the URLs, as `write` returned them, of the values written before `at` (Unix time)."""
     fs, path = fsspec.core.url_to_fs(folder)
     names = fs.find(path) if fs.exists(path) else []
     old = [name for name in names if fs.modified(name).timestamp() < at]
@@ -45,5 +46,5 @@ def written_before(folder: str, at: float) -> list[str]:
 
 
 def is_local(folder: str) -> bool:
-    """Whether a folder lies on this machine, so that to look at all of it costs little."""
+    """Return whether a folder lies on this machine, so that listing all of it is cheap."""
     return isinstance(fsspec.core.url_to_fs(folder)[0], LocalFileSystem)

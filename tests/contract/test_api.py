@@ -31,8 +31,8 @@ from parrot_async.transport.messages import (
     ValueMessage,
     attempts_of,
     each_attempt,
-    error_info,
     error_message,
+    error_of,
 )
 from parrot_async.transport.wire import pack, unpack
 
@@ -131,7 +131,7 @@ def test_messages_keep_their_fields_over_a_comm() -> None:
         states={},
     )
 
-    assert error_info(over_a_comm(outcome)["error"]) == error
+    assert error_of(over_a_comm(outcome)["error"]) == error
     assert over_a_comm(outcome)["data"] == b"\x80"
     assert over_a_comm(batch)["values"]["r.1"] == {**value, "parts": ("r.0", "r.1")}
     assert over_a_comm(batch)["ids"] == ("r.0",)

@@ -18,7 +18,7 @@ import parrot_async
 from parrot_async import JobClient, JobHandle, JobStatus, Plan, Pools, Queue, current_job, job
 from parrot_async.cli.reading import STATUSES
 from parrot_async.history import History
-from parrot_async.jobs.decorator import Step
+from parrot_async.jobs.plan import Step
 from tests.integration.cluster.test_any_cluster import (  # noqa: F401 - fixtures
     address,
     connected,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from parrot_async import Plan, job
-from parrot_async.jobs.decorator import Step
+from parrot_async.jobs.plan import Step
 from parrot_async.model.models import JobStatus
 from parrot_async.model.rows import RootRow
 from parrot_async.report import tables

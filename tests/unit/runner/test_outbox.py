@@ -5,19 +5,18 @@ from dataclasses import dataclass
 import pytest
 
 from parrot_async.errors import ErrorInfo
-from parrot_async.jobs.context import JobContext, LocalHost
+from parrot_async.jobs.progress import JobProgress, Track
 from parrot_async.model import events
 from parrot_async.model.events import Record
-from parrot_async.model.models import JobResult
+from parrot_async.model.models import LOG_LINES, JobResult, LogLine
 from parrot_async.runner import outbox
-from parrot_async.runner.outbox import SAVES_INTERVAL, Outbox
+from parrot_async.runner.outbox import LINES_INTERVAL, MOST_LINES, SAVES_INTERVAL, Outbox
 
 
 @dataclass(eq=False)
 class Attempt:
     """An attempt as the outbox sees it."""
 
-    context: JobContext
     id: str = "r"
     attempt: int = 1
 
@@ -44,7 +43,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def attempt() -> Attempt:
-    return Attempt(JobContext(LocalHost(), "r"))
+    return Attempt()
+
+
+def progressed(records: list[Record]) -> events.Progressed:
+    """Return the one event of progress."""
+    (event,) = (events.load(record.body) for record in records)
+    assert isinstance(event, events.Progressed)
+    return event
 
 
 def told(records: list[Record]) -> list[tuple[str, tuple[bytes | None, ...]]]:
@@ -108,3 +114,35 @@ def test_a_job_that_rests_for_a_moment_only_says_nothing(attempt: Attempt) -> No
     assert moment == []
     assert rest == [("paused", ())]
     assert [kind for kind, _ in told(box.flush())] == ["waiting"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_latest_progress_is_read_when_it_is_sent(attempt: Attempt) -> None:
+    box = Outbox(lambda _: None, "worker")
+    progress = JobProgress()
+
+    for percent in (10, 20, 30):
+        progress.report(percent)
+        box.progressed(attempt, progress)
+    progress.step = "reading"
+    progress.tracks.append(Track(4))
+    sent = progressed(box.flush())
+
+    assert (sent.percents, sent.steps) == ((30.0,), ("reading",))
+    assert (sent.done, sent.totals) == ((0,), (4,))
+    assert box.flush() == []
+
+
+def test_a_job_that_writes_without_end_is_told_now_and_then(clock: Clock, attempt: Attempt) -> None:
+    box = Outbox(lambda _: None, "worker")
+    line = LogLine(0.0, "OUT", "again")
+
+    sent = []
+    for _ in range(MOST_LINES // LOG_LINES + 2):
+        for _ in range(LOG_LINES):
+            box.logged(attempt, line)
+        sent.append(len(box.flush()))
+    clock.now += LINES_INTERVAL
+
+    assert sent == [*[1] * (MOST_LINES // LOG_LINES), 0, 0]
+    assert [kind for kind, _ in told(box.flush())] == ["logged"]

@@ -1,0 +1,172 @@
+"""How a job ended, and what is raised of it."""
+
+from typing import Any, get_args
+
+import pytest
+
+from parrot_async.errors import (
+    ErrorInfo,
+    ErrorKind,
+    JobCancelledError,
+    JobError,
+    JobFailedError,
+    JobLostError,
+    JobTimeoutError,
+    ResultExpiredError,
+)
+from parrot_async.transport import results
+from parrot_async.transport.outcome import RAISED, Outcome, error_info
+from parrot_async.transport.pickling import dump_value
+
+
+class SilentError(Exception):
+    """An error whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise LookupError("no words")
+
+
+class PickyError(Exception):
+    """An error that cannot be unpickled: it is made of two arguments, and keeps one."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(what)
+        self.why = why
+
+
+def raised_by(outcome: Outcome) -> BaseException:
+    """Return what the value raises."""
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 - the test looks at it
+        outcome.value()
+    return raised.value
+
+
+def caught(exc: BaseException) -> BaseException:
+    """Return the exception with a traceback, as a body's would have."""
+    try:
+        raise exc  # noqa: TRY301 - that gives it its traceback
+    except BaseException as raised:  # noqa: BLE001 - any may be asked for
+        return raised
+
+
+def test_a_value_comes_back() -> None:
+    assert Outcome.of({"a": 1}).value() == {"a": 1}
+    assert Outcome.of(None).value() is None
+
+
+def test_a_value_in_the_result_folder_comes_back_while_it_is_there(tmp_path: Any) -> None:
+    url = results.write(str(tmp_path), "r.1.pickle", dump_value([1, 2]))
+    outcome = Outcome("r", url=url)
+
+    value = outcome.value()
+    results.delete(url)
+
+    assert value == [1, 2]
+    assert isinstance(raised_by(outcome), ResultExpiredError)
+
+
+def test_an_error_comes_back_as_itself_with_the_job_and_its_traceback_as_notes() -> None:
+    error = caught(ValueError("on purpose"))
+    outcome = Outcome("r.3", dump_value(error), error=error_info(error))
+
+    raised = raised_by(outcome)
+
+    assert type(raised) is ValueError
+    assert str(raised) == "on purpose"
+    (note,) = raised.__notes__
+    assert note.startswith("in job r.3\nTraceback (most recent call last)")
+    assert note.endswith("ValueError: on purpose")
+
+
+def test_an_error_of_a_plain_call_says_so() -> None:
+    raised = raised_by(Outcome.of_error(caught(ValueError("here"))))
+
+    assert raised.__notes__[0].startswith("in a local call\n")
+
+
+def test_an_error_keeps_its_cause_without_the_workers_frames() -> None:
+    error = ValueError("outer")
+    error.__cause__ = caught(OSError("inner"))
+    outcome = Outcome.of_error(caught(error))
+
+    raised = raised_by(outcome)
+
+    # pickle keeps neither cause nor traceback of an exception: the note has both.
+    assert "OSError: inner" in raised.__notes__[0]
+    assert "direct cause" in raised.__notes__[0]
+
+
+def test_an_error_that_cannot_be_made_again_is_a_job_error_with_its_text() -> None:
+    error = caught(PickyError("what", "why"))
+    outcome = Outcome("r", dump_value(error), error=error_info(error))
+
+    raised = raised_by(outcome)
+
+    assert type(raised) is JobFailedError
+    assert str(raised).startswith("job r: what\nTraceback")
+
+
+@pytest.mark.parametrize("exc", [SystemExit(3), KeyboardInterrupt()])
+def test_what_would_end_the_callers_process_is_a_job_error(exc: BaseException) -> None:
+    outcome = Outcome.of_error(caught(exc))
+
+    assert type(raised_by(outcome)) is JobFailedError
+
+
+@pytest.mark.parametrize(
+    ("kind", "kind_of_error"),
+    [("timeout", JobTimeoutError), ("lost", JobLostError), ("cancelled", JobCancelledError)],
+)
+def test_each_kind_of_end_has_its_error(kind: ErrorKind, kind_of_error: type[JobError]) -> None:
+    info = ErrorInfo(kind, "so it was")
+
+    raised = raised_by(Outcome("r", error=info))
+
+    assert type(raised) is kind_of_error
+    assert str(raised) == "job r: so it was"
+    assert isinstance(raised, JobError)
+    assert (raised.job_id, raised.info) == ("r", info)
+
+
+def test_every_kind_of_end_raises_something() -> None:
+    assert set(RAISED) == set(get_args(ErrorKind))
+
+
+def test_a_job_that_did_not_fail_has_no_error() -> None:
+    with pytest.raises(LookupError, match="job r did not fail"):
+        Outcome("r", b"").exception()
+
+
+def test_an_error_is_described_with_the_names_that_a_retry_may_be_on() -> None:
+    info = error_info(caught(FileNotFoundError("gone")))
+
+    assert (info.kind, info.message, info.type_name) == ("exception", "gone", "FileNotFoundError")
+    assert info.bases == ("FileNotFoundError", "OSError", "Exception", "BaseException")
+
+
+def test_the_first_frames_are_left_out_as_ours() -> None:
+    def body() -> None:
+        raise ValueError("deep")
+
+    def runner() -> None:
+        body()
+
+    with pytest.raises(ValueError, match="deep") as raised:
+        runner()
+
+    traceback = error_info(raised.value, skip=2).traceback
+    assert "in body" in traceback
+    assert "in runner" not in traceback
+    assert "in body" in error_info(raised.value, skip=99).traceback
+
+
+def test_an_error_without_words_is_described_by_its_type() -> None:
+    assert error_info(ValueError()).message == "ValueError"
+    assert error_info(SilentError()).message == "<SilentError, whose text cannot be made>"
+
+
+def test_a_description_has_an_end() -> None:
+    info = error_info(caught(ValueError("x" * 100_000)))
+
+    assert len(info.message) == 2000
+    assert len(info.traceback) == 20_000
