@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { moment, money, short, span, ticking } from "../../parrot_async/view/static/wording.js";
+import { duration, moment, money, short, ticking } from "../../parrot_async/view/static/wording.js";
 
 const table = await readFile(new URL("../data/durations.json", import.meta.url), "utf8");
 
 test("durations are worded as the table has it, as Python words them", () => {
-  for (const { seconds, span: said, ticking: clock } of JSON.parse(table)) {
-    assert.equal(span(seconds), said, `${seconds} seconds`);
+  for (const { seconds, duration: said, ticking: clock } of JSON.parse(table)) {
+    assert.equal(duration(seconds), said, `${seconds} seconds`);
     assert.equal(ticking(seconds), clock, `${seconds} seconds on a clock`);
   }
 });

@@ -6,7 +6,7 @@
  */
 import { box, mark, put } from "./elements.js";
 import { TABS } from "./status.js";
-import { many, money, span } from "./wording.js";
+import { duration, many, money } from "./wording.js";
 
 const PAGE = 100;
 
@@ -100,7 +100,10 @@ export class Chooser {
       put(/** @type {Element} */ (tab.lastChild), numberOf(totals, name));
     }
     const took = Number(totals.seconds ?? 0);
-    const words = [took && `${span(took)} of work`, Number(totals.cost ?? 0) && money(totals.cost)];
+    const words = [
+      took && `${duration(took)} of work`,
+      Number(totals.cost ?? 0) && money(totals.cost),
+    ];
     put(this.totals, words.filter(Boolean).join(" · "));
   }
 }

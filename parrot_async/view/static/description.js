@@ -5,7 +5,7 @@
  * @typedef {ReturnType<typeof describe>} Description
  */
 import { ENDED, inFull, sumOf, UNDER_WAY, WORDS } from "./status.js";
-import { many, moment, money, percent, short, span, ticking } from "./wording.js";
+import { duration, many, moment, money, percent, short, ticking } from "./wording.js";
 
 const SOON = "soon";
 
@@ -19,7 +19,7 @@ export function describe(row, now) {
     word: row.stopping && !ended ? "Stopping" : row.pausing ? "Pausing" : WORDS[row.status],
     percent: shownProgress(row) ? percent(row.progress) : "",
     note: note(row, now),
-    elapsed: took === undefined ? "" : ended ? span(took) : ticking(took),
+    elapsed: took === undefined ? "" : ended ? duration(took) : ticking(took),
     left:
       ended || row.ends === undefined ? "" : row.ends - now < 1 ? SOON : ticking(row.ends - now),
     worker: (row.worker ?? "").replace(/^127\.0\.0\.1:/, ":"),

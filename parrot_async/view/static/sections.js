@@ -5,7 +5,7 @@
  */
 import { box } from "./elements.js";
 import { timeline } from "./timeline.js";
-import { bytes, clock, many, money, span, ticking } from "./wording.js";
+import { bytes, clock, duration, many, money, ticking } from "./wording.js";
 
 /** The parts of the details, what people look for first, first.
  * @param {Details} about
@@ -68,7 +68,7 @@ function attempts(rows, now) {
       String(number),
       worker,
       clock(begin),
-      end === null ? `${ticking(now - begin)}, running` : span(end - begin),
+      end === null ? `${ticking(now - begin)}, running` : duration(end - begin),
       error,
     ]),
   );

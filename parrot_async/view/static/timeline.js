@@ -4,7 +4,7 @@
  * @import { Bar } from "./protocol.js"
  */
 import { box, shape } from "./elements.js";
-import { span } from "./wording.js";
+import { duration } from "./wording.js";
 
 /** Who worked on what, and when: a lane for each worker.
  * @param {Bar[]} bars
@@ -22,7 +22,7 @@ export function timeline(bars, now) {
       now,
     ),
   );
-  const says = `${bars.length} attempts on ${lanes.length} workers within ${span(end - begin)}`;
+  const says = `${bars.length} attempts on ${lanes.length} workers within ${duration(end - begin)}`;
   return box("gantt", { role: "img", "aria-label": says, tabindex: "0" }, [
     ...rows,
     scale(end - begin),
@@ -69,7 +69,7 @@ function lane(worker, bars, begin, end, now) {
       "data-status": status,
     });
     const tip = shape("title", {});
-    tip.textContent = `${title}: ${status.replaceAll("_", " ")}, ${span((to ?? now) - from)}`;
+    tip.textContent = `${title}: ${status.replaceAll("_", " ")}, ${duration((to ?? now) - from)}`;
     rect.append(tip);
     svg.append(rect);
   }
@@ -81,7 +81,7 @@ function lane(worker, bars, begin, end, now) {
  * @param {number} all what the axis is long */
 export function onAxis(seconds, all) {
   if (seconds === 0) return "0";
-  return all < 1 ? `${Math.round(1000 * seconds)}ms` : span(seconds);
+  return all < 1 ? `${Math.round(1000 * seconds)}ms` : duration(seconds);
 }
 
 /** @param {number} seconds */

@@ -2,7 +2,7 @@
 
 /** A duration: "0.4s", "12s", "3m 05s", "2h 10m", "4d 3h"; `tests/data/durations.json` has more.
  * @param {number} seconds */
-export function span(seconds) {
+export function duration(seconds) {
   if (seconds < 9.95) return `${(Math.round(10 * Math.max(0, seconds)) / 10).toFixed(1)}s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole}s`;
@@ -14,7 +14,7 @@ export function span(seconds) {
 /** The same for a clock that ticks: no tenths.
  * @param {number} seconds */
 export const ticking = (seconds) =>
-  seconds < 9.95 ? `${Math.max(0, Math.floor(seconds))}s` : span(seconds);
+  seconds < 9.95 ? `${Math.max(0, Math.floor(seconds))}s` : duration(seconds);
 
 /** @param {number} number */
 const two = (number) => String(number).padStart(2, "0");
