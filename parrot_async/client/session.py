@@ -158,7 +158,7 @@ class Session:
             return outcome
         if found["expired"]:
             ttl = node.spec.result_ttl
-            raise ResultExpiredError(f"job {job_id} completed, its result was kept for {ttl:g} s")
+            raise ResultExpiredError(f"job {job_id} completed, its result was kept for {ttl:g}s")
         return Outcome(job_id, found["value"], found["url"], outcome.error)
 
     async def gather(

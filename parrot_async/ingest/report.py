@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from parrot_async.report.wording import duration
+
 Stage = Literal["load", "embed", "store"]
 
 NAMED = 5
@@ -69,7 +71,7 @@ class IngestReport(BaseModel):
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.headline} ({self.seconds:.1f} s)"
+        yield f"{self.headline} ({duration(self.seconds)})"
         if self.chunks:
             yield (
                 f"{self.chunks:,} chunks: {self.embedded:,} embedded, {self.reused:,} reused;"

@@ -84,7 +84,7 @@ def step(node: JobNode) -> str:
 
 
 def error(info: ErrorInfo) -> str:
-    """Why it ended, on one line: "timed out: JobTimeoutError: ran past 30 s"."""
+    """Why it ended, on one line: "timed out: JobTimeoutError: ran past 30s"."""
     parts = (ENDS[info.kind], line(info.type_name), line(info.message))
     return ": ".join(part for part in parts if part) or info.kind
 
@@ -112,7 +112,7 @@ def cost(node: JobNode) -> str:
 
 
 def about(seconds: float | None) -> str:
-    """A time that is only estimated: "about 2 min 10 s"; empty when it is not known."""
+    """A time that is only estimated: "about 2m 10s"; empty when it is not known."""
     return "" if seconds is None else f"about {duration(seconds)}"
 
 

@@ -12,12 +12,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from parrot_async.model.models import JobId, JobNode, JobStatus
+from parrot_async.model.models import TERMINAL, JobId, JobNode, JobStatus
 from parrot_async.model.progress import elapsed, remaining
 from parrot_async.model.tree import ACTIVE, UNSTARTED, JobTree
 from parrot_async.report import facts
 from parrot_async.report.outline import Outline, Rest, outline
-from parrot_async.report.wording import ICONS, clock, percent, spent, state_words
+from parrot_async.report.wording import ICONS, duration, percent, spent, state_words, ticking
 
 REFRESHES = 8
 """Times a second that a terminal is drawn."""
@@ -113,7 +113,8 @@ def _times(node: JobNode, now: datetime) -> str:
     """Elapsed, what remains, tokens and money, in few columns."""
     ran = elapsed(node, now)
     left = remaining(node, now) if node.status in ACTIVE else None
-    parts = ["" if ran is None else clock(ran), "" if left is None else f"{clock(left)} left"]
+    took = duration(ran) if ran is None or node.status in TERMINAL else ticking(ran)
+    parts = [took, "" if left is None else f"{ticking(left)} left"]
     usage = spent(node.usage).replace("tokens", "tok")
     return ", ".join(part for part in [*parts, usage] if part)
 

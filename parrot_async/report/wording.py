@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from math import floor
 
 from parrot_async.errors import ErrorKind
 from parrot_async.model.models import JobNode, JobStatus, Usage
@@ -34,7 +35,7 @@ ENDS: dict[ErrorKind, str] = {
 """What an error's kind adds to the state that it led to."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_TENTHS_BELOW = 10
+_TENTHS_BELOW = 9.95
 _CENT, _SMALLEST = Decimal("0.01"), Decimal("0.0001")
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -80,26 +81,27 @@ def counts_words(counts: Mapping[JobStatus, int]) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people read them: "0.4 s", "12 s", "3 min 05 s", "2 h 10 min", "4 d 3 h"."""
+    """Seconds as people read them: "0.4s", "12s", "3m 05s", "2h 10m", "4d 3h"; empty for None.
+
+    A live view words them the same way: `view/static/wording.js`, `tests/data/durations.json`.
+    """
     if seconds is None:
         return ""
     if seconds < _TENTHS_BELOW:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
+        return f"{floor(10 * max(seconds, 0.0) + 0.5) / 10:.1f}s"
+    whole = floor(seconds + 0.5)  # halves go up, as in the browser
     if whole < _MINUTE:
-        return f"{whole} s"
+        return f"{whole}s"
     if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+        return f"{whole // _MINUTE}m {whole % _MINUTE:02d}s"
     if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
-    return f"{whole // _DAY:,} d {whole % _DAY // _HOUR} h"
+        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02d}m"
+    return f"{whole // _DAY}d {whole % _DAY // _HOUR}h"
 
 
-def clock(seconds: float) -> str:
-    """The same in few columns: "0:07", "12:34", "2:10:00"."""
-    hours, rest = divmod(round(seconds), _HOUR)
-    minutes, left = divmod(rest, _MINUTE)
-    return f"{hours:,}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+def ticking(seconds: float) -> str:
+    """The same for a clock that ticks: no tenths."""
+    return f"{max(floor(seconds), 0)}s" if seconds < _TENTHS_BELOW else duration(seconds)
 
 
 def percent(node: JobNode) -> str:

@@ -10,9 +10,26 @@ same cell: `:is(.jp-OutputArea, .output):has(.parrot-jobs) .parrot-static { disp
 `parrot-jobs` is the class of the view's own outermost element.
 """
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from parrot_async.model.models import JobStatus
 
 Action = Literal["cancel", "pause", "resume", "retry", "retry_failed"]
+Status = Annotated[str, JobStatus]
+"""The value of a JobStatus."""
+Counts = dict[Status, int]
+"""Jobs by status."""
+Totals = dict[str, float | str]
+"""Of a panel: active, queued, finished, cost, seconds; and `matching`, the rows that its filter
+finds, of which it is sent no more than it has asked for."""
+LogEntry = tuple[float, str, str]
+"""Time, level and text."""
+Spent = tuple[str, int, int, str]
+"""API, tokens in and out, and cost."""
+Tried = tuple[int, str, float, float | None, str]
+"""Of an attempt: number, worker, begin, end, error's first line."""
+Bar = tuple[str, str, Status, float, float | None]
+"""Of an attempt in a timeline: worker, title, status, begin and end."""
 
 
 class Row(TypedDict):
@@ -22,7 +39,7 @@ class Row(TypedDict):
     parent: NotRequired[str]
     """Left out of the row that the view is rooted at."""
     title: str
-    status: str
+    status: Status
     type: NotRequired[str]
     """JobType where it is not "task"."""
     progress: NotRequired[float]
@@ -56,8 +73,8 @@ class Row(TypedDict):
     """Preview, one short line."""
     source: NotRequired[str]
     """The job whose result it is, where this one did not have to run."""
-    counts: NotRequired[dict[str, int]]
-    """Children by status."""
+    counts: NotRequired[Counts]
+    """Of its children."""
     stopping: NotRequired[bool]
     pausing: NotRequired[bool]
 
@@ -76,9 +93,7 @@ class Snapshot(TypedDict):
     """The tree has ended: nothing will change any more, unless somebody runs it again."""
     can: list[Action]
     """Actions that this client's service knows; the others have no button."""
-    totals: NotRequired[dict[str, float | str]]
-    """Of a panel: active, queued, finished, cost, seconds; and `matching`, the rows that its
-    filter finds, of which it is sent no more than it has asked for."""
+    totals: NotRequired[Totals]
 
 
 class Delta(TypedDict):
@@ -97,7 +112,7 @@ class Delta(TypedDict):
     """Changed fields by id; null: back to the default."""
     gone: NotRequired[list[str]]
     """Rows of a panel that left it."""
-    totals: NotRequired[dict[str, float | str]]
+    totals: NotRequired[Totals]
     over: NotRequired[bool]
 
 
@@ -141,14 +156,12 @@ class Details(TypedDict):
     error: NotRequired[str]
     kind: NotRequired[str]
     """ErrorInfo's kind."""
-    logs: NotRequired[list[tuple[float, str, str]]]
-    """Time, level and text."""
-    usage: NotRequired[list[tuple[str, int, int, str]]]
-    """API, tokens in and out, and cost of the dearest nodes below it, the dearest first."""
-    attempts: NotRequired[list[tuple[int, str, float, float | None, str]]]
-    """Number, worker, begin, end, error's first line."""
-    timeline: NotRequired[list[tuple[str, str, str, float, float | None]]]
-    """Worker, title, status, begin and end of the longest attempts below it."""
+    logs: NotRequired[list[LogEntry]]
+    usage: NotRequired[list[Spent]]
+    """The dearest nodes below it, the dearest first."""
+    attempts: NotRequired[list[Tried]]
+    timeline: NotRequired[list[Bar]]
+    """The longest attempts below it."""
     depends_on: NotRequired[list[str]]
 
 
@@ -218,7 +231,7 @@ class Ask(TypedDict):
     """A panel's filter: statuses, a text in title, id or function, and how many rows at most."""
 
     t: Literal["ask"]
-    status: list[str]
+    status: list[Status]
     text: str
     limit: int
 

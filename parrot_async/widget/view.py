@@ -4,7 +4,6 @@ import time
 from collections import deque
 from collections.abc import Container
 from functools import cache
-from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
@@ -26,12 +25,12 @@ from parrot_async.view.protocol import (
     ToBrowser,
     ToKernel,
 )
+from parrot_async.view.script import script, styles
 from parrot_async.view.source import ViewSource
 from parrot_async.widget.clicks import hear_clicks, running_kernel
 from parrot_async.widget.saved import Bundle, Twin
 from parrot_async.widget.ticking import TICKER
 
-STATIC = Path(__file__).parent / "static"
 BEAT = 4.0
 """Seconds of silence after which a view in sight says that the kernel is alive."""
 SAVE = 10.0
@@ -70,8 +69,8 @@ class Feed(Protocol):
 class View(anywidget.AnyWidget):
     """A live view; all is sent by the ticking thread, so that no callback ever waits."""
 
-    _esm = STATIC / "jobs.js"
-    _css = STATIC / "jobs.css"
+    _esm = script()
+    _css = styles()
     snapshot = traitlets.Any().tag(sync=True, to_json=lambda _, view: view.feed.snapshot())
 
     _is_made = False

@@ -1,26 +1,15 @@
 """A browser, and the harness page served from the root of the repository."""
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from playwright.async_api import Browser, Page
 
 from tests.browser import chromium
-
-ROOT = Path(__file__).parents[2]
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files without a word."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+from tests.javascript.site import site
 
 
 class Show(Protocol):
@@ -31,10 +20,9 @@ class Show(Protocol):
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[str]:
-    """Address of the repository's files."""
-    handler: Callable[..., Quiet] = partial(Quiet, directory=str(ROOT))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+def address() -> Iterator[str]:
+    """Address of the repository's files and the joined script."""
+    with site() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -52,7 +40,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def show(browser: Browser, site: str) -> AsyncIterator[Show]:
+async def show(browser: Browser, address: str) -> AsyncIterator[Show]:
     """Opens the harness with what its query asks for; no error of the page is let pass."""
     errors: list[str] = []
     async with AsyncExitStack() as stack:
@@ -64,7 +52,7 @@ async def show(browser: Browser, site: str) -> AsyncIterator[Show]:
             ).new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
             await page.clock.install()
-            await page.goto(f"{site}/tests/javascript/harness.html?{query}")
+            await page.goto(f"{address}/tests/javascript/harness.html?{query}")
             await page.wait_for_selector("html[data-ready] .pj-row")
             return page
 

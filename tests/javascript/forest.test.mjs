@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Forest, lines, nextFailed, opensByItself } from "../../parrot_async/view/static/forest.js";
 import { rowsOf } from "./kernel.mjs";
-import { jobs } from "./module.mjs";
-
-const { Forest, lines, nextFailed, opensByItself } = jobs;
 
 function forestOf(...rows) {
   const forest = new Forest();
@@ -13,7 +11,12 @@ function forestOf(...rows) {
 const ids = (nodes) => nodes.map((node) => node.row.id);
 
 test("rows stand below their parents, and know their level and place", () => {
-  const forest = forestOf({ id: "a" }, { id: "a.0", parent: "a" }, { id: "a.1", parent: "a" }, { id: "a.0.0", parent: "a.0" });
+  const forest = forestOf(
+    { id: "a" },
+    { id: "a.0", parent: "a" },
+    { id: "a.1", parent: "a" },
+    { id: "a.0.0", parent: "a.0" },
+  );
 
   assert.deepEqual(ids(lines(forest.roots, () => true)), ["a", "a.0", "a.0.0", "a.1"]);
   assert.deepEqual(ids(lines(forest.roots, (node) => node.row.id === "a")), ["a", "a.0", "a.1"]);
@@ -21,7 +24,11 @@ test("rows stand below their parents, and know their level and place", () => {
 });
 
 test("the tally counts leaves alone, whatever happens to them", () => {
-  const forest = forestOf({ id: "a", status: "running" }, { id: "a.0", parent: "a" }, { id: "a.1", parent: "a" });
+  const forest = forestOf(
+    { id: "a", status: "running" },
+    { id: "a.0", parent: "a" },
+    { id: "a.1", parent: "a" },
+  );
   forest.patch("a.0", { status: "running" });
   assert.equal(forest.tally.running, 1);
   assert.equal(forest.tally.queued, 1);
@@ -60,11 +67,18 @@ test("new roots of a panel may come first", () => {
   forest.add({ id: "b", title: "", status: "queued" }, true);
 
   assert.deepEqual(ids(forest.roots), ["b", "a"]);
-  assert.deepEqual(forest.roots.map((root) => root.place), [0, 1]);
+  assert.deepEqual(
+    forest.roots.map((root) => root.place),
+    [0, 1],
+  );
 });
 
 test("a small tree is open, a big one where something happens or went wrong", () => {
-  const forest = forestOf({ id: "a", status: "completed" }, { id: "a.0", parent: "a", status: "completed" }, { id: "a.0.0", parent: "a.0" });
+  const forest = forestOf(
+    { id: "a", status: "completed" },
+    { id: "a.0", parent: "a", status: "completed" },
+    { id: "a.0.0", parent: "a.0" },
+  );
   const [root, group] = [forest.nodes.get("a"), forest.nodes.get("a.0")];
 
   assert.equal(opensByItself(root, 10_000), true);
@@ -78,13 +92,18 @@ test("a small tree is open, a big one where something happens or went wrong", ()
 
 test("no crowd opens by itself below the root", () => {
   const forest = forestOf({ id: "a" }, { id: "a.0", parent: "a", status: "running" });
-  for (let place = 0; place < 51; place++) forest.add({ id: `a.0.${place}`, parent: "a.0", title: "", status: "running" });
+  for (let place = 0; place < 51; place++)
+    forest.add({ id: `a.0.${place}`, parent: "a.0", title: "", status: "running" });
 
   assert.equal(opensByItself(forest.nodes.get("a.0"), 53), false);
 });
 
 test("nor a crowd of which but a few are here", () => {
-  const forest = forestOf({ id: "a" }, { id: "a.0", parent: "a", status: "running", counts: { queued: 50, running: 1 } }, { id: "a.0.0", parent: "a.0" });
+  const forest = forestOf(
+    { id: "a" },
+    { id: "a.0", parent: "a", status: "running", counts: { queued: 50, running: 1 } },
+    { id: "a.0.0", parent: "a.0" },
+  );
 
   assert.equal(opensByItself(forest.nodes.get("a.0"), 53), false);
   forest.patch("a.0", { counts: { queued: 49, running: 1 } });
@@ -112,7 +131,10 @@ test("the next that failed is found in order, and from the beginning again after
 test("a hundred thousand rows are no deep recursion", () => {
   const forest = forestOf({ id: "a" });
   let parent = "a";
-  for (let level = 0; level < 100_000; level++) forest.add({ id: `${level}`, parent: parent, title: "", status: "queued" }) && (parent = `${level}`);
+  for (let level = 0; level < 100_000; level++) {
+    forest.add({ id: `${level}`, parent, title: "", status: "queued" });
+    parent = `${level}`;
+  }
 
   assert.equal(lines(forest.roots, () => true).length, 100_001);
 });

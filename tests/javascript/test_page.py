@@ -322,7 +322,7 @@ async def test_two_views_of_a_job_on_a_page_do_not_meet(show: Show) -> None:
 
     await page.evaluate(
         """async () => {
-          const { default: widget } = await import("/parrot_async/widget/static/jobs.js?again");
+          const { default: widget } = await import("/jobs.js?again");
           const { initialize, render } = widget();
           const el = document.body.appendChild(document.createElement("div"));
           initialize({ model: kernel.model });

@@ -67,7 +67,7 @@ def _export_apart(model_path: str, folder: Path) -> None:
             ) from exc
         except subprocess.TimeoutExpired as exc:
             raise ModelError(
-                f"exporting {model_path} took over {_EXPORT_LIMIT:.0f} s: use backend='torch'"
+                f"exporting {model_path} took over {_EXPORT_LIMIT:.0f}s: use backend='torch'"
             ) from exc
         shutil.rmtree(folder, ignore_errors=True)
         Path(fresh, "whole").rename(folder)

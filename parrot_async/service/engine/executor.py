@@ -289,7 +289,7 @@ class Executor:
 
     def _timed_out(self, run: Run) -> None:
         seconds = run.node.spec.timeout
-        self.stop(run, ErrorInfo("timeout", f"it ran longer than its timeout of {seconds:g} s"))
+        self.stop(run, ErrorInfo("timeout", f"it ran longer than its timeout of {seconds:g}s"))
 
     def stop(self, run: Run, reason: ErrorInfo) -> None:
         """Have a job end for this reason: at once, or when its code lets go or is killed."""

@@ -126,7 +126,7 @@ async def test_an_endless_job_is_gone_after_cancel(client: JobClient, fn: Any, p
 async def test_an_endless_job_is_gone_after_its_timeout(one_slot: JobClient, fn: Any) -> None:
     handle = await one_slot.submit(fn.options(timeout="300ms"))
 
-    with anyio.fail_after(LIMIT), pytest.raises(JobTimeoutError, match=r"timeout of 0\.3 s"):
+    with anyio.fail_after(LIMIT), pytest.raises(JobTimeoutError, match=r"timeout of 0\.3s"):
         await handle
 
     assert handle.status is JobStatus.FAILED

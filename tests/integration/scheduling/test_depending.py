@@ -171,5 +171,5 @@ async def test_a_result_is_kept_for_its_time_and_no_longer(engine: str) -> None:
         again = await another.attach(handle.id)
 
         assert again.status is JobStatus.COMPLETED
-        with pytest.raises(ResultExpiredError, match=r"kept for 0\.7 s"):
+        with pytest.raises(ResultExpiredError, match=r"kept for 0\.7s"):
             await again

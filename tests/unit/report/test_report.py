@@ -1,10 +1,13 @@
 """Reports for people: what they say, and that nobody's text can say it for them."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from parrot_async.errors import ErrorInfo
+from parrot_async.model.durations import seconds as seconds_in
 from parrot_async.model.events import Completed, Event, Logged, Spent
 from parrot_async.model.models import JobResult, JobSpec, JobStatus, LogLine, Usage
 from parrot_async.model.tree import JobTree, fold
@@ -21,13 +25,13 @@ from parrot_async.report.outline import Outline, Rest, outline
 from parrot_async.report.wording import (
     ENDS,
     ICONS,
-    clock,
     duration,
     fenced,
     line,
     markdown_line,
     money,
     plain,
+    ticking,
 )
 from tests.unit.stories import (
     LOST,
@@ -44,6 +48,10 @@ from tests.unit.stories import (
 )
 
 NOW = datetime.fromtimestamp(100, UTC)
+DURATIONS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[2] / "data" / "durations.json").read_text("utf-8")
+)
+"""Seconds, and how they are worded; the browser's script is held to the same table."""
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
     "# x\n```",
@@ -135,7 +143,7 @@ def test_no_renderer_finds_a_link_in_a_line_of_markdown(words: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "5.0 s",
+        "5.0s",
         "-5",
         "[1, 2, [3, 'x']]",
         "{'a_key': -1.5, 'b': None}",
@@ -268,7 +276,7 @@ def test_the_markdown_report_says_what_the_seeds_say() -> None:
         "# Job results: Sales analysis\n"
         "\n"
         "- **Status**: ✔ completed, 100 %\n"
-        "- **Duration**: 1 min 02 s\n"
+        "- **Duration**: 1m 02s\n"
         "- **Cost**: \\$0.24 (1,847 tokens)\n"
         "- **Children**: 1 completed\n"
         "- **Job**: r\n"
@@ -281,10 +289,10 @@ def test_the_markdown_report_says_what_the_seeds_say() -> None:
         "\n"
         "## Results\n"
         "\n"
-        "- ✔ **Sales analysis**: completed, 1 min 02 s, 1,847 tokens, \\$0.24, "
+        "- ✔ **Sales analysis**: completed, 1m 02s, 1,847 tokens, \\$0.24, "
         "children: 1 completed\n"
         "  - *Result*: 42\n"
-        "  - ✔ **Find trends**: completed, 1 min 01 s, 1,847 tokens, \\$0.24\n"
+        "  - ✔ **Find trends**: completed, 1m 01s, 1,847 tokens, \\$0.24\n"
         "    - *Prompt*: Which trends?\n"
         "    - *Result*: Sales grow\n"
         "    - *API*: claude (1,847 tokens, \\$0.24)\n"
@@ -317,10 +325,8 @@ def test_errors_come_with_their_traceback_and_lost_attempts() -> None:
     report = markdown(tree, now=NOW)
 
     assert "- *Error*: ValueError: broken" in report
-    assert (
-        "*Attempt 1*: on `tls://127.0.0.1:40001` for 3.0 s: lost its worker: its worker" in report
-    )
-    assert "*Attempt 2*: on `tls://127.0.0.1:40001` for 2.0 s: ValueError: broken" in report
+    assert "*Attempt 1*: on `tls://127.0.0.1:40001` for 3.0s: lost its worker: its worker" in report
+    assert "*Attempt 2*: on `tls://127.0.0.1:40001` for 2.0s: ValueError: broken" in report
     assert "## Errors\n\n### ✘ task\n" in report
     assert "```text\nTraceback: line 3\nValueError: broken\n```" in report
 
@@ -416,26 +422,19 @@ def test_every_state_has_an_icon_of_one_column_and_every_kind_of_end_its_words()
     assert set(ENDS) == set(ErrorInfo.__dataclass_fields__["kind"].type.__args__)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (None, ""),
-        (0.04, "0.0 s"),
-        (9.94, "9.9 s"),
-        (12.4, "12 s"),
-        (59.7, "1 min 00 s"),
-        (185, "3 min 05 s"),
-        (7800, "2 h 10 min"),
-        (4 * 86400 + 3 * 3600, "4 d 3 h"),
-    ],
-)
-def test_durations_are_written_for_people(seconds: float | None, words: str) -> None:
-    assert duration(seconds) == words
+@pytest.mark.parametrize("case", DURATIONS, ids=lambda case: f"{case['seconds']}")
+def test_durations_are_worded_as_the_table_has_it_as_in_the_browser(case: dict[str, Any]) -> None:
+    assert duration(case["seconds"]) == case["duration"]
+    assert ticking(case["seconds"]) == case["ticking"]
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(7, "0:07"), (754, "12:34"), (7800, "2:10:00")])
-def test_clocks_take_few_columns(seconds: float, words: str) -> None:
-    assert clock(seconds) == words
+@pytest.mark.parametrize("case", DURATIONS, ids=lambda case: f"{case['seconds']}")
+def test_a_duration_that_is_printed_can_be_written_as_an_option(case: dict[str, Any]) -> None:
+    assert seconds_in(case["ticking"]) == pytest.approx(max(case["seconds"], 0), rel=0.03, abs=1)
+
+
+def test_a_duration_that_is_not_known_has_no_words() -> None:
+    assert duration(None) == ""
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_a_line_has_state_step_percent_times_and_cost() -> None:
     lines = drawn(tree, width=120)
 
     assert lines[1].startswith("  ▶ chunks  running  embedding (32 of 64)")
-    assert lines[1].rstrip().endswith("50 % 0:10, 0:10 left, 1,847 tok, $0.24")
+    assert lines[1].rstrip().endswith("50 % 10s, 10s left, 1,847 tok, $0.24")
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 90, 200])
