@@ -10,9 +10,20 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from parrot_async import JobStatus, job
-from parrot_async.errors import SerializationError, StoreError, UnschedulableError
+from parrot_async import JobClient, JobStatus, job
+from parrot_async.errors import (
+    ClusterError,
+    OptionsError,
+    SerializationError,
+    StoreError,
+    UnschedulableError,
+)
 from parrot_async.testing import EagerClient, faults
+
+
+@job
+def add(one: int, other: int = 0) -> int:
+    return one + other
 
 
 @job
@@ -144,3 +155,38 @@ async def test_a_closed_client_can_be_opened_again_with_nothing_in_it() -> None:
         rows = await client.jobs()
 
     assert rows == []
+
+
+async def test_a_client_that_is_not_open_cannot_submit() -> None:
+    with pytest.raises(ClusterError, match="async with JobClient"):
+        await JobClient().submit(add, 1)
+
+
+async def test_what_is_no_function_is_refused_before_anything_is_sent() -> None:
+    async with EagerClient() as client:
+        with pytest.raises(OptionsError, match="pass the function, then its arguments"):
+            await client.submit(add(1, 2))  # type: ignore[call-overload]  # the mistake
+
+
+async def test_an_id_that_is_none_is_refused() -> None:
+    async with EagerClient() as client:
+        with pytest.raises(OptionsError, match="attach takes the id of a job, a text, not 3"):
+            await client.attach(3)  # type: ignore[arg-type]  # the mistake
+
+
+async def test_a_client_can_be_opened_again() -> None:
+    client = EagerClient()
+    async with client:
+        first = await client.run(add, 1, 2)
+    async with client:
+        second = await client.run(add, 3, 4)
+
+    assert (first, second) == (3, 7)
+
+
+async def test_a_map_pairs_its_iterables_and_repeats_keywords() -> None:
+    async with EagerClient() as client:
+        handles = await client.map(add, [1, 2, 3], other=10)
+
+        assert await handles == [11, 12, 13]
+        assert len(handles.root.children) == 3

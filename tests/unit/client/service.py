@@ -10,7 +10,7 @@ from distributed.core import Server, Status
 
 from parrot_async.model.events import Event, Record, dump
 from parrot_async.model.models import JobId, root_of
-from parrot_async.transport.api import VERSION, WATCH, ServiceApi, handlers
+from parrot_async.transport.api import VERSION, WATCH, ServiceApi, handlers, operations
 from parrot_async.transport.messages import ServiceHello, StoredEvent, TreeRecord
 
 
@@ -91,7 +91,7 @@ class Answers:
 @asynccontextmanager
 async def served(answers: Answers) -> AsyncIterator[str]:
     """Serve on loopback; yields the address."""
-    known = ("hello", "cancel", "retry", "attach", "detach")
+    known = [name for name in operations(ServiceApi) if hasattr(answers, name)]
     found: dict[str, Any] = {**handlers(ServiceApi, answers, known), WATCH: answers.watch}
     server = Server(found, needs_workdir=False)
     await server.listen("tcp://127.0.0.1")
