@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from distributed import Status
 
@@ -13,7 +13,7 @@ from parrot_async.runner.plugin import Runner
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.plugin import JobService
 from parrot_async.testing.ending import end
-from parrot_async.transport.wire import CHECK, RUNNER, SERVICE
+from parrot_async.transport.wire import CHECK, CONTROL, RUNNER, SERVICE, TAKE, Batch
 
 WORKER = "eager-worker"
 
@@ -103,45 +103,65 @@ class EagerRunner(Runner):
         await asyncio.to_thread(end, self._jobs_loop, self._jobs_thread)
 
 
-class EagerPlacement(Placement):
-    """Runs each batch on the one worker, in this process; nobody asks whether it is busy."""
+class MessageReceiver(Protocol):
+    """A worker as messages reach it."""
 
-    def __init__(self, scheduler: Any) -> None:
-        """Take the worker that there is."""
-        super().__init__(scheduler)
-        self._worker: EagerWorker = scheduler.worker
+    handlers: dict[str, Callable[..., Any]]
+
+    def hear(self, operation: str, **message: Any) -> None:
+        """Take a message in."""
+
+
+class EagerPlacement(Placement):
+    """Runs each batch on the one worker, in this process; no scheduler counts it as busy."""
+
+    def __init__(self, worker: MessageReceiver) -> None:
+        """`worker` is the one that there is."""
+        self._worker = worker
 
     def worker_joined(self, worker: str) -> None:
-        """It is the one that there is."""
+        """Do nothing: its messages are sent at once anyway."""
 
-    def _begin_shift(self, worker: str) -> None:
-        """There is no Dask to know of it."""
+    def start(self, batch: Batch, worker: str) -> None:  # noqa: ARG002 - there is but one
+        """Have the worker run a batch."""
+        self._worker.hear(TAKE, batch=tuple(batch))
 
-    def _send(self, worker: str, operation: str, **message: Any) -> None:  # noqa: ARG002
-        self._worker.hear(operation, **message)
+    def rest(self, worker: str) -> None:
+        """Do nothing: nobody asks whether the worker is idle."""
+
+    def shift_over(self, key: str) -> None:
+        """Do nothing: there are no shifts."""
+
+    def control(self, worker: str, **message: Any) -> None:  # noqa: ARG002 - there is but one
+        """Send the runner a message."""
+        self._worker.hear(CONTROL, **message)
 
     async def check(
         self,
-        worker: str,  # noqa: ARG002
+        worker: str,  # noqa: ARG002 - there is but one
         functions: Mapping[str, tuple[bytes | None, str]],
     ) -> dict[str, str]:
-        """Have the worker look at stored functions."""
+        """Return what the runner finds wrong with functions."""
         found: dict[str, str] = await self._worker.handlers[CHECK](functions=dict(functions))
         return found
 
-    def takes(self, worker: str) -> bool:  # noqa: ARG002
-        """Say yes: nobody pauses it."""
+    def takes(self, worker: str) -> bool:  # noqa: ARG002 - there is but one
+        """Return True: nobody pauses it."""
         return True
 
-    def can_kill(self, worker: str) -> bool:  # noqa: ARG002
-        """Say no: it is this process."""
+    def can_kill(self, worker: str) -> bool:  # noqa: ARG002 - there is but one
+        """Return False: it is this process."""
         return False
+
+    def kill(self, worker: str) -> None:
+        """Do nothing: it is this process."""
 
 
 class EagerService(JobService):
     """The job service beside such a scheduler."""
 
-    placement = EagerPlacement
+    def _reach(self, scheduler: Any) -> Placement:
+        return EagerPlacement(scheduler.worker)
 
     def _find_home(self) -> None:
         """It was given one: it makes none in the user's."""
@@ -156,13 +176,13 @@ class EagerService(JobService):
 
     def stop_all(self) -> None:
         """Cancel every tree that has not ended."""
-        for job_id in [job_id for job_id in self._executor.runs if "." not in job_id]:
-            self._executor.cancel(job_id)
+        for job_id in [job_id for job_id in self._executor.jobs if "." not in job_id]:
+            self._executor.stopping.cancel(job_id)
 
     @property
     def at_rest(self) -> bool:
         """Whether every job has ended."""
-        return not self._executor.runs
+        return not self._executor.jobs
 
 
 def _without_waiting(accept: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,9 +10,9 @@ import pytest
 
 from parrot_async.model.models import JobNode, JobSpec, Queue
 from parrot_async.service.engine import dispatch as module
-from parrot_async.service.engine.dispatch import NOTHING, Dispatch, Loaded
+from parrot_async.service.engine.dispatch import NOTHING, Dispatch, LoadedValues
 from parrot_async.service.engine.placement import Placement
-from parrot_async.service.engine.state import Run
+from parrot_async.service.engine.state import TrackedJob
 from parrot_async.transport.wire import CONTROL, TAKE, Batch
 
 A, B = "tcp://a", "tcp://b"
@@ -47,36 +47,38 @@ class Work:
 
     def __init__(self) -> None:
         self.placement = Noted()
-        self.loading: list[asyncio.Future[Loaded]] = []
+        self.loading: list[asyncio.Future[LoadedValues]] = []
         self.dispatch = Dispatch(self.placement, QUEUES, self._load)
 
-    def _load(self, _: Sequence[Run]) -> "asyncio.Future[Loaded]":
+    def _load(self, _: Sequence[TrackedJob]) -> "asyncio.Future[LoadedValues]":
         self.loading.append(asyncio.get_running_loop().create_future())
         return self.loading[-1]
 
-    async def ask(self, count: int = 1, needs: tuple[str, ...] = (), **spec: Any) -> list[Run]:
+    async def ask(
+        self, count: int = 1, needs: tuple[str, ...] = (), **spec: Any
+    ) -> list[TrackedJob]:
         """Make jobs ready, and let them be sent."""
         words = {"pool": "cpu", "function_id": "f", "title": "job", "priority": 0, **spec}
         made = JobSpec(**words)
-        runs = [
-            Run(JobNode(id=f"job{next(numbers)}", spec=made), 0, needs=needs, arguments=b"")
+        jobs = [
+            TrackedJob(JobNode(id=f"job{next(numbers)}", spec=made), 0, needs=needs, arguments=b"")
             for _ in range(count)
         ]
-        for run in runs:
-            self.dispatch.ready(run)
+        for job in jobs:
+            self.dispatch.enqueue(job)
         await asyncio.sleep(0)
-        return runs
+        return jobs
 
-    async def end(self, run: Run) -> None:
-        self.dispatch.left(run)
-        run.state = "ended"
+    async def end(self, job: TrackedJob) -> None:
+        self.dispatch.remove(job)
+        job.to("ended")
         await asyncio.sleep(0)
 
-    async def give_back(self, *runs: Run) -> None:
-        for run in runs:
-            self.dispatch.left(run)
-            self.dispatch.ready(run)
-        self.dispatch.set_stuck(runs[0].worker)
+    async def give_back(self, *jobs: TrackedJob) -> None:
+        for job in jobs:
+            self.dispatch.remove(job)
+            self.dispatch.enqueue(job)
+        self.dispatch.set_stuck(jobs[0].worker)
         await asyncio.sleep(0)
 
 
@@ -130,12 +132,12 @@ async def test_a_worker_that_takes_nothing_is_left_out_until_it_does(at_once: No
 async def test_what_waits_on_a_worker_that_takes_nothing_comes_back(at_once: None) -> None:
     work = Work()
     work.dispatch.add_worker(A, ["cpu"], 1)
-    (run,) = await work.ask()
+    (job,) = await work.ask()
 
     work.placement.away = {A}
     await asyncio.sleep(0.05)
 
-    assert run.id in work.placement.recalled[A]
+    assert job.id in work.placement.recalled[A]
 
 
 async def test_a_batch_that_takes_long_gives_way_to_a_larger_priority(at_once: None) -> None:
@@ -143,7 +145,7 @@ async def test_a_batch_that_takes_long_gives_way_to_a_larger_priority(at_once: N
     work.dispatch.add_worker(A, ["cpu"], 1)
     work.dispatch.durations.observe("f", 0.001)
     low = await work.ask(50)
-    low[0].state = "running"
+    low[0].to("running")
     (high,) = await work.ask(priority=1, function_id="g")
     await asyncio.sleep(0.05)
     recalled = set(work.placement.recalled[A])
@@ -151,7 +153,7 @@ async def test_a_batch_that_takes_long_gives_way_to_a_larger_priority(at_once: N
 
     await work.end(low[0])
 
-    assert recalled == {run.id for run in low[1:]}
+    assert recalled == {job.id for job in low[1:]}
     assert work.placement.sent[A][50] == high.id
 
 
@@ -160,7 +162,7 @@ async def test_equal_priorities_keep_their_turn(at_once: None) -> None:
     work.dispatch.add_worker(A, ["cpu"], 1)
     work.dispatch.durations.observe("f", 0.001)
     low = await work.ask(50)
-    low[0].state = "running"
+    low[0].to("running")
 
     await work.ask(function_id="g")
     await asyncio.sleep(0.05)
@@ -173,7 +175,7 @@ async def test_a_stuck_worker_gets_nothing_ahead_until_a_job_of_its_ends() -> No
     work.dispatch.add_worker(A, ["cpu"], 1)
     work.dispatch.durations.observe("f", 0.001)
     first, second, third = await work.ask(3)
-    first.state = "running"
+    first.to("running")
 
     await work.give_back(second, third)
     before = second.state
@@ -196,19 +198,19 @@ async def test_jobs_that_load_go_elsewhere_when_their_worker_came_back_as_anothe
     await asyncio.sleep(0)
 
     assert len(work.loading) == 2
-    assert work.dispatch.pools["cpu"].members[A].held == 1
+    assert work.dispatch.pools["cpu"].members[A].attempts == 1
     assert first.attempt == 2
 
 
 async def test_a_lost_worker_leaves_no_slot_taken() -> None:
     work = Work()
     work.dispatch.add_worker(A, ["cpu"], 1)
-    (run,) = await work.ask()
+    (job,) = await work.ask()
 
     lost = work.dispatch.forget_worker(A)
-    await work.end(run)
+    await work.end(job)
     work.dispatch.add_worker(B, ["cpu"], 1)
     (second,) = await work.ask()
 
-    assert lost == [run]
+    assert lost == [job]
     assert second.worker == B
