@@ -2,7 +2,7 @@
 
 import pytest
 
-from parrot_async.errors import ErrorInfo
+from parrot_async.errors import ErrorInfo, ErrorKind
 from parrot_async.model.models import JobStatus, RetryPolicy
 from parrot_async.service.engine.retries import MOST_UNSTARTED, backoff, may_retry
 from parrot_async.service.engine.state import TrackedJob
@@ -126,10 +126,10 @@ async def test_a_job_that_was_stopped_by_its_parent_is_not_retried(engine: Engin
     ],
 )
 async def test_a_policy_may_name_the_errors(
-    engine: Engine, on: tuple[str, ...], kind: str, retried: bool
+    engine: Engine, on: tuple[str, ...], kind: ErrorKind, retried: bool
 ) -> None:
     job = await engine.submit(asked("a", retry={"retries": 1, "on": on}))
-    error = ErrorInfo(kind, "", bases=BROKEN.bases)  # type: ignore[arg-type]  # a kind by its word
+    error = ErrorInfo(kind, "", bases=BROKEN.bases)
 
     assert may_retry(job, error) is retried
 
