@@ -1,5 +1,6 @@
 """The port through which the engine reaches the workers of its cluster."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -15,21 +16,27 @@ class Placement(Protocol):
     Runs on: the scheduler's loop.
     """
 
+    @abstractmethod
     def worker_joined(self, worker: str) -> None:
         """Prepare for messages to a worker that has just reported."""
 
+    @abstractmethod
     def start(self, batch: Batch, worker: str) -> None:
         """Have a worker run a batch; the scheduler counts the worker as busy from now on."""
 
+    @abstractmethod
     def rest(self, worker: str) -> None:
         """Have the scheduler count a worker as idle, unless it soon gets another batch."""
 
+    @abstractmethod
     def shift_over(self, key: str) -> None:
         """Forget the scheduler's task of this key, by which it counted a worker as busy."""
 
+    @abstractmethod
     def control(self, worker: str, **message: Any) -> None:
         """Send a runner one of the messages that `Runner` takes: stop, recall, pause, ..."""
 
+    @abstractmethod
     async def check(
         self, worker: str, functions: Mapping[str, tuple[bytes | None, str]]
     ) -> dict[str, str]:
@@ -38,11 +45,14 @@ class Placement(Protocol):
         Each is given as its pickle, if that is kept, and the hash of its code.
         """
 
+    @abstractmethod
     def takes(self, worker: str) -> bool:
         """Return whether a worker may get jobs: it is not paused, and will not close soon."""
 
+    @abstractmethod
     def can_kill(self, worker: str) -> bool:
         """Return whether a worker would be started again after its death."""
 
+    @abstractmethod
     def kill(self, worker: str) -> None:
         """Kill a worker's process where `can_kill`; does nothing for any other."""

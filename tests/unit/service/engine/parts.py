@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,8 @@ class Engine:
     def __init__(self, journal_of: "JournalOf") -> None:
         self.queues: dict[str, Queue] = {queue.name: queue for queue in QUEUES}
         self.workers = SpokenFor()
+        self.now: Callable[[], float] = time.time
+        """The clock of the workers."""
         self.journal = journal_of(self)
         self.dispatch = Dispatch(self.workers, self.queues, self._load)
         self.executor = Executor(self.journal, self.dispatch, lambda _: PATIENCE)
@@ -150,31 +152,31 @@ class Engine:
         await turns()
 
     async def started(self, *jobs: TrackedJob) -> None:
-        at = (time.time(),) * len(jobs)
+        at = (self.now(),) * len(jobs)
         ids, attempts = columns(jobs)
         await self.report(events.Started(ids=ids, attempts=attempts, at=at, worker=WORKER))
 
     async def waiting(self, *jobs: TrackedJob) -> None:
         ids, attempts = columns(jobs)
-        await self.report(events.Waiting(ids=ids, attempts=attempts, at=time.time()))
+        await self.report(events.Waiting(ids=ids, attempts=attempts, at=self.now()))
 
     async def paused(self, *jobs: TrackedJob) -> None:
         ids, attempts = columns(jobs)
-        await self.report(events.Paused(ids=ids, attempts=attempts, at=time.time()))
+        await self.report(events.Paused(ids=ids, attempts=attempts, at=self.now()))
 
     async def continued(self, *jobs: TrackedJob) -> None:
         ids, attempts = columns(jobs)
-        await self.report(events.Continued(ids=ids, attempts=attempts, at=time.time()))
+        await self.report(events.Continued(ids=ids, attempts=attempts, at=self.now()))
 
     async def completed(self, *jobs: TrackedJob, value: object = None) -> None:
         ids, attempts = columns(jobs)
-        at, results = (time.time(),) * len(jobs), (JobResult(1),) * len(jobs)
+        at, results = (self.now(),) * len(jobs), (JobResult(1),) * len(jobs)
         event = events.Completed(ids=ids, attempts=attempts, at=at, results=results)
         await self.report(event, *[dump_value(value)] * len(jobs))
 
     async def failed(self, *jobs: TrackedJob, error: ErrorInfo = BROKEN) -> None:
         ids, attempts = columns(jobs)
-        at, errors = (time.time(),) * len(jobs), (error,) * len(jobs)
+        at, errors = (self.now(),) * len(jobs), (error,) * len(jobs)
         event = events.AttemptFailed(ids=ids, attempts=attempts, at=at, errors=errors)
         await self.report(event, *[b""] * len(jobs))
 

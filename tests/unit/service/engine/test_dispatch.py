@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,42 +10,19 @@ import pytest
 from parrot_async.model.models import JobNode, JobSpec, Queue
 from parrot_async.service.engine import dispatch as module
 from parrot_async.service.engine.dispatch import NOTHING, Dispatch, LoadedValues
-from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.state import TrackedJob
-from parrot_async.transport.wire import CONTROL, TAKE, Batch
+from tests.unit.service.engine.parts import SpokenFor
 
 A, B = "tcp://a", "tcp://b"
 QUEUES = {"default": Queue(name="default"), "one": Queue(name="one", limit=1)}
 numbers = itertools.count()
 
 
-class Noted(Placement):
-    """Writes down what it would send."""
-
-    def __init__(self) -> None:
-        super().__init__(SimpleNamespace())  # type: ignore[arg-type]  # it is never asked
-        self.sent: dict[str, list[str]] = {A: [], B: []}
-        self.recalled: dict[str, list[str]] = {A: [], B: []}
-        self.away: set[str] = set()
-
-    def takes(self, worker: str) -> bool:
-        return worker not in self.away
-
-    def _begin_shift(self, worker: str) -> None:
-        self._shifts[worker] = "shift"
-
-    def _send(self, worker: str, operation: str, **message: Any) -> None:
-        if operation == TAKE:
-            self.sent[worker] += Batch(*message["batch"]).ids
-        elif operation == CONTROL:
-            self.recalled[worker] += [job_id for job_id, _ in message["recall"]]
-
-
 class Work:
     """A dispatch, and how jobs come and go."""
 
     def __init__(self) -> None:
-        self.placement = Noted()
+        self.placement = SpokenFor()
         self.loading: list[asyncio.Future[LoadedValues]] = []
         self.dispatch = Dispatch(self.placement, QUEUES, self._load)
 
@@ -137,7 +113,7 @@ async def test_what_waits_on_a_worker_that_takes_nothing_comes_back(at_once: Non
     work.placement.away = {A}
     await asyncio.sleep(0.05)
 
-    assert job.id in work.placement.recalled[A]
+    assert (job.id, 1) in work.placement.told("recall")
 
 
 async def test_a_batch_that_takes_long_gives_way_to_a_larger_priority(at_once: None) -> None:
@@ -148,7 +124,7 @@ async def test_a_batch_that_takes_long_gives_way_to_a_larger_priority(at_once: N
     low[0].to("running")
     (high,) = await work.ask(priority=1, function_id="g")
     await asyncio.sleep(0.05)
-    recalled = set(work.placement.recalled[A])
+    recalled = {job_id for job_id, _ in work.placement.told("recall")}
     await work.give_back(*low[1:])
 
     await work.end(low[0])
@@ -167,7 +143,7 @@ async def test_equal_priorities_keep_their_turn(at_once: None) -> None:
     await work.ask(function_id="g")
     await asyncio.sleep(0.05)
 
-    assert work.placement.recalled[A] == []
+    assert work.placement.told("recall") == []
 
 
 async def test_a_stuck_worker_gets_nothing_ahead_until_a_job_of_its_ends() -> None:

@@ -1,5 +1,7 @@
 """Parents end after their children, and as their policies say."""
 
+from typing import Any
+
 import pytest
 
 from parrot_async.model.models import JobStatus
@@ -7,7 +9,7 @@ from parrot_async.service.engine.state import TrackedJob
 from tests.unit.service.engine.parts import WORKER, Engine, asked, plan
 
 
-async def a_plan(engine: Engine, count: int, **spec: object) -> list[TrackedJob]:
+async def a_plan(engine: Engine, count: int, **spec: Any) -> list[TrackedJob]:
     """Run a plan with so many children, each on a slot; returns it and them."""
     engine.dispatch.add_worker(WORKER, ["cpu"], count)
     ids = [f"p.{n}" for n in range(count)]

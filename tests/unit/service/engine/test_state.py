@@ -151,6 +151,7 @@ class Lives(RuleBasedStateMachine):
         journal_of = JournalOf(f"sqlite:///{self.place.name}/jobs.db")
         self.engine = self.do(self._made(journal_of))
         self.engine.dispatch.add_worker(WORKER, ["cpu"], slots)
+        self.engine.now = self.loop.time
         self.slots = slots
         if quick:
             self.engine.dispatch.durations.observe("f", 0.001)
@@ -161,23 +162,34 @@ class Lives(RuleBasedStateMachine):
         return Engine(journal_of)
 
     def do(self, work: Awaitable[T]) -> T:
-        async def then_turns() -> T:
+        async def then_settle() -> T:
             found = await work
-            await turns()
+            await self._settle()
             return found
 
-        found = self.loop.run_until_complete(then_turns())
+        found = self.loop.run_until_complete(then_settle())
         if hasattr(self, "engine"):
             self.all.update(self.engine.executor.jobs)
         return found
+
+    async def _settle(self) -> None:
+        """Have the loop do all that it has to do at once, and the store what it was asked."""
+        await turns()
+        while hasattr(self, "engine") and self.jobs("loading"):
+            await self.engine.journal.recorder.read(lambda _: None)
+            await turns()
 
     def jobs(self, *states: str) -> list[TrackedJob]:
         live = self.engine.executor.jobs.values()
         return [job for job in live if not states or job.state in states]
 
     def one(self, data: st.DataObject, *states: str) -> TrackedJob | None:
-        found = self.jobs(*states)
-        return data.draw(st.sampled_from(found)) if found else None
+        found = [job.id for job in self.jobs(*states)]
+        return self.engine.job(data.draw(st.sampled_from(found))) if found else None
+
+    def several(self, data: st.DataObject, *states: str) -> list[TrackedJob]:
+        ids = data.draw(st.permutations([job.id for job in self.jobs(*states)]))
+        return [self.engine.job(job_id) for job_id in ids]
 
     # What clients and bodies ask.
 
@@ -248,14 +260,14 @@ class Lives(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def complete_several(self, data: st.DataObject) -> None:
-        if some := self.jobs("running", "waiting"):
-            self.do(self.engine.completed(*data.draw(st.permutations(some))))
+        if some := self.several(data, "running", "waiting"):
+            self.do(self.engine.completed(*some))
 
     @rule(data=st.data(), lost=st.booleans())
     def fail_several(self, data: st.DataObject, lost: bool) -> None:
-        if some := self.jobs("sent", "running", "waiting"):
+        if some := self.several(data, "sent", "running", "waiting"):
             error = ErrorInfo("lost", "gone") if lost else BROKEN
-            self.do(self.engine.failed(*data.draw(st.permutations(some)), error=error))
+            self.do(self.engine.failed(*some, error=error))
 
     @rule(data=st.data())
     def fail(self, data: st.DataObject) -> None:

@@ -1,5 +1,7 @@
 """Jobs are stopped at once, by their own code, or by force; the first reason stands."""
 
+from typing import Any
+
 import pytest
 from anyio import sleep
 
@@ -8,10 +10,8 @@ from parrot_async.model.models import JobStatus
 from parrot_async.service.engine.state import TrackedJob
 from tests.unit.service.engine.parts import BROKEN, WORKER, Engine, asked, plan, turns
 
-NO_GRACE = {"grace": 0.0}
 
-
-async def running(engine: Engine, slots: int = 1, **spec: object) -> TrackedJob:
+async def running(engine: Engine, slots: int = 1, **spec: Any) -> TrackedJob:
     engine.dispatch.add_worker(WORKER, ["cpu"], slots)
     job = await engine.submit(asked("a", **spec))
     await engine.started(job)
@@ -122,7 +122,7 @@ async def test_a_timeout_names_the_seconds(engine: Engine) -> None:
 
 async def test_code_that_does_not_stop_costs_a_worker_of_one_slot(engine: Engine) -> None:
     engine.workers.nannies.add(WORKER)
-    job = await running(engine, **NO_GRACE)
+    job = await running(engine, grace=0.0)
 
     engine.executor.stopping.cancel("a")
     await sleep(0.01)
@@ -139,7 +139,7 @@ async def test_code_that_does_not_stop_is_abandoned_where_killing_would_harm(
 ) -> None:
     if nanny:
         engine.workers.nannies.add(WORKER)
-    job = await running(engine, slots, **NO_GRACE)
+    job = await running(engine, slots, grace=0.0)
 
     engine.executor.stopping.cancel("a")
     await sleep(0.01)
