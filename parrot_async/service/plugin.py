@@ -24,12 +24,13 @@ from parrot_async.service.custody.lease import Lease
 from parrot_async.service.custody.owner import new_owner
 from parrot_async.service.custody.recovery import Recovery
 from parrot_async.service.custody.retention import Retention
+from parrot_async.service.dask_placement import SHIFT, DaskPlacement
 from parrot_async.service.engine.checking import Checking
-from parrot_async.service.engine.dispatch import Dispatch, Loaded
+from parrot_async.service.engine.dispatch import Dispatch, LoadedValues
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.needs import load, outcome_of
-from parrot_async.service.engine.placement import SHIFT, Placement
-from parrot_async.service.engine.state import Run
+from parrot_async.service.engine.placement import Placement
+from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
@@ -57,8 +58,6 @@ class JobService(SchedulerPlugin):
     """Owns the tree: install it with `JobClient`, or with `dask scheduler --preload`."""
 
     name = SERVICE
-    placement = Placement
-    """How batches reach workers."""
 
     def __init__(
         self,
@@ -111,7 +110,7 @@ class JobService(SchedulerPlugin):
         self._find_home()
         store = await asyncio.to_thread(open_store, self.store_url)
         queues = await asyncio.to_thread(_queues, store)
-        self._placement = self.placement(scheduler)
+        self._placement = self._reach(scheduler)
         self.watch = Watch()
         self._journal = Journal(store, new_owner(), self.watch, self._ended, self._taken)
         lease = Lease(self._journal.recorder)
@@ -150,6 +149,10 @@ class JobService(SchedulerPlugin):
     def _make_rpc(self, parts: Parts) -> Rpc:
         return Rpc(parts)
 
+    def _reach(self, scheduler: Scheduler) -> Placement:
+        """Return the way to the workers."""
+        return DaskPlacement(scheduler)
+
     def _find_home(self) -> None:
         home = data_home() / "schedulers"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,7 +181,7 @@ class JobService(SchedulerPlugin):
 
     def idle_since(self) -> float | None:
         """Since when nobody watches and nothing runs (monotonic seconds); None if busy."""
-        busy = bool(self._executor.runs) or len(self.watch) > 0
+        busy = bool(self._executor.jobs) or len(self.watch) > 0
         if busy:
             self._idle_since = None
         elif self._idle_since is None:
@@ -293,7 +296,7 @@ class JobService(SchedulerPlugin):
         """Tell running parents of the ends of their children, now that they are durable."""
         by_worker: defaultdict[str, list[OutcomeMessage]] = defaultdict(list)
         for index, job_id in enumerate(event.ids):
-            parent = self._executor.runs.get(parent_of(job_id) or "")
+            parent = self._executor.jobs.get(parent_of(job_id) or "")
             if parent is not None and parent.has_body and parent.worker:
                 by_worker[parent.worker].append(outcome_of(event, record, index))
         for worker, outcomes in by_worker.items():
@@ -306,7 +309,7 @@ class JobService(SchedulerPlugin):
             self._following.follow(root_id, self._journal.published(root_id))
             self._recovery.let_go(root_id)
 
-    def _load(self, runs: Sequence[Run]) -> "asyncio.Future[Loaded]":
+    def _load(self, runs: Sequence[TrackedJob]) -> "asyncio.Future[LoadedValues]":
         return asyncio.ensure_future(load(self._journal, runs))
 
 

@@ -15,14 +15,14 @@ from parrot_async.service.custody.abandoned import Abandoned
 from parrot_async.service.custody.following import Following
 from parrot_async.service.custody.recovery import Recovery
 from parrot_async.service.custody.retention import Retention
-from parrot_async.service.engine.admission import Submissions
+from parrot_async.service.engine.admission import Admission
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.executor import Executor
-from parrot_async.service.engine.functions import Functions
-from parrot_async.service.engine.needs import ends
+from parrot_async.service.engine.function_cache import FunctionCache
+from parrot_async.service.engine.needs import outcomes
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.queues import queue_of, save
-from parrot_async.service.engine.rerun import Again
+from parrot_async.service.engine.rerun import Rerun
 from parrot_async.service.journal.journal import Journal
 from parrot_async.service.journal.watch import Watch
 from parrot_async.store import JobStore
@@ -58,12 +58,10 @@ class Rpc:
         self._journal = parts.journal
         self._executor = parts.executor
         self._queues = parts.queues
-        self._functions = Functions()
+        self._functions = FunctionCache()
         self._under_way: dict[JobId, asyncio.Future[Accepted]] = {}
-        self._submissions = Submissions(
-            parts.journal, parts.executor, parts.queues, self._functions
-        )
-        self._again = Again(parts.journal, self._submissions, parts.queues)
+        self._admission = Admission(parts.journal, parts.executor, parts.queues, self._functions)
+        self._rerun = Rerun(parts.journal, self._admission, parts.queues)
 
     def handlers(self) -> dict[str, Callable[..., Any]]:
         """Return what Dask's server calls, by names on the wire."""
@@ -112,7 +110,7 @@ class Rpc:
         is_tree, root_id = not groups[0]["parent_id"], groups[0]["ids"][:1]
         if client is not None and is_tree and len(groups) > 1:
             self._parts.watch.subscribe(client, *root_id)
-        job_id = await self._submissions.from_client(groups, functions)
+        job_id = await self._admission.from_client(groups, functions)
         if client is not None and is_tree and len(groups) == 1:
             # Its first event goes with this answer, and there has been no other yet.
             self._parts.watch.subscribe(client, *root_id)
@@ -129,23 +127,23 @@ class Rpc:
         functions: Mapping[str, bytes],
     ) -> list[JobId]:
         """Accept children of a running job."""
-        ids, known = await self._submissions.from_body(parent_id, attempt, groups, functions)
-        over = [job_id for job_id in known if job_id not in self._executor.runs]
+        ids, known = await self._admission.from_body(parent_id, attempt, groups, functions)
+        over = [job_id for job_id in known if job_id not in self._executor.jobs]
         if over:
             await self._tell_again(parent_id, over)
         return ids
 
     async def _tell_again(self, parent_id: JobId, ids: Sequence[JobId]) -> None:
         """Tell a parent's new attempt of children that had ended before."""
-        ended = await ends(self._journal, ids)
-        parent = self._executor.runs.get(parent_id)
+        ended = await outcomes(self._journal, ids)
+        parent = self._executor.jobs.get(parent_id)
         if parent is not None:
             self._parts.placement.runner(parent.worker).children_ended(ended)
 
     async def cancel(self, ids: Sequence[JobId]) -> list[bool]:
         """Stop jobs and all below them."""
         return [
-            self._executor.cancel(job_id) or await self._cancel_interrupted(job_id)
+            self._executor.stopping.cancel(job_id) or await self._cancel_interrupted(job_id)
             for job_id in ids
         ]
 
@@ -163,7 +161,7 @@ class Rpc:
 
     async def retry(self, ids: Sequence[JobId], failed_only: bool = False) -> list[JobId]:
         """Run jobs that have ended again, each as a new tree; returns the new roots."""
-        return [await self._again.run(job_id, failed_only) for job_id in ids]
+        return [await self._rerun.run(job_id, failed_only) for job_id in ids]
 
     async def pause(self, ids: Sequence[JobId]) -> list[bool]:
         """Hold jobs and all below them; InterruptedJobError for one that nobody runs."""
@@ -176,7 +174,7 @@ class Rpc:
         return [self._executor.pausing.resume_tree(job_id) for job_id in ids]
 
     async def _check_run(self, ids: Sequence[JobId]) -> None:
-        if all(root_of(job_id) in self._executor.runs for job_id in ids):
+        if all(root_of(job_id) in self._executor.jobs for job_id in ids):
             return
         interrupted = set(await self._parts.recovery.interrupted())
         for job_id in ids:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from distributed import Status
 
@@ -107,37 +107,57 @@ class EagerRunner(Runner):
         await asyncio.to_thread(end, self._jobs_loop, self._jobs_thread)
 
 
-class EagerPlacement(Placement):
-    """Runs each batch on the one worker, in this process; nobody asks whether it is busy."""
+class CalledWorker(Protocol):
+    """A worker whose runner can be called."""
 
-    def __init__(self, scheduler: Any) -> None:
-        """Take the worker that there is."""
-        super().__init__(scheduler)
-        self._worker: EagerWorker = scheduler.worker
+    def call(self, operation: Operation, arguments: Arguments) -> Any:
+        """Call the runner; returns what can be awaited where the operation has an answer."""
+
+
+class EagerPlacement(Placement):
+    """Runs each batch on the one worker, in this process; no scheduler counts it as busy."""
+
+    def __init__(self, worker: CalledWorker) -> None:
+        """`worker` is the one that there is."""
+        self._runner = runner_stub(worker.call)
 
     def worker_joined(self, worker: str) -> None:
-        """It is the one that there is."""
+        """Do nothing: its messages are sent at once anyway."""
 
-    def _begin_shift(self, worker: str) -> None:
-        """There is no Dask to know of it."""
+    def worker_left(self, worker: str) -> None:
+        """Do nothing: it stays."""
 
-    def runner(self, worker: str) -> RunnerApi:  # noqa: ARG002 - there is one
+    def start(self, batch: Batch, worker: str) -> None:
+        """Have the worker run a batch."""
+        self.runner(worker).take(batch)
+
+    def rest(self, worker: str) -> None:
+        """Do nothing: nobody asks whether the worker is idle."""
+
+    def shift_over(self, key: str) -> None:
+        """Do nothing: there are no shifts."""
+
+    def runner(self, worker: str) -> RunnerApi:  # noqa: ARG002 - there is but one
         """Return the one worker's runner."""
-        return runner_stub(self._worker.call)
+        return self._runner
 
-    def takes(self, worker: str) -> bool:  # noqa: ARG002
-        """Say yes: nobody pauses it."""
+    def takes(self, worker: str) -> bool:  # noqa: ARG002 - there is but one
+        """Return True: nobody pauses it."""
         return True
 
-    def can_kill(self, worker: str) -> bool:  # noqa: ARG002
-        """Say no: it is this process."""
+    def can_kill(self, worker: str) -> bool:  # noqa: ARG002 - there is but one
+        """Return False: it is this process."""
         return False
+
+    def kill(self, worker: str) -> None:
+        """Do nothing: it is this process."""
 
 
 class EagerService(JobService):
     """The job service beside such a scheduler."""
 
-    placement = EagerPlacement
+    def _reach(self, scheduler: Any) -> Placement:
+        return EagerPlacement(scheduler.worker)
 
     def _find_home(self) -> None:
         """It was given one: it makes none in the user's."""
@@ -155,13 +175,13 @@ class EagerService(JobService):
 
     def stop_all(self) -> None:
         """Cancel every tree that has not ended."""
-        for job_id in [job_id for job_id in self._executor.runs if "." not in job_id]:
-            self._executor.cancel(job_id)
+        for job_id in [job_id for job_id in self._executor.jobs if "." not in job_id]:
+            self._executor.stopping.cancel(job_id)
 
     @property
     def at_rest(self) -> bool:
         """Whether every job has ended."""
-        return not self._executor.runs
+        return not self._executor.jobs
 
 
 class _ImpatientRpc(Rpc):

@@ -6,7 +6,7 @@ import time
 from parrot_async.errors import ErrorInfo
 from parrot_async.model.models import JobId
 from parrot_async.service.engine.executor import Executor
-from parrot_async.service.engine.state import Run
+from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.watch import Watch
 
 EVERY = 5.0
@@ -28,7 +28,7 @@ class Abandoned:
 
     def begun(self, root_id: JobId, client: str) -> None:
         """Note a tree of which a client has submitted a part, at least."""
-        run = self._executor.runs.get(root_id)
+        run = self._executor.jobs.get(root_id)
         if run is not None and lacks_jobs(run):
             self._submitting[root_id] = client, time.monotonic()
 
@@ -42,15 +42,15 @@ class Abandoned:
         """End what nobody will complete."""
         now = time.monotonic()
         for root_id, (client, seen) in list(self._submitting.items()):
-            run = self._executor.runs.get(root_id)
+            run = self._executor.jobs.get(root_id)
             if run is None or not lacks_jobs(run):
                 del self._submitting[root_id]
             elif self._watch.has(client):
                 self._submitting[root_id] = client, now
             elif now - seen > GONE:
-                self._executor.stop(run, LEFT)
+                self._executor.stopping.stop(run, LEFT)
 
 
-def lacks_jobs(run: Run) -> bool:
+def lacks_jobs(run: TrackedJob) -> bool:
     """Whether a plan has fewer children than it expects."""
     return run.expected is not None and run.ended_children + len(run.children or ()) < run.expected

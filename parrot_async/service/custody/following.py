@@ -37,7 +37,7 @@ class Following:
 
     async def attach(self, after: Mapping[JobId, int]) -> None:
         """Follow those of the trees that a client attaches to which do not run here."""
-        elsewhere = after.keys() - self._executor.runs.keys()
+        elsewhere = after.keys() - self._executor.jobs.keys()
         unfinished = await self._unfinished(elsewhere) if elsewhere else []
         for root_id in unfinished:
             if root_id not in self._latest:
@@ -67,7 +67,7 @@ class Following:
 
     async def _look(self) -> None:
         for root_id in list(self._latest):
-            if not self._watch.is_watched(root_id) or root_id in self._executor.runs:
+            if not self._watch.is_watched(root_id) or root_id in self._executor.jobs:
                 del self._latest[root_id]
                 self._interrupted.discard(root_id)
         for root_id in list(self._latest):

@@ -18,7 +18,7 @@ from parrot_async.service.engine.checking import Checking
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.queues import learn
-from parrot_async.service.engine.state import IN_FLIGHT, Run
+from parrot_async.service.engine.state import IN_FLIGHT, TrackedJob
 from parrot_async.service.journal.ends import End
 from parrot_async.service.journal.journal import Journal
 from parrot_async.service.journal.stored_tree import Past
@@ -87,17 +87,17 @@ class Recovery:
                 return False
             past = await self._journal.past(root_id)
             await self._take_over([past])
-            return self._executor.cancel(root_id)
+            return self._executor.stopping.cancel(root_id)
 
     def let_go(self, root_id: JobId) -> None:
         """Stop what runs here of a tree that another service took for interrupted."""
-        runs = self._executor.runs
+        runs = self._executor.jobs
         for run in [run for run in runs.values() if run.node.root_id == root_id]:
             run.cancel_timer()
             if run.state in IN_FLIGHT:
                 self._dispatch.tell_to_stop(run, TAKEN)
-            self._dispatch.left(run)
-            run.state = "ended"
+            self._dispatch.remove(run)
+            run.to("ended")
             del runs[run.id]
         self._journal.forget(root_id)
 
@@ -138,7 +138,7 @@ class Recovery:
         return None
 
     async def _look(self) -> Left:
-        here = {job_id for job_id in self._executor.runs if root_of(job_id) == job_id}
+        here = {job_id for job_id in self._executor.jobs if root_of(job_id) == job_id}
         owner = self._journal.recorder.owner
         return await self._journal.recorder.read(lambda store: _left(store, here, owner))
 
@@ -157,7 +157,7 @@ class Recovery:
         return [past.tree.root.id for past in mine]
 
     def _go_on(self, pasts: Sequence[Past]) -> None:
-        born: list[Run] = []
+        born: list[TrackedJob] = []
         for past in pasts:
             self._journal.adopt(past)
             born += [self._run(past, node) for node in _unfinished([past])]
@@ -166,17 +166,17 @@ class Recovery:
         self._executor.accept(born)
         for run in born:
             if run.prints and run.has_body:
-                run.unclaimed = self._executor.children_to_find(run, failed_too=True)
+                run.unclaimed = self._executor.retries.children_to_find(run, failed_too=True)
             if run.node.cancel_requested:
-                self._executor.stop(run, ErrorInfo("cancelled", "it was cancelled"))
+                self._executor.stopping.stop(run, ErrorInfo("cancelled", "it was cancelled"))
             elif lacks_jobs(run):
-                self._executor.stop(run, LEFT)
+                self._executor.stopping.stop(run, LEFT)
             elif run.state == "backoff" and run.node.retry_at is not None:
-                self._executor.wait(run, run.node.retry_at.timestamp() - time.time())
+                self._executor.retries.wait(run, run.node.retry_at.timestamp() - time.time())
 
-    def _run(self, past: Past, node: JobNode) -> Run:
+    def _run(self, past: Past, node: JobNode) -> TrackedJob:
         """Return what the service knew of a job, made of its events."""
-        run = Run(
+        run = TrackedJob(
             node,
             self._journal.order_of(node.root_id),
             expected=node.spec.expected,
@@ -197,10 +197,10 @@ class Recovery:
         if run.has_body:
             run.prints = _prints(past, node)
         if node.retry_at is not None and node.retry_at.timestamp() > time.time():
-            run.state = "backoff"
+            run.to("backoff")
         return run
 
-    def _end_attempt(self, run: Run) -> None:
+    def _end_attempt(self, run: TrackedJob) -> None:
         """Note that what was under way is lost, and that the job waits for its next attempt."""
         if run.has_body and run.node.begun_at is not None and not is_over(run.node):
             end = End(time.time(), error=INTERRUPTED)
@@ -224,7 +224,7 @@ def _unfinished(pasts: Iterable[Past]) -> list[JobNode]:
     return [node for past in pasts for node in past.tree.walk() if not node.status.terminal]
 
 
-def _count_end(parent: Run, child: JobNode) -> None:
+def _count_end(parent: TrackedJob, child: JobNode) -> None:
     parent.ended_children += 1
     if child.status is not JobStatus.COMPLETED:
         parent.bad_children += 1

@@ -95,7 +95,7 @@ class Retention:
     async def _prune_before(self, at: float, most: float, dropped: list[Dropped]) -> int:
         """Delete the trees that ended first, at most so many, a portion at a time."""
         count = 0
-        needed = {root_of(i) for run in self._executor.runs.values() for i in run.needs}
+        needed = {root_of(i) for run in self._executor.jobs.values() for i in run.needs}
         while count < most:
             wanted = int(min(PORTION, most - count))
             found = await self._finished(at, wanted + len(needed))

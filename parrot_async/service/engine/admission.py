@@ -1,4 +1,4 @@
-"""The way in: what a client or a running job asks for becomes events, or is refused."""
+"""Admission: what a client or a running job asks for becomes events and jobs, or is refused."""
 
 import asyncio
 import time
@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from parrot_async.errors import JobNotFoundError, KeyTakenError, NotEndedError
 from parrot_async.model.events import Submitted
 from parrot_async.model.models import JobId, JobNode, JobSpec, JobStatus, Queue, root_of
-from parrot_async.service.engine.executor import CANCELLED_BY_PARENT, Executor
-from parrot_async.service.engine.functions import Functions
+from parrot_async.service.engine.ending import CANCELLED_BY_PARENT
+from parrot_async.service.engine.executor import Executor
+from parrot_async.service.engine.function_cache import FunctionCache
 from parrot_async.service.engine.pools import pool_of
 from parrot_async.service.engine.queues import queue_of
 from parrot_async.service.engine.reuse import (
@@ -20,7 +21,7 @@ from parrot_async.service.engine.reuse import (
     kept,
     results_by_content,
 )
-from parrot_async.service.engine.state import Run
+from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.ends import End
 from parrot_async.service.journal.journal import Journal
 from parrot_async.store import Commit
@@ -28,12 +29,12 @@ from parrot_async.store import Commit
 T = TypeVar("T")
 
 MOST_IN_EVENT = 1000
-"""Jobs in one event, so that who takes it in may breathe between two."""
+"""Jobs in one event, so that its readers can do other things between two."""
 
 
 @dataclass(slots=True)
-class Asked:
-    """A group of like jobs, named and resolved."""
+class Request:
+    """A group of like jobs that somebody asks for, with their ids and resolved options."""
 
     spec: JobSpec
     ids: Sequence[JobId]
@@ -49,7 +50,7 @@ class Asked:
     moves_key: bool = False
     """Whether the key goes from the job that has it to this one."""
 
-    def part(self, indexes: Sequence[int]) -> "Asked":
+    def part(self, indexes: Sequence[int]) -> "Request":
         """Return some of the jobs."""
         return replace(
             self,
@@ -61,15 +62,18 @@ class Asked:
         )
 
 
-class Submissions:
-    """Accepts jobs: names them, fills in what their queue says, makes them durable, starts them."""
+class Admission:
+    """Accepts jobs: gives them ids and their queue's options, makes them durable, starts them.
+
+    Runs on: the scheduler's loop.
+    """
 
     def __init__(
         self,
         journal: Journal,
         executor: Executor,
         queues: Mapping[str, Queue],
-        functions: Functions,
+        functions: FunctionCache,
     ) -> None:
         """Share the service's parts; `functions` are those that workers may ask for."""
         self._journal = journal
@@ -77,18 +81,18 @@ class Submissions:
         self._queues = queues
         self._functions = functions
         self._keys: dict[str, asyncio.Future[JobId | None]] = {}
-        """Of jobs that are being accepted; None where that was refused."""
+        """By the keys of jobs that are being accepted: their ids; None where they were refused."""
 
     async def from_client(
         self, groups: Sequence[Mapping[str, Any]], functions: Mapping[str, bytes]
     ) -> JobId:
-        """Accept trees that a client has named; returns the id of the first job.
+        """Accept trees that a client has given ids. Returns the id of the first job.
 
         A tree that is known already is left as it is, so that a client may ask twice. A job with
         a key that a job had before is that job.
         """
-        asked = [self._asked(group) for group in groups]
-        first = asked[0]
+        requests = [self._request(group) for group in groups]
+        first = requests[0]
         if self._journal.node(first.ids[0]) is not None:
             return first.ids[0]
         key = first.spec.key if first.parent_id is None else None
@@ -96,8 +100,8 @@ class Submissions:
             return known
         accepted = None
         try:
-            await self.check_needs(asked)
-            await self.accept(asked, functions, await self._known_results(asked))
+            await self.check_needs(requests)
+            await self.accept(requests, functions, await self._known_results(requests))
             accepted = first.ids[0]
         except KeyTakenError as exc:  # by a job of another service on the same store
             accepted = exc.job_id
@@ -106,13 +110,15 @@ class Submissions:
                 self._keys.pop(key).set_result(accepted)
         return accepted
 
-    async def _known_results(self, asked: Iterable[Asked]) -> dict[JobId, End]:
+    async def _known_results(self, requests: Iterable[Request]) -> dict[JobId, End]:
         """Return how jobs end whose results are shared, and of which an equal one has completed."""
         contents: dict[JobId, str] = {}
-        for some in asked:
-            if some.spec.cache:
-                some.prints = some.prints or [fingerprint(some.spec, d) for d in some.arguments]
-                contents.update(zip(some.ids, some.prints, strict=True))
+        for request in requests:
+            if request.spec.cache:
+                request.prints = request.prints or [
+                    fingerprint(request.spec, d) for d in request.arguments
+                ]
+                contents.update(zip(request.ids, request.prints, strict=True))
         return await results_by_content(self._journal, contents)
 
     async def from_body(
@@ -122,23 +128,23 @@ class Submissions:
         groups: Sequence[Mapping[str, Any]],
         functions: Mapping[str, bytes],
     ) -> tuple[list[JobId], list[JobId]]:
-        """Accept children of a running job; returns their ids, and those that are not new.
+        """Accept children of a running job. Returns their ids, and the ids that are not new.
 
         A body that runs again, because its worker died, finds the children that it had: the same
         function with the same arguments is the same child, unless it did not complete.
         """
         self._check_current(parent_id, attempt)
-        parent = self._executor.runs[parent_id]
-        asked = [self._asked(group, parent_id) for group in groups]
-        for some in asked:
-            some.prints = [fingerprint(some.spec, data) for data in some.arguments]
-        await self._look_back(parent, {text for some in asked for text in some.prints})
+        parent = self._executor.jobs[parent_id]
+        requests = [self._request(group, parent_id) for group in groups]
+        for request in requests:
+            request.prints = [fingerprint(request.spec, data) for data in request.arguments]
+        await self._look_back(parent, {text for request in requests for text in request.prints})
         self._check_current(parent_id, attempt)
         ids: list[JobId] = []
-        new: list[Asked] = []
-        for some in asked:
-            fresh = self._name(parent, some)
-            ids += some.ids
+        new: list[Request] = []
+        for request in requests:
+            fresh = self._name(parent, request)
+            ids += request.ids
             if fresh is not None:
                 new.append(fresh)
         await self.check_needs(new)
@@ -146,15 +152,15 @@ class Submissions:
             ends = await self._known_results(new) | await self._results_of_origins(new)
             await self.accept(new, functions, ends, insists=True)
             self._stop_orphans(parent_id, attempt, new)
-        born = {job_id for some in new for job_id in some.ids}
+        born = {job_id for request in new for job_id in request.ids}
         return ids, [job_id for job_id in ids if job_id not in born]
 
     def _check_current(self, job_id: JobId, attempt: int) -> None:
         if not self._executor.is_current(job_id, attempt):
             raise JobNotFoundError(f"attempt {attempt} of job {job_id} does not run any more")
 
-    async def _look_back(self, parent: Run, prints: set[str]) -> None:
-        """Find out which earlier children a body may find again: those whose results are kept."""
+    async def _look_back(self, parent: TrackedJob, prints: set[str]) -> None:
+        """Leave a body those of its earlier children to find whose results are kept."""
         unclaimed = parent.unclaimed or {}
         found = [i for text in prints for i in unclaimed.get(text, ())]
         ended = [i for i in found if self._journal.status(i) is JobStatus.COMPLETED]
@@ -166,27 +172,28 @@ class Submissions:
             past = await self._journal.past(root_of(parent.node.origin))
             parent.earlier = past.children_by_print(parent.node.origin)
 
-    async def _results_of_origins(self, asked: Iterable[Asked]) -> dict[JobId, End]:
-        """Return how jobs end that run others again which had completed."""
+    async def _results_of_origins(self, requests: Iterable[Request]) -> dict[JobId, End]:
+        """Return how jobs end that run completed ones again."""
         sources = {
             job_id: origin
-            for some in asked
-            if some.reuse
-            for job_id, origin in zip(some.ids, some.origins, strict=False)
+            for request in requests
+            if request.reuse
+            for job_id, origin in zip(request.ids, request.origins, strict=False)
             if origin
         }
         return await completed_before(self._journal, sources)
 
-    def _stop_orphans(self, parent_id: JobId, attempt: int, new: Sequence[Asked]) -> None:
-        """Stop what a parent's attempt asked for that ended while that became durable."""
+    def _stop_orphans(self, parent_id: JobId, attempt: int, new: Sequence[Request]) -> None:
+        """Stop children whose parent's attempt ended while they became durable."""
+        # The attempt that waits for them is over; a later one asks for its children itself.
         if not self._executor.is_current(parent_id, attempt):
-            for job_id in (job_id for some in new for job_id in some.ids):
-                if (run := self._executor.runs.get(job_id)) is not None:
-                    self._executor.stop(run, CANCELLED_BY_PARENT)
+            for job_id in (job_id for request in new for job_id in request.ids):
+                if (job := self._executor.jobs.get(job_id)) is not None:
+                    self._executor.stopping.stop(job, CANCELLED_BY_PARENT)
 
-    def _asked(self, group: Mapping[str, Any], parent_id: JobId | None = None) -> Asked:
+    def _request(self, group: Mapping[str, Any], parent_id: JobId | None = None) -> Request:
         spec = self._resolved(_spec(bytes(group["spec"])))
-        return Asked(
+        return Request(
             spec=spec,
             ids=list(group["ids"]),
             parent_id=parent_id or group["parent_id"],
@@ -205,13 +212,13 @@ class Submissions:
             update["timeout"] = queue.timeout
         return spec.model_copy(update=update)
 
-    def _name(self, parent: Run, asked: Asked) -> Asked | None:
-        """Name children of a body; returns those that are new."""
+    def _name(self, parent: TrackedJob, request: Request) -> Request | None:
+        """Give children of a body their ids. Returns those that are new."""
         unclaimed, earlier = parent.unclaimed or {}, parent.earlier or {}
         ids: list[JobId] = []
         origins: list[JobId] = []
         fresh: list[int] = []
-        for index, text in enumerate(asked.prints):
+        for index, text in enumerate(request.prints):
             known = unclaimed.get(text)
             if known:
                 ids.append(known.pop(0))
@@ -220,13 +227,13 @@ class Submissions:
                 parent.next_ordinal += 1
                 fresh.append(index)
             origins.append(earlier[text].pop(0) if not known and earlier.get(text) else "")
-        asked.ids = ids
+        request.ids = ids
         if any(origins):
-            asked.origins, asked.reuse = origins, True
-        return asked.part(fresh) if fresh else None
+            request.origins, request.reuse = origins, True
+        return request.part(fresh) if fresh else None
 
     async def _job_of_key(self, key: str) -> JobId | None:
-        """Return the job that has this key; None where it is the caller's to give, at once."""
+        """Return the job that has a key; None where the caller has reserved the key."""
         while (other := self._keys.get(key)) is not None:
             if (known := await other) is not None:
                 return known
@@ -241,11 +248,14 @@ class Submissions:
             mine.set_result(stored)
         return stored
 
-    async def check_needs(self, asked: Iterable[Asked]) -> None:
-        """Refuse what needs unknown jobs; trees that are not in memory are fetched."""
-        asked = list(asked)
-        born = {job_id for some in asked for job_id in some.ids}
-        for needed in {job_id for some in asked for job_id in some.depends_on} - born:
+    async def check_needs(self, requests: Iterable[Request]) -> None:
+        """Refuse jobs that need unknown ones, or such as end elsewhere.
+
+        Raises JobNotFoundError or NotEndedError. Trees that are not in memory are fetched.
+        """
+        requests = list(requests)
+        born = {job_id for request in requests for job_id in request.ids}
+        for needed in {job_id for request in requests for job_id in request.depends_on} - born:
             await self._journal.fetch(root_of(needed))
             node = self._journal.node(needed)
             if node is None:
@@ -258,74 +268,76 @@ class Submissions:
 
     async def accept(
         self,
-        asked: Sequence[Asked],
+        requests: Sequence[Request],
         functions: Mapping[str, bytes],
         ends: Mapping[JobId, End],
         *,
         insists: bool = False,
     ) -> None:
-        """Make jobs durable and start them, except those of which the end is known already.
+        """Make jobs durable and start them, except those whose ends are known already.
 
-        With `insists` a store that is away is waited for.
+        With `insists` it waits for a store that is away.
         """
         now = time.time()
         fresh = {n: bytes(data) for n, data in functions.items() if n not in self._functions}
-        submitted = [part for some in asked for part in _parts(some, now)]
+        submitted = [part for request in requests for part in _parts(request, now)]
         submitted[0][1].functions = list(fresh.items())
         nodes = await self._journal.accept(submitted, insists=insists)
         self._functions.add(fresh)
-        runs = {node.id: self._run(node) for node in nodes}
-        for some in asked:
-            self._equip(some, runs, ends)
-        self._executor.accept(list(runs.values()))
+        jobs = {node.id: self._track(node) for node in nodes}
+        for request in requests:
+            self._equip(request, jobs, ends)
+        self._executor.accept(list(jobs.values()))
         for job_id, end in ends.items():
-            self._executor.finish(runs[job_id], end)
+            self._executor.ending.finish(jobs[job_id], end)
 
-    def _run(self, node: JobNode) -> Run:
+    def _track(self, node: JobNode) -> TrackedJob:
         order = self._journal.order_of(node.root_id)
-        return Run(node, order, expected=node.spec.expected, needs=node.depends_on)
+        return TrackedJob(node, order, expected=node.spec.expected, needs=node.depends_on)
 
-    def _equip(self, asked: Asked, runs: Mapping[JobId, Run], ends: Mapping[JobId, End]) -> None:
-        for index, job_id in enumerate(asked.ids):
-            run = runs[job_id]
-            run.reuse = asked.reuse
-            if asked.arguments:
-                run.arguments = asked.arguments[index]
-            if asked.prints:
-                run.fingerprint = asked.prints[index]
-                if asked.spec.cache and job_id not in ends:
-                    self._journal.shares(job_id, run.fingerprint)
+    def _equip(
+        self, request: Request, jobs: Mapping[JobId, TrackedJob], ends: Mapping[JobId, End]
+    ) -> None:
+        for index, job_id in enumerate(request.ids):
+            job = jobs[job_id]
+            job.reuse = request.reuse
+            if request.arguments:
+                job.arguments = request.arguments[index]
+            if request.prints:
+                job.fingerprint = request.prints[index]
+                if request.spec.cache and job_id not in ends:
+                    self._journal.shares(job_id, job.fingerprint)
 
 
 @lru_cache(maxsize=256)
 def _spec(text: bytes) -> JobSpec:
-    """Read a spec, which is mostly one that was read before."""
+    """Return a spec, which is mostly one that was read before."""
     return JobSpec.model_validate_json(text)
 
 
 def _some(column: Sequence[T], indexes: Sequence[int]) -> list[T]:
-    """Return those of a column that may be empty."""
+    """Return some entries of a column; none of an empty one."""
     return [column[index] for index in indexes] if column else []
 
 
-def _parts(asked: Asked, now: float) -> Iterable[tuple[Submitted, Commit]]:
+def _parts(request: Request, now: float) -> Iterable[tuple[Submitted, Commit]]:
     """Return the events of a group, and the rows that go with each."""
-    for start in range(0, len(asked.ids), MOST_IN_EVENT):
+    for start in range(0, len(request.ids), MOST_IN_EVENT):
         part = slice(start, start + MOST_IN_EVENT)
         event = Submitted(
             at=now,
-            spec=asked.spec,
-            ids=tuple(asked.ids[part]),
-            parent_id=asked.parent_id,
-            arguments=tuple(asked.summaries[part]),
-            depends_on=asked.depends_on,
-            fingerprints=tuple(asked.prints[part]),
-            known_as=asked.known_as,
-            origins=tuple(asked.origins[part]),
-            reuse=asked.reuse,
+            spec=request.spec,
+            ids=tuple(request.ids[part]),
+            parent_id=request.parent_id,
+            arguments=tuple(request.summaries[part]),
+            depends_on=request.depends_on,
+            fingerprints=tuple(request.prints[part]),
+            known_as=request.known_as,
+            origins=tuple(request.origins[part]),
+            reuse=request.reuse,
         )
-        rows = Commit(arguments=list(zip(asked.ids[part], asked.arguments[part], strict=False)))
-        if asked.spec.key is not None and asked.parent_id is None:
-            keys = rows.moved_keys if asked.moves_key else rows.keys
-            keys.append((asked.spec.key, asked.ids[0]))
+        rows = Commit(arguments=list(zip(request.ids[part], request.arguments[part], strict=False)))
+        if request.spec.key is not None and request.parent_id is None:
+            keys = rows.moved_keys if request.moves_key else rows.keys
+            keys.append((request.spec.key, request.ids[0]))
         yield event, rows

@@ -1,4 +1,4 @@
-"""Whether functions are what was submitted: a worker that would run them looks."""
+"""Checks that functions are what was submitted, by a worker that would run them."""
 
 import asyncio
 import time
@@ -14,12 +14,16 @@ from parrot_async.service.journal.journal import Journal
 from parrot_async.transport.messages import StoredFunction
 
 PATIENCE = 60.0
-"""Seconds that a worker may take to come."""
+"""Seconds that the check waits for a worker."""
 LOOK_AGAIN = 0.1
+"""Seconds between two looks for one."""
 
 
 class Checking:
-    """Asks workers about functions that are to run again after a long time."""
+    """Asks workers about functions that are to run again after a long time.
+
+    Runs on: the scheduler's loop.
+    """
 
     def __init__(self, journal: Journal, dispatch: Dispatch, placement: Placement) -> None:
         """Share the service's parts."""
@@ -28,9 +32,9 @@ class Checking:
         self._placement = placement
 
     async def problems(self, nodes: Iterable[JobNode], accept_changed: bool) -> list[str]:
-        """Return a sentence for each function that is another now, or is gone.
+        """Return a sentence for each function that has changed or is gone.
 
-        ClusterError where no worker comes that could look.
+        Raises ClusterError where no worker comes that could look.
         """
         by_worker: defaultdict[str, dict[str, JobNode]] = defaultdict(dict)
         for node in nodes:
@@ -46,7 +50,7 @@ class Checking:
         return found
 
     async def _worker(self, label: str) -> str:
-        """Return a worker of a pool, or any where that pool has none."""
+        """Return a worker of a pool, or any worker where that pool has none."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             pools = self._dispatch.pools

@@ -14,7 +14,7 @@ from parrot_async.model.models import JobId, Queue
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.pools import Durations, Member, Pool, missing
 from parrot_async.service.engine.ready import ReadyQueue
-from parrot_async.service.engine.state import IN_FLIGHT, Run
+from parrot_async.service.engine.state import IN_FLIGHT, TrackedJob
 from parrot_async.transport.messages import Batch, Stop, ValueMessage, attempts_of
 from parrot_async.transport.wire import Value
 
@@ -35,34 +35,37 @@ ASK_AGAIN = 0.5
 Values = Mapping[JobId, Value]
 
 
-class Loaded(NamedTuple):
-    """What runs take along: the results that arguments name, and what earlier attempts saved."""
+class LoadedValues(NamedTuple):
+    """What attempts take along: results that their arguments name, and saved checkpoints."""
 
     values: Values
     states: Values
 
 
-NOTHING = Loaded({}, {})
+NOTHING = LoadedValues({}, {})
 
 logger = logging.getLogger(__name__)
 
 
 class Dispatch:
-    """The ready jobs, the pools, and what is under way between them."""
+    """Sends ready jobs to the workers of their pools, and counts the slots that they take.
+
+    Runs on: the scheduler's loop.
+    """
 
     def __init__(
         self,
         placement: Placement,
         queues: Mapping[str, Queue],
-        load: Callable[[Sequence[Run]], "asyncio.Future[Loaded]"],
+        load: Callable[[Sequence[TrackedJob]], "asyncio.Future[LoadedValues]"],
     ) -> None:
-        """`load` fills in big arguments and fetches what else runs take along."""
+        """`load` fills in big arguments and fetches what else attempts take along."""
         self._placement = placement
         self._queues = queues
         self._load = load
         self._loop = asyncio.get_running_loop()
         self._ready: defaultdict[str, ReadyQueue] = defaultdict(ReadyQueue)
-        self._sent: dict[str, dict[Run, None]] = {}
+        self._sent: dict[str, dict[TrackedJob, None]] = {}
         """By worker."""
         self._in_queue: defaultdict[str, int] = defaultdict(int)
         self._scheduled = False
@@ -76,9 +79,9 @@ class Dispatch:
 
     # Workers.
 
-    def missing(self, run: Run) -> str | None:
-        """Say what the cluster lacks for this job; None when a worker can run it."""
-        return missing(run.node.spec, self.pools)
+    def missing(self, job: TrackedJob) -> str | None:
+        """Return in words what the cluster lacks for a job; None where a worker can run it."""
+        return missing(job.node.spec, self.pools)
 
     def slots_of(self, worker: str) -> int:
         """Return a worker's slots, 0 for one that is gone."""
@@ -94,78 +97,78 @@ class Dispatch:
             self._ready[label].unpark(TOO_BIG, most=None)
         self.wake()
 
-    def forget_worker(self, worker: str) -> list[Run]:
-        """Drop a worker; returns the runs that were on it."""
+    def forget_worker(self, worker: str) -> list[TrackedJob]:
+        """Drop a worker. Returns the jobs that were on it."""
         self._members.pop(worker, None)
         for pool in self.pools.values():
             pool.members.pop(worker, None)
-        return [run for run in self._sent.get(worker, ()) if run.state in IN_FLIGHT]
+        return [job for job in self._sent.get(worker, ()) if job.state in IN_FLIGHT]
 
     def has_work(self, worker: str) -> bool:
-        """Whether a worker has jobs, also such as wait for others or rest."""
+        """Return whether a worker has jobs, also such as wait or are held."""
         return worker in self._sent
 
-    def in_flight(self) -> Iterable[Run]:
-        """All that is on workers."""
-        return [run for runs in self._sent.values() for run in runs if run.state in IN_FLIGHT]
+    def in_flight(self) -> Iterable[TrackedJob]:
+        """Return all jobs that are on workers."""
+        return [job for jobs in self._sent.values() for job in jobs if job.state in IN_FLIGHT]
 
     # Slots.
 
-    def ready(self, run: Run) -> None:
-        """Queue a run for its pool."""
-        self._ready[run.node.spec.pool].push(run)
+    def enqueue(self, job: TrackedJob) -> None:
+        """Queue a job for its pool."""
+        self._ready[job.node.spec.pool].push(job)
         self.wake()
 
     def wake(self) -> None:
-        """Look for what can be sent, once in this turn of the loop."""
+        """Send what can be sent, once in this turn of the loop."""
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self.send)
 
-    def hold(self, run: Run) -> None:
-        """Count a run that takes a slot."""
-        spec = run.node.spec
+    def take_slot(self, job: TrackedJob) -> None:
+        """Count a job that takes its slots."""
+        spec = job.node.spec
         expected = self.durations.expected(spec.function_id) or 0.0
-        run.holds = self._members[run.worker].hold(spec.slots, expected)
+        job.taken = self._members[job.worker].take(spec.slots, expected)
         self._in_queue[spec.queue] += 1
 
-    def free(self, run: Run) -> None:
-        """Count a run that gives its slot back: it ended, waits, came back or was lost."""
-        if run.holds is None:
+    def free_slot(self, job: TrackedJob) -> None:
+        """Count a job that gives its slots back: it ended, waits, was given back or was lost."""
+        if job.taken is None:
             return
-        run.holds.free()
-        run.holds = None
-        queue = run.node.spec.queue
+        job.taken.free()
+        job.taken = None
+        queue = job.node.spec.queue
         self._in_queue[queue] -= 1
         for ready in self._ready.values():
             ready.unpark(queue)
         self.wake()
 
     def queue_changed(self, queue: str) -> None:
-        """Look at its jobs again, since its limit may have grown."""
+        """Look at the jobs of a queue again, since its limit may have grown."""
         for ready in self._ready.values():
             ready.unpark(queue, most=None)
         self.wake()
 
-    def is_paused(self, run: Run) -> bool:
-        """Whether the job's queue is paused."""
-        return self._queues[run.node.spec.queue].paused
+    def is_paused(self, job: TrackedJob) -> bool:
+        """Return whether the job's queue is paused."""
+        return self._queues[job.node.spec.queue].paused
 
     def resume(self, root_id: JobId) -> None:
-        """Look at the jobs of a tree again that somebody had paused, or that have ended."""
+        """Look at the jobs of a tree again, which is resumed or has ended."""
         for ready in self._ready.values():
             ready.unpark(PAUSED + root_id, most=None)
         self.wake()
 
-    def left(self, run: Run) -> None:
-        """Forget a run that has left its worker, which may rest after the last one."""
-        self.free(run)
-        beside = self._sent.get(run.worker)
+    def remove(self, job: TrackedJob) -> None:
+        """Forget a job that is no longer on its worker, which may rest after the last one."""
+        self.free_slot(job)
+        beside = self._sent.get(job.worker)
         if beside is not None:
-            beside.pop(run, None)
+            beside.pop(job, None)
             if not beside:
-                del self._sent[run.worker]
-                self._placement.rest(run.worker)
+                del self._sent[job.worker]
+                self._placement.rest(job.worker)
 
     # Sending.
 
@@ -180,86 +183,87 @@ class Dispatch:
                 self._send(ready.take(partial(self._admit, pool), partial(self._holder, pool)))
         self._look_later()
 
-    def _holder(self, pool: Pool, run: Run) -> str | None:
-        """Name what keeps a job from running however idle the pool is; None: nothing does."""
-        if run.node.held_by:
-            return PAUSED + run.node.root_id
-        spec = run.node.spec
+    def _holder(self, pool: Pool, job: TrackedJob) -> str | None:
+        """Name what keeps a job from running however idle its pool is; None: nothing does."""
+        if job.node.held_by:
+            return PAUSED + job.node.root_id
+        spec = job.node.spec
         limit = self._queues[spec.queue].limit
         if limit is not None and self._in_queue[spec.queue] >= limit:
             return spec.queue
         return TOO_BIG if spec.slots > 1 and spec.slots > pool.slots else None
 
-    def _admit(self, pool: Pool, run: Run) -> bool:
-        spec = run.node.spec
+    def _admit(self, pool: Pool, job: TrackedJob) -> bool:
+        spec = job.node.spec
         if not pool.admits(spec.slots, self.durations.expected(spec.function_id)):
             return False
-        run.worker = pool.least_loaded().address
-        run.state = "loading"
-        run.attempt += 1
-        self.hold(run)
+        job.worker = pool.least_loaded().address
+        job.to("loading")
+        job.attempt += 1
+        self.take_slot(job)
         return True
 
-    def _send(self, picked: list[Run]) -> None:
-        far = [run for run in picked if _takes_more(run)]
-        self._start([run for run in picked if not _takes_more(run)], NOTHING)
+    def _send(self, picked: list[TrackedJob]) -> None:
+        far = [job for job in picked if _takes_more(job)]
+        self._start([job for job in picked if not _takes_more(job)], NOTHING)
         if far:
             self._load(far).add_done_callback(lambda loaded: self._loaded(far, loaded))
 
-    def _loaded(self, runs: list[Run], loaded: "asyncio.Future[Loaded]") -> None:
-        runs = [run for run in runs if run.state == "loading"]
+    def _loaded(self, jobs: list[TrackedJob], loaded: "asyncio.Future[LoadedValues]") -> None:
+        jobs = [job for job in jobs if job.state == "loading"]
         if (error := loaded.exception()) is not None:
             logger.error("the job store gave no arguments, will ask again: %r", error)
-            self._loop.call_later(ASK_AGAIN, self._send_back, runs)
+            self._loop.call_later(ASK_AGAIN, self._send_back, jobs)
             return
-        self._send_back([run for run in runs if run.node.held_by or not self._is_there(run)])
-        self._start([run for run in runs if run.state == "loading"], loaded.result())
+        self._send_back([job for job in jobs if job.node.held_by or not self._is_there(job)])
+        self._start([job for job in jobs if job.state == "loading"], loaded.result())
 
-    def _is_there(self, run: Run) -> bool:
-        """Whether its worker is; another may have come back to the same address."""
-        return run.holds is not None and self._members.get(run.worker) is run.holds.member
+    def _is_there(self, job: TrackedJob) -> bool:
+        """Return whether the job's worker is there; another one may have its address by now."""
+        return job.taken is not None and self._members.get(job.worker) is job.taken.member
 
-    def _send_back(self, runs: Sequence[Run]) -> None:
-        for run in runs:
-            if run.state == "loading":
-                self.left(run)
-                self.ready(run)
+    def _send_back(self, jobs: Sequence[TrackedJob]) -> None:
+        for job in jobs:
+            if job.state == "loading":
+                self.remove(job)
+                self.enqueue(job)
 
-    def _start(self, runs: Sequence[Run], loaded: Loaded) -> None:
-        by_worker: defaultdict[str, list[Run]] = defaultdict(list)
-        for run in runs:
-            by_worker[run.worker].append(run)
+    def _start(self, jobs: Sequence[TrackedJob], loaded: LoadedValues) -> None:
+        by_worker: defaultdict[str, list[TrackedJob]] = defaultdict(list)
+        for job in jobs:
+            by_worker[job.worker].append(job)
         for worker, some in by_worker.items():
             for start in range(0, len(some), BATCH):
                 part = some[start : start + BATCH]
                 self._placement.start(_batch(part, loaded), worker)
                 self._sent.setdefault(worker, {}).update(dict.fromkeys(part))
                 now = time.monotonic()
-                for run in part:
-                    run.sent, run.state = now, "sent"
-                    if run.arguments is not None and len(run.arguments) > BIG:
-                        run.arguments = None
+                for job in part:
+                    job.sent = now
+                    job.to("sent")
+                    if job.arguments is not None and len(job.arguments) > BIG:
+                        job.arguments = None
                 reach("sent")
 
     # Pausing and stopping.
 
-    def tell_to_hold(self, runs: Iterable[Run]) -> None:
-        """Have workers give back what has not started, and hold the rest at its checkpoints."""
-        for worker, attempts in _by_worker(runs):
+    def tell_to_hold(self, jobs: Iterable[TrackedJob]) -> None:
+        """Have workers give back jobs that have not started, and hold others at checkpoints."""
+        for worker, attempts in _by_worker(jobs):
             self._placement.runner(worker).pause(attempts_of(attempts))
 
-    def tell_to_go_on(self, runs: Iterable[Run]) -> None:
-        """Have workers go on with what they hold."""
-        for worker, attempts in _by_worker(runs):
+    def tell_to_resume(self, jobs: Iterable[TrackedJob]) -> None:
+        """Have workers go on with jobs that they hold."""
+        for worker, attempts in _by_worker(jobs):
             self._placement.runner(worker).resume(attempts_of(attempts))
 
-    def tell_to_stop(self, run: Run, reason: ErrorInfo) -> None:
-        """Have a run's worker tell its code to stop."""
-        stop = Stop(id=run.id, attempt=run.attempt, kind=reason.kind, message=reason.message)
-        self._placement.runner(run.worker).stop([stop])
+    def tell_to_stop(self, job: TrackedJob, reason: ErrorInfo) -> None:
+        """Have a job's worker tell its code to stop."""
+        stop = Stop(id=job.id, attempt=job.attempt, kind=reason.kind, message=reason.message)
+        self._placement.runner(job.worker).stop([stop])
 
-    def kill(self, worker: str, attempt: tuple[JobId, int]) -> list[Run]:
-        """Get rid of code that does not stop; returns the other runs that die with its worker.
+    def kill(self, worker: str, attempt: tuple[JobId, int]) -> list[TrackedJob]:
+        """Get rid of code that does not stop. Returns the other jobs that die with its worker.
 
         A worker of one slot is killed. One of many slots is not, for the sake of the others: it
         forgets the thread, which ends when what it called returns.
@@ -288,16 +292,16 @@ class Dispatch:
         """Take attempts back that wait where they should not, and send what can be sent now."""
         self._looking = False
         self._see_who_is_away()
-        late: defaultdict[str, list[Run]] = defaultdict(list)
+        late: defaultdict[str, list[TrackedJob]] = defaultdict(list)
         before = time.monotonic() - RECALL_AFTER
-        for run in self.in_flight():
-            if run.state == "sent" and run.sent < before:
-                late[run.node.spec.pool].append(run)
-        for name, runs in late.items():
-            self._recall(self.pools[name], runs)
+        for job in self.in_flight():
+            if job.state == "sent" and job.sent < before:
+                late[job.node.spec.pool].append(job)
+        for name, jobs in late.items():
+            self._recall(self.pools[name], jobs)
         self.send()
 
-    def _recall(self, pool: Pool, late: Sequence[Run]) -> None:
+    def _recall(self, pool: Pool, late: Sequence[TrackedJob]) -> None:
         """Call back what waits on a worker that is away, or behind another for nothing.
 
         That is while other workers have room that nobody ready takes, or where something of a
@@ -305,49 +309,49 @@ class Dispatch:
         """
         waiting = self._ready[pool.name].priority
         room = waiting is None and any(member.has_room for member in pool.members.values())
-        first = max((run.node.priority for run in late), default=0)
+        first = max((job.node.priority for job in late), default=0)
         first = first if waiting is None else max(first, waiting)
 
-        def should_come(run: Run) -> bool:
-            member = self._members.get(run.worker)
+        def should_come(job: TrackedJob) -> bool:
+            member = self._members.get(job.worker)
             if member is None or member.away:
                 return member is not None
-            behind = member.held > member.slots
-            return behind and (room or run.node.priority < first)
+            behind = member.attempts > member.slots
+            return behind and (room or job.node.priority < first)
 
-        for worker, attempts in _by_worker(run for run in late if should_come(run)):
+        for worker, attempts in _by_worker(job for job in late if should_come(job)):
             self._placement.runner(worker).recall(attempts_of(attempts))
 
     def set_stuck(self, worker: str) -> None:
         """Send nothing ahead to a worker that gave attempts back, until one of its own ends."""
         if (member := self._members.get(worker)) is not None:
-            member.stuck = member.held >= member.slots
+            member.stuck = member.attempts >= member.slots
 
 
-def _by_worker(runs: Iterable[Run]) -> Iterable[tuple[str, list[tuple[JobId, int]]]]:
+def _by_worker(jobs: Iterable[TrackedJob]) -> Iterable[tuple[str, list[tuple[JobId, int]]]]:
     by_worker: defaultdict[str, list[tuple[JobId, int]]] = defaultdict(list)
-    for run in runs:
-        by_worker[run.worker].append((run.id, run.attempt))
+    for job in jobs:
+        by_worker[job.worker].append((job.id, job.attempt))
     return by_worker.items()
 
 
-def _takes_more(run: Run) -> bool:
-    """Whether something has to be fetched from the store before the run can start."""
-    return bool(run.needs) or run.arguments is None or run.node.saved_at is not None
+def _takes_more(job: TrackedJob) -> bool:
+    """Return whether something must be fetched from the store before the job can start."""
+    return bool(job.needs) or job.arguments is None or job.node.saved_at is not None
 
 
-def _batch(runs: Sequence[Run], loaded: Loaded) -> Batch:
-    specs = [run.node.spec for run in runs]
+def _batch(jobs: Sequence[TrackedJob], loaded: LoadedValues) -> Batch:
+    specs = [job.node.spec for job in jobs]
     return Batch(
-        ids=tuple(run.id for run in runs),
-        attempts=tuple(run.attempt for run in runs),
+        ids=tuple(job.id for job in jobs),
+        attempts=tuple(job.attempt for job in jobs),
         functions=tuple(spec.function_id or "" for spec in specs),
-        arguments=tuple(run.arguments or b"" for run in runs),
+        arguments=tuple(job.arguments or b"" for job in jobs),
         coroutines=tuple(spec.is_async for spec in specs),
         graces=tuple(spec.grace for spec in specs),
-        values=_messages(_whole((i for run in runs for i in run.needs), loaded.values)),
-        names={run.id: _names(run) for run in runs if run.node.known_as},
-        states=_messages({i.id: loaded.states[i.id] for i in runs if i.id in loaded.states}),
+        values=_messages(_whole((i for job in jobs for i in job.needs), loaded.values)),
+        names={job.id: _names(job) for job in jobs if job.node.known_as},
+        states=_messages({i.id: loaded.states[i.id] for i in jobs if i.id in loaded.states}),
     )
 
 
@@ -358,8 +362,8 @@ def _messages(values: Values) -> dict[JobId, ValueMessage]:
     }
 
 
-def _names(run: Run) -> dict[JobId, JobId]:
-    return dict(zip(run.node.known_as, run.node.depends_on, strict=True))
+def _names(job: TrackedJob) -> dict[JobId, JobId]:
+    return dict(zip(job.node.known_as, job.node.depends_on, strict=True))
 
 
 def _whole(ids: Iterable[JobId], values: Values) -> dict[JobId, Value]:

@@ -1,4 +1,4 @@
-"""What jobs need of others: their results as arguments, the ends of children."""
+"""What jobs need of others: results as arguments, and outcomes of children."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from parrot_async.errors import ErrorInfo
 from parrot_async.model import events
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId
-from parrot_async.service.engine.dispatch import Loaded
-from parrot_async.service.engine.state import Run
+from parrot_async.service.engine.dispatch import LoadedValues
+from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal
 from parrot_async.store import StoredResult
 from parrot_async.transport.messages import OutcomeMessage, error_message
@@ -16,21 +16,20 @@ from parrot_async.transport.pickling import dump_value
 from parrot_async.transport.wire import Value
 
 
-async def load(journal: Journal, runs: Sequence[Run]) -> Loaded:
-    """Fill in big arguments from the store; returns results that arguments name, and states."""
-    await _load_arguments(journal, [run for run in runs if run.arguments is None])
-    saved = [run.id for run in runs if run.node.saved_at is not None]
+async def load(journal: Journal, jobs: Sequence[TrackedJob]) -> LoadedValues:
+    """Fill in big arguments from the store. Returns what else the attempts of jobs take along."""
+    await _load_arguments(journal, [job for job in jobs if job.arguments is None])
+    saved = [job.id for job in jobs if job.node.saved_at is not None]
     states = await journal.states.load(journal.recorder, saved)
-    return Loaded(await _values(journal, runs), states)
+    return LoadedValues(await _values(journal, jobs), states)
 
 
-async def _values(journal: Journal, runs: Sequence[Run]) -> dict[JobId, Value]:
+async def _values(journal: Journal, jobs: Sequence[TrackedJob]) -> dict[JobId, Value]:
     """Return the results that arguments name.
 
-    The value of a plan is made of its children's; in the place of one that did not complete
-    stands its error.
+    A plan's value consists of its children's; a child that did not complete gives its error.
     """
-    needed = journal.with_parts({job_id for run in runs for job_id in run.needs})
+    needed = journal.with_parts({job_id for job in jobs for job_id in job.needs})
     values = {i: value for i in needed if (value := journal.value(i)) is not None}
     if missing := [job_id for job_id in needed if job_id not in values]:
         stored = await journal.recorder.read(lambda store: store.results(missing))
@@ -45,18 +44,18 @@ async def _values(journal: Journal, runs: Sequence[Run]) -> dict[JobId, Value]:
     return values
 
 
-async def _load_arguments(journal: Journal, runs: Sequence[Run]) -> None:
-    if runs:
-        ids = [run.id for run in runs]
+async def _load_arguments(journal: Journal, jobs: Sequence[TrackedJob]) -> None:
+    if jobs:
+        ids = [job.id for job in jobs]
         arguments = await journal.recorder.read(lambda store: store.arguments(ids))
-        for run in runs:
-            run.arguments = arguments.get(run.id, b"")
+        for job in jobs:
+            job.arguments = arguments.get(job.id, b"")
 
 
-async def ends(journal: Journal, ids: Sequence[JobId]) -> list[OutcomeMessage]:
-    """Return how these jobs ended, as a runner takes it, those whose end is durable.
+async def outcomes(journal: Journal, ids: Sequence[JobId]) -> list[OutcomeMessage]:
+    """Return how jobs ended, as a runner takes it, those whose ends are durable.
 
-    Parents are told of the others when it is.
+    Parents hear of the others when they are.
     """
     stored = await journal.recorder.read(lambda store: store.results(ids))
     found: list[OutcomeMessage] = []

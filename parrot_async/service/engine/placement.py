@@ -1,149 +1,53 @@
-"""The only code that touches the inside of Dask's scheduler: shifts, batches and kills.
+"""The port through which the engine reaches the workers of its cluster."""
 
-Written against distributed 2026.8. Batches of attempts go to a worker over its own line, in their
-order. For Dask, a worker that has any is busy with one long task, its shift: that is what its
-dashboard, its idle timeout and its adaptive scaling see.
-"""
+from abc import abstractmethod
+from typing import Protocol
 
-import asyncio
-import logging
-from collections.abc import Awaitable
-from functools import partial
-from time import time
-from typing import Any
-
-from dask._task_spec import Task
-from distributed import Scheduler, Status
-from distributed.spans import SpanMetadata
-
-from parrot_async.runner.plugin import run_shift
-from parrot_async.transport.api import Arguments, Operation, RunnerApi, runner_stub
+from parrot_async.transport.api import RunnerApi
 from parrot_async.transport.messages import Batch
-from parrot_async.transport.wire import tune
-
-OWNER = "parrot-service"
-"""The name under which the service wants its keys, as a Dask client would."""
-SHIFT = "parrot-shift"
-"""Before the number of a shift, in the key of its task."""
-KILL_WITHIN = 5.0
-"""Seconds that a nanny has to kill its worker, before that is put out of the cluster."""
-REST_AFTER = 0.5
-"""Seconds after which the shift of a worker ends that has nothing left to do."""
-
-logger = logging.getLogger(__name__)
 
 
-class Placement:
-    """Dask's scheduler as the service uses it."""
+class Placement(Protocol):
+    """What the engine needs of a scheduler: it sends to workers, and knows which of them take jobs.
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        """Take the scheduler that the service lives beside."""
-        self._scheduler = scheduler
-        self._loop = asyncio.get_running_loop()
-        self._shifts: dict[str, str] = {}
-        """Keys by worker."""
-        self._runners: dict[str, RunnerApi] = {}
-        self._resting: set[str] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._count = 0
-        self._closing: set[asyncio.Task[None]] = set()
+    Messages to a worker arrive in their order, or not at all where the worker is gone; none waits
+    for an answer, unless a method is awaited.
 
+    Runs on: the scheduler's loop.
+    """
+
+    @abstractmethod
     def worker_joined(self, worker: str) -> None:
-        """Have messages to this worker sent at once."""
-        tune(self._scheduler.stream_comms[worker])
+        """Prepare for messages to a worker that has just reported."""
 
+    @abstractmethod
     def worker_left(self, worker: str) -> None:
         """Forget a worker that is gone."""
-        self._runners.pop(worker, None)
 
+    @abstractmethod
     def start(self, batch: Batch, worker: str) -> None:
-        """Have a worker run a batch."""
-        self._resting.discard(worker)
-        if worker not in self._shifts:
-            self._begin_shift(worker)
-        self.runner(worker).take(batch)
+        """Have a worker run a batch; the scheduler counts the worker as busy from now on."""
 
-    def _begin_shift(self, worker: str) -> None:
-        """Have Dask know that the worker is busy."""
-        self._count += 1
-        key = self._shifts[worker] = f"{SHIFT}-{self._count}"
-        self._scheduler._create_taskstate_from_graph(  # noqa: SLF001 - as Dask's own client RPC
-            start=time(),
-            dsk={key: Task(key, run_shift, key)},
-            keys={key},
-            ordered={key: 0},
-            client=OWNER,
-            annotations_by_type={},
-            global_annotations={"workers": [worker], "allow_other_workers": False},
-            stimulus_id=f"parrot-start-{time()}",
-            submitting_task=None,
-            span_metadata=SpanMetadata(collections=[]),
-        )
-
+    @abstractmethod
     def rest(self, worker: str) -> None:
-        """Take note that a worker has nothing left to do; what comes soon is of the same shift."""
-        self._resting.add(worker)
-        if self._timer is None:
-            self._timer = self._loop.call_later(REST_AFTER, self._end_shifts)
+        """Have the scheduler count a worker as idle, unless it soon gets another batch."""
 
-    def _end_shifts(self) -> None:
-        self._timer = None
-        while self._resting:
-            worker = self._resting.pop()
-            if (key := self._shifts.pop(worker, None)) is not None:
-                self.runner(worker).rest(key)
-
+    @abstractmethod
     def shift_over(self, key: str) -> None:
-        """Have Dask forget a shift; whoever ended it, the next batch begins another."""
-        for worker in [worker for worker, ours in self._shifts.items() if ours == key]:
-            del self._shifts[worker]
-            self.runner(worker).rest(key)
-        if key in self._scheduler.tasks and OWNER in self._scheduler.clients:
-            self._scheduler.client_releases_keys(keys=[key], client=OWNER)
+        """Forget the scheduler's task of this key, by which it counted a worker as busy."""
 
+    @abstractmethod
     def runner(self, worker: str) -> RunnerApi:
         """Return the runner on a worker, for calls to it; a worker that is gone hears nothing."""
-        found = self._runners.get(worker)
-        if found is None:
-            found = self._runners[worker] = runner_stub(partial(self._call, worker))
-        return found
 
-    def _call(
-        self, worker: str, operation: Operation, arguments: Arguments
-    ) -> Awaitable[Any] | None:
-        if operation.answers:
-            return self._ask(worker, operation, arguments)
-        if worker in self._scheduler.stream_comms:
-            self._scheduler.worker_send(worker, {"op": operation.wire_name, **arguments})
-        return None
-
-    async def _ask(self, worker: str, operation: Operation, arguments: Arguments) -> Any:
-        async with self._scheduler.rpc(worker) as remote:
-            return await getattr(remote, operation.wire_name)(**arguments)
-
+    @abstractmethod
     def takes(self, worker: str) -> bool:
-        """Whether Dask would start something there: it is not paused, and will not close soon."""
-        state = self._scheduler.workers.get(worker)
-        return state is not None and state.status is Status.running
+        """Return whether a worker may get jobs: it is not paused, and will not close soon."""
 
+    @abstractmethod
     def can_kill(self, worker: str) -> bool:
-        """Whether a nanny would restart the worker after its death."""
-        state = self._scheduler.workers.get(worker)
-        return state is not None and state.nanny is not None
+        """Return whether a worker would be started again after its death."""
 
+    @abstractmethod
     def kill(self, worker: str) -> None:
-        """Kill a worker's process; its nanny starts another."""
-        state = self._scheduler.workers.get(worker)
-        if state is not None and state.nanny is not None:
-            task = asyncio.create_task(self._kill(worker, state.nanny))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-
-    async def _kill(self, worker: str, nanny: str) -> None:
-        try:
-            async with asyncio.timeout(KILL_WITHIN), self._scheduler.rpc(nanny) as remote:
-                await remote.kill(timeout=0.2, reason="parrot-job-does-not-stop")
-        except (OSError, TimeoutError) as exc:
-            logger.warning("the nanny %s could not kill its worker: %r", nanny, exc)
-            # It gets no more jobs, so it must not look as if it could.
-            await self._scheduler.remove_worker(worker, stimulus_id="parrot-job-does-not-stop")
+        """Kill a worker's process where `can_kill`; does nothing for any other."""

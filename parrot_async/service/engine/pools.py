@@ -21,10 +21,10 @@ class Member:
 
     address: str
     slots: int
-    held: int = 0
-    """Attempts that are sent and neither ended nor waiting."""
+    attempts: int = 0
+    """How many are sent and neither ended nor waiting."""
     taken: int = 0
-    """Slots that they asked for: one that asks for many takes other workers' as well."""
+    """Slots that they asked for; one that asks for many takes other workers' as well."""
     backlog: float = 0.0
     """Expected seconds of those attempts."""
     stuck: bool = False
@@ -34,24 +34,24 @@ class Member:
 
     @property
     def load(self) -> tuple[bool, bool, float, float]:
-        """What to compare by: the least loaded worker gets the next attempt."""
-        backlog = self.backlog / self.slots if self.held >= self.slots else 0.0
-        return self.away, self.stuck, backlog, self.held / self.slots
+        """What workers are compared by: the least loaded one gets the next attempt."""
+        backlog = self.backlog / self.slots if self.attempts >= self.slots else 0.0
+        return self.away, self.stuck, backlog, self.attempts / self.slots
 
     @property
     def has_room(self) -> bool:
         """Whether an attempt would start there at once."""
-        return self.held < self.slots and not self.away
+        return self.attempts < self.slots and not self.away
 
-    def hold(self, slots: int, expected: float) -> "Hold":
-        """Count an attempt that is sent, or that goes on after waiting."""
-        self.held += 1
+    def take(self, slots: int, expected: float) -> "TakenSlots":
+        """Count an attempt that is sent, or that runs again after it waited."""
+        self.attempts += 1
         self.taken += slots
         self.backlog += expected
-        return Hold(self, slots, expected)
+        return TakenSlots(self, slots, expected)
 
 
-class Hold(NamedTuple):
+class TakenSlots(NamedTuple):
     """What an attempt takes of a worker."""
 
     member: Member
@@ -61,10 +61,10 @@ class Hold(NamedTuple):
     def free(self) -> None:
         """Count an attempt that ended, waits, or came back."""
         member = self.member
-        member.held -= 1
+        member.attempts -= 1
         member.taken -= self.slots
         member.stuck = False
-        member.backlog = member.backlog - self.expected if member.held else 0.0
+        member.backlog = member.backlog - self.expected if member.attempts else 0.0
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class Pool:
             if not member.stuck and not member.away:
                 backlog += member.backlog
                 most += LOOKAHEAD * member.slots
-                count += member.held - member.slots
+                count += member.attempts - member.slots
         return backlog <= most and count < MOST_AHEAD
 
     def least_loaded(self) -> Member:
@@ -106,11 +106,11 @@ class Durations:
     """Moving mean of how long each function runs, in seconds."""
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start without any."""
         self._means: dict[str | None, float] = {}
 
     def expected(self, function_id: str | None) -> float | None:
-        """Return the seconds that a run of this function takes; None if it never ran."""
+        """Return the seconds that this function takes; None where that is not known."""
         return self._means.get(function_id)
 
     def means(self) -> dict[str | None, float]:
@@ -118,7 +118,7 @@ class Durations:
         return dict(self._means)
 
     def observe(self, function_id: str | None, seconds: float) -> None:
-        """Learn from a run."""
+        """Count an attempt that took so many seconds."""
         seconds = max(seconds, FLOOR)
         mean = self._means.get(function_id)
         self._means[function_id] = seconds if mean is None else 0.8 * mean + 0.2 * seconds

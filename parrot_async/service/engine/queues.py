@@ -1,4 +1,4 @@
-"""The queues of a service: found by name, and kept in the store."""
+"""The queues of a service, found by name and kept in the store."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from parrot_async.store import JobStore
 
 
 def queue_of(queues: Mapping[str, Queue], name: str) -> Queue:
-    """Return a queue; OptionsError where there is none of this name."""
+    """Return a queue. Raises OptionsError where there is none of this name."""
     found = queues.get(name)
     if found is None:
         known = ", ".join(sorted(queues))
@@ -21,7 +21,7 @@ def queue_of(queues: Mapping[str, Queue], name: str) -> Queue:
 
 
 async def learn(queues: dict[str, Queue], journal: Journal, names: Iterable[str]) -> None:
-    """Know queues that trees of other services use, as they are saved, or else without limits."""
+    """Add queues that trees of other services use: as they are saved, or else without limits."""
     missing = set(names) - queues.keys()
     if missing:
         saved = await journal.recorder.read(lambda store: store.queues())
@@ -30,6 +30,6 @@ async def learn(queues: dict[str, Queue], journal: Journal, names: Iterable[str]
 
 
 def save(store: JobStore, queues: Sequence[Queue]) -> None:
-    """Keep queues, each in place of the one of the same name."""
+    """Save queues, each in place of the one of the same name."""
     for queue in queues:
         store.save_queue(queue)

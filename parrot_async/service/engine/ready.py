@@ -1,16 +1,19 @@
-"""Jobs that could start now, in the order in which they should."""
+"""The queue of jobs that could start now, in the order in which they should."""
 
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
-from parrot_async.service.engine.state import Run
+from parrot_async.service.engine.state import TrackedJob
 
-Entry = tuple[int, int, int, Run]
+Entry = tuple[int, int, int, TrackedJob]
 
 
 class ReadyQueue:
-    """A pool's ready jobs: larger priority first, then older trees, then older jobs."""
+    """A pool's ready jobs: larger priority first, then older trees, then older jobs.
+
+    Runs on: the scheduler's loop.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
@@ -19,47 +22,47 @@ class ReadyQueue:
         self._ticket = count()
 
     def __len__(self) -> int:
-        """Return how many could go to a worker, without those that something holds back."""
+        """Return how many jobs could go to a worker, without those that are parked."""
         return len(self._heap)
 
     @property
     def priority(self) -> int | None:
-        """Of the job that is next; None where there is none."""
+        """The priority of the next job; None where there is none."""
         return -self._heap[0][0] if self._heap else None
 
-    def push(self, run: Run) -> None:
+    def push(self, job: TrackedJob) -> None:
         """Add a job."""
-        run.state = "ready"
-        heappush(self._heap, (-run.node.priority, run.tree_order, next(self._ticket), run))
+        job.to("ready")
+        heappush(self._heap, (-job.node.priority, job.tree_order, next(self._ticket), job))
 
     def take(
-        self, admits: Callable[[Run], bool], held_by: Callable[[Run], str | None]
-    ) -> list[Run]:
-        """Take jobs from the front as long as `admits` says so.
+        self, admits: Callable[[TrackedJob], bool], held_by: Callable[[TrackedJob], str | None]
+    ) -> list[TrackedJob]:
+        """Take jobs from the front as long as `admits` accepts them.
 
-        A job that something of its own holds back, by the name that `held_by` gives, is put aside
-        until that is unparked; one that was cancelled meanwhile is dropped.
+        A job for which `held_by` returns a name is parked until that name is unparked; one that was
+        cancelled meanwhile is dropped.
         """
-        taken: list[Run] = []
+        taken: list[TrackedJob] = []
         heap = self._heap
         while heap:
-            run = heap[0][3]
-            if run.state != "ready":
+            job = heap[0][3]
+            if job.state != "ready":
                 heappop(heap)
-                self.unpark(run.node.spec.queue)
-            elif (holder := held_by(run)) is not None:
+                self.unpark(job.node.spec.queue)
+            elif (holder := held_by(job)) is not None:
                 heappush(self._parked.setdefault(holder, []), heappop(heap))
-                if holder != run.node.spec.queue:
-                    self.unpark(run.node.spec.queue)
-            elif admits(run):
+                if holder != job.node.spec.queue:
+                    self.unpark(job.node.spec.queue)
+            elif admits(job):
                 heappop(heap)
-                taken.append(run)
+                taken.append(job)
             else:
                 break
         return taken
 
     def unpark(self, holder: str, most: int | None = 1) -> None:
-        """Put jobs back, such as one of a queue that has room for one again; None: all."""
+        """Queue parked jobs again: at most so many, or all."""
         parked = self._parked.get(holder, [])
         while parked and (most is None or most > 0):
             entry = heappop(parked)

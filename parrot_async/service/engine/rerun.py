@@ -1,4 +1,4 @@
-"""Run again: a tree that ended, or a part of it, as a new tree with the same calls."""
+"""Rerun: a tree that has ended, or a part of it, runs again as a new tree of the same calls."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -7,29 +7,30 @@ from parrot_async.errors import JobNotFoundError, NotEndedError
 from parrot_async.jobs.request import new_id
 from parrot_async.model.models import JobId, JobNode, Queue, root_of
 from parrot_async.model.tree import JobTree
-from parrot_async.service.engine.admission import Asked, Submissions
+from parrot_async.service.engine.admission import Admission, Request
 from parrot_async.service.engine.queues import learn
 from parrot_async.service.engine.reuse import completed_before
 from parrot_async.service.journal.journal import Journal
 from parrot_async.service.journal.stored_tree import Past
 
 
-class Again:
-    """Makes new trees of old ones; what has ended is never changed."""
+class Rerun:
+    """Makes new trees of trees that have ended, which never change.
 
-    def __init__(
-        self, journal: Journal, submissions: Submissions, queues: dict[str, Queue]
-    ) -> None:
+    Runs on: the scheduler's loop.
+    """
+
+    def __init__(self, journal: Journal, admission: Admission, queues: dict[str, Queue]) -> None:
         """Share the service's parts."""
         self._journal = journal
-        self._submissions = submissions
+        self._admission = admission
         self._queues = queues
 
     async def run(self, job_id: JobId, failed_only: bool) -> JobId:
-        """Run a job and what a plan declared below it again; returns the new root's id.
+        """Run a job again, with all that a plan declared below it. Returns the new root's id.
 
-        With `failed_only`, what had completed gives its stored result at once, where that is kept.
-        JobNotFoundError for an unknown job, NotEndedError for one that has not ended.
+        With `failed_only`, jobs that had completed end with their stored results, where those are
+        kept. Raises JobNotFoundError for an unknown job, NotEndedError for one that has not ended.
         """
         past = await self._journal.past(root_of(job_id))
         node = past.tree.nodes.get(job_id)
@@ -41,17 +42,17 @@ class Again:
             )
         new_ids = _new_ids(past.tree, job_id)
         arguments = await self._journal.recorder.read(lambda store: store.arguments(new_ids))
-        asked = list(_copies(past, new_ids, arguments, failed_only))
+        requests = list(_copies(past, new_ids, arguments, failed_only))
         sources = {new: old for old, new in new_ids.items() if failed_only}
         ends = await completed_before(self._journal, sources)
-        await learn(self._queues, self._journal, (some.spec.queue for some in asked))
-        await self._submissions.check_needs(asked)
-        await self._submissions.accept(asked, {}, ends)
+        await learn(self._queues, self._journal, (some.spec.queue for some in requests))
+        await self._admission.check_needs(requests)
+        await self._admission.accept(requests, {}, ends)
         return new_ids[job_id]
 
 
 def _declared(tree: JobTree, node: JobNode) -> Iterator[JobNode]:
-    """Yield a job, and all that was declared below a plan: a body asks for its children itself."""
+    """Yield a job and all below plans; a body asks for its children when it runs."""
     yield node
     if node.spec.function_id is None:
         for child in tree.children(node.id):
@@ -59,7 +60,7 @@ def _declared(tree: JobTree, node: JobNode) -> Iterator[JobNode]:
 
 
 def _new_ids(tree: JobTree, job_id: JobId) -> dict[JobId, JobId]:
-    """Name the copies, each by its place."""
+    """Return new ids for the copies, by the old ones; they tell each job's place in the tree."""
     new_ids = {job_id: new_id()}
     for node in _declared(tree, tree[job_id]):
         if node.spec.function_id is None:
@@ -73,8 +74,8 @@ def _copies(
     new_ids: Mapping[JobId, JobId],
     arguments: Mapping[JobId, bytes],
     reuse: bool,
-) -> Iterator[Asked]:
-    """Yield the new jobs, parents first, those that were asked for together as one group."""
+) -> Iterator[Request]:
+    """Yield the new jobs, parents first; those that were asked for together are one request."""
     nodes = (past.tree[job_id] for job_id in new_ids)
     for _, some in groupby(nodes, lambda n: (n.parent_id, id(n.spec), n.depends_on, n.known_as)):
         yield _copy(list(some), past, new_ids, arguments, reuse)
@@ -86,10 +87,11 @@ def _copy(
     new_ids: Mapping[JobId, JobId],
     arguments: Mapping[JobId, bytes],
     reuse: bool,
-) -> Asked:
-    """Return like jobs anew.
+) -> Request:
+    """Return copies of like jobs.
 
-    Their arguments call jobs of the old tree by the old ids, which stand for the new ones now.
+    Their arguments are pickles that call jobs of the old tree by their old ids: `known_as` says
+    which of the new ones these stand for.
     """
     node = nodes[0]
     spec = node.spec
@@ -97,7 +99,7 @@ def _copy(
         spec = spec.model_copy(update={"expected": len(node.children)})
     needed = tuple(new_ids.get(job_id, job_id) for job_id in node.depends_on)
     renamed = needed != node.depends_on or bool(node.known_as)
-    return Asked(
+    return Request(
         spec=spec,
         ids=[new_ids[each.id] for each in nodes],
         parent_id=new_ids.get(node.parent_id or ""),

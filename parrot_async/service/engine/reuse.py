@@ -1,4 +1,4 @@
-"""Results that are there already: of jobs that run again, and of equal ones from any time."""
+"""Results that exist already: of jobs that run again, and of equal calls from any time."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -12,9 +12,9 @@ from parrot_async.transport.pickling import code_of
 
 
 def fingerprint(spec: JobSpec, arguments: bytes) -> str:
-    """Return a hash of a call; where results are shared, one that is the same wherever it is made.
+    """Return a hash of a call, in which a job among the arguments counts by its id.
 
-    A job among the arguments counts by its id.
+    Where results are shared, equal calls of any tree and service have the same hash.
     """
     if spec.cache:
         return sha256(f"{spec.cache}{spec.code}".encode() + arguments).hexdigest()[:32]
@@ -23,7 +23,7 @@ def fingerprint(spec: JobSpec, arguments: bytes) -> str:
 
 
 async def results_of(journal: Journal, sources: Mapping[JobId, JobId]) -> dict[JobId, End]:
-    """Return how jobs end that take the results of others, those of which the result is kept."""
+    """Return how jobs end that take the results of others, where those results are kept."""
     if not sources:
         return {}
     wanted = set(sources.values())
@@ -41,7 +41,7 @@ async def results_of(journal: Journal, sources: Mapping[JobId, JobId]) -> dict[J
 
 
 async def completed_before(journal: Journal, sources: Mapping[JobId, JobId]) -> dict[JobId, End]:
-    """Return the same of jobs that run others again, those of which the other had completed."""
+    """Return how jobs end that run others again, where the others had completed."""
     for root_id in {root_of(job_id) for job_id in sources.values()}:
         await journal.fetch(root_id)
     good = {i: of for i, of in sources.items() if journal.status(of) is JobStatus.COMPLETED}
@@ -49,7 +49,7 @@ async def completed_before(journal: Journal, sources: Mapping[JobId, JobId]) -> 
 
 
 async def results_by_content(journal: Journal, contents: Mapping[JobId, str]) -> dict[JobId, End]:
-    """Return how jobs end of which equal ones have completed before."""
+    """Return how jobs end where an equal call has completed before."""
     if not contents:
         return {}
     keys, now = set(contents.values()), time.time()
@@ -59,7 +59,7 @@ async def results_by_content(journal: Journal, contents: Mapping[JobId, str]) ->
 
 
 async def kept(journal: Journal, ids: Iterable[JobId]) -> set[JobId]:
-    """Return those of completed jobs whose result is still kept."""
+    """Return those of completed jobs whose results are still kept."""
     wanted = list(ids)
     stored = await journal.recorder.read(lambda store: store.results(wanted))
     return {job_id for job_id, found in stored.items() if not found.expired}

@@ -121,7 +121,7 @@ async def test_a_completion_after_the_cancel_still_is_the_one_end(
 ) -> None:
     service: JobService = scheduler.extensions[SERVICE]
 
-    service._executor.cancel(handle.id)
+    service._executor.stopping.cancel(handle.id)
     said(scheduler, handle, completed(handle, 1), dump_value("just in time"))
 
     assert await handle == "just in time"

@@ -13,7 +13,7 @@ import pytest
 from distributed import Client, LocalCluster, Scheduler, Status, Worker
 
 from parrot_async import JobClient, JobStatus, job
-from parrot_async.service.engine.placement import OWNER
+from parrot_async.service.dask_placement import OWNER
 from parrot_async.transport.wire import RUNNER, SERVICE
 from tests.integration.waiting import until
 

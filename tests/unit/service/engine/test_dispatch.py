@@ -3,82 +3,58 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from parrot_async.model.models import JobNode, JobSpec, Queue
 from parrot_async.service.engine import dispatch as module
-from parrot_async.service.engine.dispatch import NOTHING, Dispatch, Loaded
-from parrot_async.service.engine.placement import Placement
-from parrot_async.service.engine.state import Run
-from parrot_async.transport.api import Arguments, Operation
-from parrot_async.transport.messages import Batch
+from parrot_async.service.engine.dispatch import NOTHING, Dispatch, LoadedValues
+from parrot_async.service.engine.state import TrackedJob
+from tests.unit.service.engine.parts import SpokenFor
 
 A, B = "tcp://a", "tcp://b"
 QUEUES = {"default": Queue(name="default"), "one": Queue(name="one", limit=1)}
 numbers = itertools.count()
 
 
-class Noted(Placement):
-    """Writes down what it would send."""
-
-    def __init__(self) -> None:
-        super().__init__(SimpleNamespace())  # type: ignore[arg-type]  # it is never asked
-        self.sent: dict[str, list[str]] = {A: [], B: []}
-        self.recalled: dict[str, list[str]] = {A: [], B: []}
-        self.away: set[str] = set()
-
-    def takes(self, worker: str) -> bool:
-        return worker not in self.away
-
-    def _begin_shift(self, worker: str) -> None:
-        self._shifts[worker] = "shift"
-
-    def _call(self, worker: str, operation: Operation, arguments: Arguments) -> None:
-        if operation.name == "take":
-            batch: Batch = arguments["batch"]
-            self.sent[worker] += batch["ids"]
-        elif operation.name == "recall":
-            self.recalled[worker] += arguments["attempts"]["ids"]
-
-
 class Work:
     """A dispatch, and how jobs come and go."""
 
     def __init__(self) -> None:
-        self.placement = Noted()
-        self.loading: list[asyncio.Future[Loaded]] = []
+        self.placement = SpokenFor()
+        self.loading: list[asyncio.Future[LoadedValues]] = []
         self.dispatch = Dispatch(self.placement, QUEUES, self._load)
 
-    def _load(self, _: Sequence[Run]) -> "asyncio.Future[Loaded]":
+    def _load(self, _: Sequence[TrackedJob]) -> "asyncio.Future[LoadedValues]":
         self.loading.append(asyncio.get_running_loop().create_future())
         return self.loading[-1]
 
-    async def ask(self, count: int = 1, needs: tuple[str, ...] = (), **spec: Any) -> list[Run]:
+    async def ask(
+        self, count: int = 1, needs: tuple[str, ...] = (), **spec: Any
+    ) -> list[TrackedJob]:
         """Make jobs ready, and let them be sent."""
         words = {"pool": "cpu", "function_id": "f", "title": "job", "priority": 0, **spec}
         made = JobSpec(**words)
-        runs = [
-            Run(JobNode(id=f"job{next(numbers)}", spec=made), 0, needs=needs, arguments=b"")
+        jobs = [
+            TrackedJob(JobNode(id=f"job{next(numbers)}", spec=made), 0, needs=needs, arguments=b"")
             for _ in range(count)
         ]
-        for run in runs:
-            self.dispatch.ready(run)
+        for job in jobs:
+            self.dispatch.enqueue(job)
         await asyncio.sleep(0)
-        return runs
+        return jobs
 
-    async def end(self, run: Run) -> None:
-        self.dispatch.left(run)
-        run.state = "ended"
+    async def end(self, job: TrackedJob) -> None:
+        self.dispatch.remove(job)
+        job.to("ended")
         await asyncio.sleep(0)
 
-    async def give_back(self, *runs: Run) -> None:
-        for run in runs:
-            self.dispatch.left(run)
-            self.dispatch.ready(run)
-        self.dispatch.set_stuck(runs[0].worker)
+    async def give_back(self, *jobs: TrackedJob) -> None:
+        for job in jobs:
+            self.dispatch.remove(job)
+            self.dispatch.enqueue(job)
+        self.dispatch.set_stuck(jobs[0].worker)
         await asyncio.sleep(0)
 
 
@@ -132,12 +108,12 @@ async def test_a_worker_that_takes_nothing_is_left_out_until_it_does(at_once: No
 async def test_what_waits_on_a_worker_that_takes_nothing_comes_back(at_once: None) -> None:
     work = Work()
     work.dispatch.add_worker(A, ["cpu"], 1)
-    (run,) = await work.ask()
+    (job,) = await work.ask()
 
     work.placement.away = {A}
     await asyncio.sleep(0.05)
 
-    assert run.id in work.placement.recalled[A]
+    assert (job.id, 1) in work.placement.told("recall")
 
 
 async def test_a_batch_that_takes_long_gives_way_to_a_larger_priority(at_once: None) -> None:
@@ -145,15 +121,15 @@ async def test_a_batch_that_takes_long_gives_way_to_a_larger_priority(at_once: N
     work.dispatch.add_worker(A, ["cpu"], 1)
     work.dispatch.durations.observe("f", 0.001)
     low = await work.ask(50)
-    low[0].state = "running"
+    low[0].to("running")
     (high,) = await work.ask(priority=1, function_id="g")
     await asyncio.sleep(0.05)
-    recalled = set(work.placement.recalled[A])
+    recalled = {job_id for job_id, _ in work.placement.told("recall")}
     await work.give_back(*low[1:])
 
     await work.end(low[0])
 
-    assert recalled == {run.id for run in low[1:]}
+    assert recalled == {job.id for job in low[1:]}
     assert work.placement.sent[A][50] == high.id
 
 
@@ -162,12 +138,12 @@ async def test_equal_priorities_keep_their_turn(at_once: None) -> None:
     work.dispatch.add_worker(A, ["cpu"], 1)
     work.dispatch.durations.observe("f", 0.001)
     low = await work.ask(50)
-    low[0].state = "running"
+    low[0].to("running")
 
     await work.ask(function_id="g")
     await asyncio.sleep(0.05)
 
-    assert work.placement.recalled[A] == []
+    assert work.placement.told("recall") == []
 
 
 async def test_a_stuck_worker_gets_nothing_ahead_until_a_job_of_its_ends() -> None:
@@ -175,7 +151,7 @@ async def test_a_stuck_worker_gets_nothing_ahead_until_a_job_of_its_ends() -> No
     work.dispatch.add_worker(A, ["cpu"], 1)
     work.dispatch.durations.observe("f", 0.001)
     first, second, third = await work.ask(3)
-    first.state = "running"
+    first.to("running")
 
     await work.give_back(second, third)
     before = second.state
@@ -198,19 +174,19 @@ async def test_jobs_that_load_go_elsewhere_when_their_worker_came_back_as_anothe
     await asyncio.sleep(0)
 
     assert len(work.loading) == 2
-    assert work.dispatch.pools["cpu"].members[A].held == 1
+    assert work.dispatch.pools["cpu"].members[A].attempts == 1
     assert first.attempt == 2
 
 
 async def test_a_lost_worker_leaves_no_slot_taken() -> None:
     work = Work()
     work.dispatch.add_worker(A, ["cpu"], 1)
-    (run,) = await work.ask()
+    (job,) = await work.ask()
 
     lost = work.dispatch.forget_worker(A)
-    await work.end(run)
+    await work.end(job)
     work.dispatch.add_worker(B, ["cpu"], 1)
     (second,) = await work.ask()
 
-    assert lost == [run]
+    assert lost == [job]
     assert second.worker == B
