@@ -8,7 +8,6 @@ from distributed.comm.core import Comm
 from distributed.core import Status
 
 from parrot_async.errors import InterruptedJobError
-from parrot_async.model import events
 from parrot_async.model.models import JobId, JobStatus, Queue, root_of
 from parrot_async.service.custody.parts import Custody
 from parrot_async.service.engine.admission import Submissions
@@ -124,8 +123,9 @@ class Desk:
             self._watch.subscribe(client, *root_id)
         if client is not None and is_tree:
             self._custody.abandoned.begun(job_id, client)
-        first = self._journal.first_event(job_id) if is_tree else None
-        return job_id, b"" if first is None else events.dump(first)
+        # Where another job has the key, the client knows nothing of that job's tree, and attaches.
+        is_new = is_tree and job_id in root_id
+        return job_id, await self._journal.first_event(job_id) if is_new else b""
 
     async def children(
         self,

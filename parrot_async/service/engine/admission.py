@@ -163,7 +163,7 @@ class Submissions:
             for text in prints & unclaimed.keys():
                 unclaimed[text] = [i for i in unclaimed[text] if i not in gone]
         if parent.reuse and parent.earlier is None and parent.node.origin is not None:
-            past = await self._journal.past(root_of(parent.node.origin))
+            past = await self._journal.stored_tree(root_of(parent.node.origin))
             parent.earlier = past.children_by_print(parent.node.origin)
 
     async def _results_of_origins(self, asked: Iterable[Asked]) -> dict[JobId, End]:

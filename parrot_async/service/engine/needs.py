@@ -20,7 +20,7 @@ async def load(journal: Journal, runs: Sequence[Run]) -> Loaded:
     """Fill in big arguments from the store; returns results that arguments name, and states."""
     await _load_arguments(journal, [run for run in runs if run.arguments is None])
     saved = [run.id for run in runs if run.node.saved_at is not None]
-    states = await journal.states.load(journal.recorder, saved)
+    states = await journal.checkpoints.load(journal.recorder, saved)
     return Loaded(await _values(journal, runs), states)
 
 
