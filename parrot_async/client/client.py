@@ -34,9 +34,8 @@ from parrot_async.jobs.request import (
 from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, JobStatus, Queue
-from parrot_async.model.rows import RootRow
+from parrot_async.model.rows import Pruned, RootRow
 from parrot_async.report.root_rows import RootRows
-from parrot_async.service.custody.retention import Pruned
 from parrot_async.store import check_url
 from parrot_async.transport.pickling import Call, dump_function
 from parrot_async.view.source import Source

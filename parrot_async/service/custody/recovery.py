@@ -123,7 +123,8 @@ class Recovery:
         """
         left = list(trees)
         while True:
-            lacking = {id(stored): need for stored in left if (need := await self._lacks(stored, left))}
+            needs = [(stored, await self._lacks(stored, left)) for stored in left]
+            lacking = {id(stored): needed for stored, needed in needs if needed is not None}
             for stored in left:
                 if id(stored) in lacking:
                     message = "job %s was not recovered: it needs job %s, which runs elsewhere"
