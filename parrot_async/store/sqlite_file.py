@@ -196,7 +196,7 @@ class SQLiteFile:
             raise StoreError(f"the disk of {self._path} cannot share memory: choose a local one")
 
     def _switch_to_wal(self) -> str | None:
-        """Return the file's mode; None while others open the same new file: SQLite does not wait."""
+        """Return the file's mode; None while others open the same new file: try again."""
         try:
             row: tuple[str] = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as exc:
