@@ -5,6 +5,7 @@ import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
+from contextlib import suppress
 
 from distributed.comm.core import Comm, CommClosedError
 
@@ -102,10 +103,10 @@ async def _drained(comm: Comm) -> None:
 async def _within(event: asyncio.Event, seconds: float) -> None:
     """Wait for the event, but at most so many seconds."""
     if seconds > 0 and not event.is_set():
-        try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not `wait_for`, which on Python 3.11 loses a cancellation that comes with the event.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
 
 class Watch:

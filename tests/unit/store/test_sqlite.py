@@ -12,6 +12,7 @@ from parrot_async.model.rows import RootRow
 from parrot_async.store import Commit, StoredCheckpoint, StoredResult
 from parrot_async.store import sqlite as module
 from parrot_async.store.sqlite import REST_OF_TREE, SQLiteStore
+from parrot_async.store.sqlite_file import SQLiteFile
 from parrot_async.store.tables import statements
 
 
@@ -75,9 +76,9 @@ def test_what_only_a_url_says_of_a_value_comes_back(store: SQLiteStore) -> None:
 def test_both_connections_are_closed_where_the_second_cannot_be_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[module.SQLiteFile] = []
+    opened: list[SQLiteFile] = []
 
-    class OnlyOne(module.SQLiteFile):
+    class OnlyOne(SQLiteFile):
         def __init__(self, path: Path, patience: float, read_only: bool = False) -> None:
             if opened:
                 raise StoreError("no second one")
