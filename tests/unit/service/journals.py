@@ -1,7 +1,7 @@
 """A journal on a real store, with what it tells others, and the parts beside it without Dask."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,10 +88,18 @@ async def journal_of(store: JobStore, owner: str = "owner") -> AsyncIterator[Ben
 
 
 class NoPlacement(Placement):
-    """Has no worker, so that nothing is ever sent."""
+    """Sends nothing, and finds those faults in functions that a test put there."""
 
     def __init__(self) -> None:
-        super().__init__(SimpleNamespace())  # type: ignore[arg-type]  # it is never asked
+        super().__init__(SimpleNamespace(stream_comms={}, workers={}))  # type: ignore[arg-type]
+        self.problems: dict[str, str] = {}
+
+    async def check(
+        self,
+        worker: str,  # noqa: ARG002 - there is one
+        functions: Mapping[str, tuple[bytes | None, str]],
+    ) -> dict[str, str]:
+        return {name: text for name, text in self.problems.items() if name in functions}
 
 
 @dataclass
@@ -100,7 +108,7 @@ class Engine:
 
     executor: Executor
     dispatch: Dispatch
-    placement: Placement
+    placement: NoPlacement
     queues: dict[str, Queue]
 
 

@@ -30,7 +30,7 @@ class Moody(SQLiteStore):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.commits: list[Commit] = []
-        self.before: list[Callable[[], None]] = []
+        self.before: list[Callable[[], object]] = []
         """What happens before the next commits, one each."""
 
     def commit(self, batch: Commit) -> range:
