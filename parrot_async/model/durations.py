@@ -12,7 +12,7 @@ _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 
 
 def seconds(value: Duration) -> float:
-    """Seconds in `value`; OptionsError where it is negative or no duration."""
+    """Return the seconds in `value`; raises OptionsError where it is negative or no duration."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
     total = _parsed(value) if isinstance(value, str) else float(value)

@@ -1,13 +1,14 @@
 """All that can happen to a job: one union of frozen models, the only wire format.
 
 Each event is about one or many jobs of one tree: `ids` and the tuples beside it are columns of
-equal length, so that ten thousand like happenings travel as one. Values of users (arguments,
+equal length, so that ten thousand equal changes travel as one event. Values of users (arguments,
 results, exceptions) are never inside an event: they travel beside it as bytes, see `Record`.
-Times are seconds since the epoch, UTC.
+Who gathers such changes one by one does it in rows (`CompletedRows` and its like), which become
+the columns of one event. Times are seconds since the epoch, UTC.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -17,6 +18,8 @@ from parrot_async.model.models import Frozen, Holder, JobId, JobResult, JobSpec,
 Ids = tuple[JobId, ...]
 Numbers = tuple[int, ...]
 Times = tuple[float, ...]
+Blob = bytes | None
+"""A user's value as a pickle; None where there is none, or where it is too big to travel."""
 
 
 class Submitted(Frozen):
@@ -28,18 +31,18 @@ class Submitted(Frozen):
     ids: Ids
     parent_id: JobId | None = None
     titles: tuple[str, ...] = ()
-    """One each, or none at all: then the spec's."""
+    """One title a job; empty: each has the title of the spec."""
     arguments: tuple[str, ...] = ()
-    """Short summaries for people, one each or none at all."""
+    """One short summary a job, for people; or empty."""
     depends_on: Ids = ()
     fingerprints: tuple[str, ...] = ()
-    """Hash of function and arguments, by which a parent that runs again finds its children."""
+    """One hash of function and arguments a job: by it a parent that reruns finds its children."""
     known_as: Ids = ()
-    """What the arguments call the jobs in `depends_on`, one each; empty: by their ids."""
+    """One id a job in `depends_on`, by which the arguments name it; empty: by its own id."""
     origins: Ids = ()
-    """The jobs that these run again, one each or none at all; "" for one that is new."""
+    """One earlier job a job, which it runs again, "" for a new job; or empty."""
     reuse: bool = False
-    """Whether results of what completed below the origins are taken instead of a new run."""
+    """Whether children take the results of what completed below the origins, and do not run."""
     planning: bool = False
 
 
@@ -96,7 +99,7 @@ class Waiting(Frozen):
 
 
 class PauseRequested(Frozen):
-    """Somebody wants these jobs to hold: what does not run is PAUSED, a body gets told."""
+    """Somebody paused these jobs: one that does not run is PAUSED, a running body is told to."""
 
     kind: Literal["pause_requested"] = "pause_requested"
     ids: Ids
@@ -105,7 +108,7 @@ class PauseRequested(Frozen):
 
 
 class Paused(Frozen):
-    """Bodies that were told to hold do so at a checkpoint, and gave their slot back: PAUSED."""
+    """Bodies that were told to pause did so at a checkpoint, and gave their slot back: PAUSED."""
 
     kind: Literal["paused"] = "paused"
     ids: Ids
@@ -114,9 +117,9 @@ class Paused(Frozen):
 
 
 class Resumed(Frozen):
-    """Who paused these jobs lets them go on; they are where they were, unless another holds them.
+    """Who paused these jobs resumed them: they go back to their state, unless another paused them.
 
-    A body that held is told, and a `Continued` follows.
+    A paused body is told to go on, and a `Continued` follows.
     """
 
     kind: Literal["resumed"] = "resumed"
@@ -126,7 +129,7 @@ class Resumed(Frozen):
 
 
 class Continued(Frozen):
-    """Bodies that waited, or held, go on: RUNNING."""
+    """Bodies that waited, or were paused, go on: RUNNING."""
 
     kind: Literal["continued"] = "continued"
     ids: Ids
@@ -135,14 +138,14 @@ class Continued(Frozen):
 
 
 class Checkpointed(Frozen):
-    """Bodies saved what a later attempt goes on from; the states travel beside the event."""
+    """Bodies saved a state from which a later attempt goes on; it travels beside the event."""
 
     kind: Literal["checkpointed"] = "checkpointed"
     ids: Ids
     attempts: Numbers
     at: Times
     urls: tuple[str | None, ...]
-    """Where a state lies that is too big to travel."""
+    """One URL a job, of a state that is too big to travel; else None."""
 
 
 class Completed(Frozen):
@@ -156,7 +159,7 @@ class Completed(Frozen):
 
 
 class AttemptFailed(Frozen):
-    """An attempt ended without a result; a `Requeued` or `Failed` follows, from the service."""
+    """Attempts ended without a result; the service sends a `Requeued` or an end afterwards."""
 
     kind: Literal["attempt_failed"] = "attempt_failed"
     ids: Ids
@@ -184,7 +187,7 @@ class Failed(Frozen):
 
 
 class CancelRequested(Frozen):
-    """Somebody wants these jobs to stop; those that run get told."""
+    """Somebody cancelled these jobs; those that run are told to stop."""
 
     kind: Literal["cancel_requested"] = "cancel_requested"
     ids: Ids
@@ -224,23 +227,34 @@ Event = Annotated[
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
 
 
+_SOFT = (Started, Progressed, Logged, Spent)
+
+
+def is_soft(event: Event) -> bool:
+    """Whether clients may hear of an event a moment later, because nobody waits for it."""
+    return isinstance(event, _SOFT)
+
+
 def load(body: bytes | str) -> Event:
-    """The event of its JSON form; pydantic.ValidationError where it is none."""
+    """Return the event of its JSON form; raises pydantic.ValidationError where it is none."""
     return _ADAPTER.validate_json(body)
 
 
 def dump(event: Event) -> bytes:
-    """The event's JSON form."""
+    """Return the event's JSON form."""
     return event.model_dump_json().encode()
 
 
 def ids_of(event: Event) -> Ids:
-    """The jobs that an event is about."""
+    """Return the jobs that an event is about."""
     return (event.id,) if isinstance(event, Logged | Spent) else event.ids
 
 
 def select(event: Event, keep: list[int]) -> Event:
-    """Return the event with some of its columns only, by their index."""
+    """Return the event with only those rows of its columns whose index is in `keep`.
+
+    An event without such columns (`Logged`, `Spent`, `Submitted`) is returned as it is.
+    """
     if isinstance(event, Logged | Spent | Submitted):
         return event
     count = len(event.ids)
@@ -265,4 +279,98 @@ class Record:
     """
 
     body: bytes
-    blobs: tuple[bytes | None, ...] = ()
+    blobs: tuple[Blob, ...] = ()
+
+
+# Rows by index and not by `zip`: only so mypy knows the type of each column. It takes 0.1 us a row.
+
+
+class CompletedRows(list[tuple[JobId, int, float, JobResult, Blob]]):
+    """Jobs that completed: id, attempt, time, result, and the value."""
+
+    __slots__ = ()
+
+    def build(self) -> tuple[Completed, Record]:
+        """Return all rows as one event, and the record of it."""
+        event = Completed(
+            ids=tuple([row[0] for row in self]),
+            attempts=tuple([row[1] for row in self]),
+            at=tuple([row[2] for row in self]),
+            results=tuple([row[3] for row in self]),
+        )
+        return event, Record(dump(event), tuple([row[4] for row in self]))
+
+
+class AttemptFailedRows(list[tuple[JobId, int, float, ErrorInfo, Blob]]):
+    """Attempts without a result: job id, attempt, time, error, and the exception."""
+
+    __slots__ = ()
+
+    def build(self) -> tuple[AttemptFailed, Record]:
+        """Return all rows as one event, and the record of it."""
+        event = AttemptFailed(
+            ids=tuple([row[0] for row in self]),
+            attempts=tuple([row[1] for row in self]),
+            at=tuple([row[2] for row in self]),
+            errors=tuple([row[3] for row in self]),
+        )
+        return event, Record(dump(event), tuple([row[4] for row in self]))
+
+
+class _EndedRows(list[tuple[JobId, float, ErrorInfo, Blob]]):
+    __slots__ = ()
+    kind: ClassVar[type[Failed | Cancelled]]
+
+    def build(self) -> tuple[Failed | Cancelled, Record]:
+        """Return all rows as one event, and the record of it."""
+        event = self.kind(
+            ids=tuple([row[0] for row in self]),
+            at=tuple([row[1] for row in self]),
+            errors=tuple([row[2] for row in self]),
+        )
+        return event, Record(dump(event), tuple([row[3] for row in self]))
+
+
+class FailedRows(_EndedRows):
+    """Jobs that failed: id, time, error, and the exception."""
+
+    __slots__ = ()
+    kind = Failed
+
+
+class CancelledRows(_EndedRows):
+    """Jobs that were cancelled: id, time, error, and the exception."""
+
+    __slots__ = ()
+    kind = Cancelled
+
+
+class RequeuedRows(list[tuple[JobId, float, float]]):
+    """Jobs that wait for their next attempt: id, time, and when they may run again."""
+
+    __slots__ = ()
+
+    def build(self) -> tuple[Requeued, Record]:
+        """Return all rows as one event of the latest row's time, and the record of it."""
+        event = Requeued(
+            ids=tuple([row[0] for row in self]),
+            at=self[-1][1],
+            retry_at=tuple([row[2] for row in self]),
+        )
+        return event, Record(dump(event))
+
+
+class CheckpointedRows(list[tuple[JobId, int, float, str | None, Blob]]):
+    """Saved states: job id, attempt, time, URL of a big state, and a small state itself."""
+
+    __slots__ = ()
+
+    def build(self) -> tuple[Checkpointed, Record]:
+        """Return all rows as one event, and the record of it."""
+        event = Checkpointed(
+            ids=tuple([row[0] for row in self]),
+            attempts=tuple([row[1] for row in self]),
+            at=tuple([row[2] for row in self]),
+            urls=tuple([row[3] for row in self]),
+        )
+        return event, Record(dump(event), tuple([row[4] for row in self]))

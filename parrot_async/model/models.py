@@ -17,7 +17,7 @@ LOG_LINES = 200
 
 
 class Choice(StrEnum):
-    """Words to choose from; OptionsError, which names them, for any other."""
+    """Words to choose from; any other raises OptionsError, which names them."""
 
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
@@ -38,7 +38,7 @@ class JobStatus(Choice):
 
     @property
     def terminal(self) -> bool:
-        """True for a state that is never left again."""
+        """Whether a job never leaves this state."""
         return self in TERMINAL
 
 
@@ -57,7 +57,7 @@ class JobType(Choice):
 
 
 class Priority(IntEnum):
-    """Larger is sooner; any whole number between these is as good."""
+    """Larger is sooner; any whole number in between is allowed."""
 
     LOW = -10
     NORMAL = 0
@@ -73,11 +73,11 @@ class FailurePolicy(Choice):
     COLLECT = "collect"
     """Let the others finish, then fail."""
     IGNORE = "ignore"
-    """Let the others finish, then complete with what there is."""
+    """Let the others finish, then complete with the results that there are."""
 
 
 Holder = Literal["person", "queue"]
-"""Who paused a job: somebody it, or what it is part of; or somebody its queue."""
+"""Why a job is paused: a person paused it, or a job above it; or a person paused its queue."""
 
 
 class Frozen(BaseModel):
@@ -88,13 +88,13 @@ class Frozen(BaseModel):
 
 @dataclass(slots=True, frozen=True)
 class JobResult:
-    """What is said about a result; the value itself is fetched with `await handle`."""
+    """Facts about a result; the value itself is fetched with `await handle`."""
 
     nbytes: int = 0
     preview: str = ""
     url: str | None = None
     source: JobId = ""
-    """The earlier job whose result it is, where this one did not run."""
+    """The earlier job whose result was taken, where this one did not run."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -108,11 +108,11 @@ class Usage:
 
     @property
     def tokens(self) -> int:
-        """Tokens in both directions."""
+        """Return the tokens in both directions."""
         return self.input_tokens + self.output_tokens
 
     def __add__(self, other: "Usage") -> "Usage":
-        """Sum of two usages; the later named API is kept."""
+        """Return the sum of two usages; the later named API is kept."""
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
@@ -143,19 +143,19 @@ class RetryPolicy(Frozen):
     on: tuple[str, ...] = ()
     """Names of errors ("ValueError", "httpx.ReadTimeout") to retry on; empty: any."""
     lost: int = Field(default=3, ge=0)
-    """How often the job runs again after the death of its worker."""
+    """How often the job runs again after its worker died."""
 
 
 class JobSpec(Frozen):
-    """What is the same for all jobs of one submission; the service fills what the queue decides."""
+    """What all jobs of one submission have in common; the service fills in the queue's defaults."""
 
     title: str
     function: str = ""
     """`module:qualname` for people; empty for a plan, which has no body."""
     function_id: str | None = None
-    """SHA-256 of the pickled function, under which the store and the workers keep it."""
+    """SHA-256 of the pickled function, by which the store and the workers keep it."""
     code: str = ""
-    """Hash of the function's own code, where its pickle only says where to import it from."""
+    """Hash of the function's own code, where its pickle has only the name to import."""
     is_async: bool = False
     job_type: JobType = JobType.TASK
     description: str = ""
@@ -168,7 +168,7 @@ class JobSpec(Frozen):
     timeout: float | None = None
     """Seconds of running; None: the queue's; 0: none at all."""
     grace: float = Field(default=5.0, ge=0)
-    """Seconds that a job which was told to stop has for it, before it is killed."""
+    """Seconds that a job has to stop when it is told to, before it is killed."""
     retry: RetryPolicy = RetryPolicy()
     weight: float = Field(default=1.0, gt=0)
     on_failure: FailurePolicy = FailurePolicy.IGNORE
@@ -179,7 +179,7 @@ class JobSpec(Frozen):
     result_ttl: float | None = None
     """Seconds that the result is kept after the end; None: for ever."""
     cache: str = ""
-    """Hash of the function with all that travels in it, where results are shared by content."""
+    """Hash of the function and all that its pickle holds, where results are shared by content."""
     wait_for_workers: bool = False
     """Wait for a worker that is not there yet, instead of failing as unschedulable."""
 
@@ -195,7 +195,7 @@ class Queue(Frozen):
     limit: int | None = Field(default=None, ge=1)
     """How many of its jobs may run at once; a job that waits for children does not count."""
     paused: bool = False
-    """Whether its jobs are held; `client.pause` and `client.resume` change it."""
+    """Whether its jobs are paused; `client.pause` and `client.resume` change it."""
 
 
 QUEUES: tuple[Queue, ...] = (
@@ -226,7 +226,7 @@ class Attempt:
 
 
 def utc(at: float) -> datetime:
-    """The aware UTC time of `at` seconds since the epoch."""
+    """Return the aware UTC time of `at` seconds since the epoch."""
     return datetime.fromtimestamp(at, UTC)
 
 
@@ -241,7 +241,7 @@ class JobNode:
     depth: int = 0
     status: JobStatus = JobStatus.QUEUED
     stage: JobStatus = JobStatus.QUEUED
-    """The same without regard to a pause; PAUSED: its body holds at a checkpoint."""
+    """The state without regard to a pause; PAUSED: its body is paused at a checkpoint."""
     arguments: str = ""
     depends_on: tuple[JobId, ...] = ()
     known_as: tuple[JobId, ...] = ()
@@ -254,9 +254,9 @@ class JobNode:
     """How many children are in which state; None without children."""
     child_weight: float = 0.0
     child_progress: float = 0.0
-    """Sum of weight * progress of the children, so that the mean costs nothing to read."""
+    """Sum of weight * progress of the children, kept so that their mean is cheap to read."""
     counted_progress: float = 0.0
-    """What of its own progress the parent's sum contains."""
+    """The progress of this node that its parent's sum contains."""
 
     attempt: int = 0
     past: list[Attempt] | None = None
@@ -274,29 +274,29 @@ class JobNode:
     completed_at: datetime | None = None
     retry_at: datetime | None = None
     saved_at: datetime | None = None
-    """When its body last saved what a later attempt goes on from."""
+    """When its body last saved a state for a later attempt."""
     turned_at: float = 0.0
-    """When it last began or ceased to wait for children, so that an older such event is known."""
+    """When it last began or stopped to wait or pause, by which an older such event is ignored."""
     cancel_requested: bool = False
     held_by: frozenset[Holder] = frozenset()
     """Who paused it, until they resume it."""
     held_at: float = 0.0
-    """When that last changed, so that an older such event is known."""
+    """When that last changed, by which an older such event is ignored."""
     rested: float = 0.0
-    """Seconds for which the latest attempt, or the plan, was paused until now."""
+    """Seconds for which the latest attempt, or the plan, has been paused so far."""
 
     own_progress: float = 0.0
     current_step: str = ""
     steps_completed: int = 0
     total_steps: int = 0
     usage: Usage | None = None
-    """What this node and all below it spent; None: nothing yet."""
+    """What this node and all below it have spent; None: nothing yet."""
     own_usage: Usage | None = None
     logs: deque[LogLine] | None = None
 
     @property
     def progress_percentage(self) -> float:
-        """Progress in percent: 100 when completed, else the children's weighted mean or its own."""
+        """Return progress in percent: 100 when completed, else its own or its children's mean."""
         if self.status is _COMPLETED:
             return 100.0
         if self.own_progress or not self.child_weight:
@@ -308,12 +308,12 @@ class JobNode:
 
     @property
     def pause_requested(self) -> bool:
-        """Whether somebody paused it, and it runs until its next checkpoint all the same."""
+        """Whether it is paused but still runs, until its next checkpoint."""
         return bool(self.held_by) and self.status is not JobStatus.PAUSED
 
     @property
     def attempts(self) -> list[Attempt]:
-        """All executions of the body, the latest last."""
+        """Return all executions of the body, the latest last."""
         past = self.past or []
         if self.begun_at is None:
             return list(past)
@@ -322,27 +322,27 @@ class JobNode:
 
     @property
     def job_type(self) -> JobType:
-        """Root job, plan, subplan, task or API call."""
+        """Return root job, plan, subplan, task or API call."""
         return self.spec.job_type
 
     @property
     def priority(self) -> int:
-        """Larger is sooner."""
+        """Return the priority; larger is sooner."""
         return self.spec.priority or 0
 
     @property
     def root_id(self) -> JobId:
-        """The id of the root of its tree."""
+        """Return the id of the root of its tree."""
         return root_of(self.id)
 
 
 def root_of(job_id: JobId) -> JobId:
-    """The root's id: children are named `<parent>.<ordinal>`."""
+    """Return the root's id: children are named `<parent>.<ordinal>`."""
     return job_id.partition(".")[0]
 
 
 def parent_of(job_id: JobId) -> JobId | None:
-    """The parent's id, or None for a root."""
+    """Return the parent's id, or None for a root."""
     return job_id.rpartition(".")[0] or None
 
 

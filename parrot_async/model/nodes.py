@@ -1,4 +1,4 @@
-"""A node's fields as the fold changes them: how one is made, and what attempts leave on it."""
+"""The fields of a node as the fold changes them: a new node, its attempts, its pauses."""
 
 from functools import lru_cache
 
@@ -13,11 +13,11 @@ HOLDING = frozenset({JobStatus.QUEUED, WAITING, PAUSED})
 
 
 def blank_node() -> JobNode:
-    """A node to which nothing has happened.
+    """Return a node to which nothing has happened.
 
-    Made field by field: pydantic's constructor would validate for 7 us what the event has
-    validated already, and a node must cost less than the event that made it. A test compares it
-    with the constructor's, so that no field is forgotten.
+    It sets each field by itself: pydantic's constructor would take 7 us to validate what the event
+    has validated already, and a node must cost less than its event. A test compares the node with
+    one of the constructor, so that no field is forgotten.
     """
     node: JobNode = object.__new__(JobNode)
     node.children = node.known_as = ()
@@ -36,7 +36,7 @@ def blank_node() -> JobNode:
 
 
 def shown_status(node: JobNode) -> JobStatus:
-    """The state of a job that is paused, or whose body holds: PAUSED when nothing of it runs."""
+    """Return the state to show: PAUSED where the job is paused and nothing of it runs."""
     stage = RUNNING if node.stage is PAUSED else node.stage
     if not node.held_by or node.stage not in HOLDING:
         return stage
@@ -47,37 +47,37 @@ def shown_status(node: JobNode) -> JobStatus:
 
 @lru_cache(maxsize=256)
 def shared(result: JobResult) -> JobResult:
-    """The first result that said the same: ten thousand jobs often say one thing."""
+    """Return the first equal result, to keep it once: ten thousand jobs often have the same."""
     return result
 
 
 def retire(node: JobNode) -> None:
-    """Put the latest attempt, if there is one, among those of the past."""
+    """Move the latest attempt, if there is one, to the past ones."""
     if node.begun_at is not None:
         node.past = node.attempts
         node.begun_at = node.ended_at = node.attempt_error = None
 
 
 def close(node: JobNode, at: float, error: ErrorInfo | None) -> None:
-    """End the latest attempt, if one runs."""
+    """End the latest attempt, if it runs."""
     if node.begun_at is not None and node.ended_at is None:
         node.ended_at, node.attempt_error = utc(at), error
 
 
 def is_over(node: JobNode) -> bool:
-    """Whether the latest attempt has ended, so that what it still says comes too late."""
+    """Whether the latest attempt has ended, so that later events of it do not count."""
     return node.ended_at is not None
 
 
 def is_newer(node: JobNode, at: float) -> bool:
-    """Whether the latest attempt runs, and began after `at`."""
+    """Whether the latest attempt runs and began after `at`."""
     if node.begun_at is None or is_over(node):
         return False
     return node.begun_at > utc(at)
 
 
 def hold(node: JobNode, by: Holder, at: float, wanted: bool) -> None:
-    """Count one in, or out, who wants the job to hold."""
+    """Add, or remove, one who paused the job; the time of a pause does not count as running."""
     began = node.begun_at or node.started_at
     if node.held_by and began is not None:
         node.rested += max(at - max(node.held_at, began.timestamp()), 0.0)
@@ -86,6 +86,6 @@ def hold(node: JobNode, by: Holder, at: float, wanted: bool) -> None:
 
 
 def forget_progress(node: JobNode) -> None:
-    """Begin again at nothing, as the next attempt does."""
+    """Reset the progress, as the next attempt begins at nothing."""
     node.own_progress, node.current_step = 0.0, ""
     node.steps_completed = node.total_steps = 0

@@ -1,4 +1,4 @@
-"""What people ask of a tree: how long, how much longer, what runs now, what came out."""
+"""Progress of a job as people ask for it: time elapsed and left, what runs now, latest results."""
 
 import heapq
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,13 @@ from parrot_async.model.tree import ACTIVE, FULL, UNSTARTED, JobTree
 NO_HISTORY: Mapping[str, float] = {}
 LATEST = 5
 _EXPECTED = (ACTIVE | {JobStatus.QUEUED}) - {JobStatus.PAUSED}
-"""States of which an end can be foreseen."""
+"""States in which the time left can be estimated."""
 _TRUSTED = 1.0
-"""Percent from which on a job's own rate says more than the history of its function."""
+"""Percent from which a job's own rate is a better estimate than its function's history."""
 
 
 class LatestResult(Frozen):
-    """A result that came lately: whose, and how it begins."""
+    """A recent result: its job, and a preview of the value."""
 
     job_id: JobId
     title: str
@@ -25,7 +25,7 @@ class LatestResult(Frozen):
 
 
 class JobStatusReport(Frozen):
-    """How a job and all below it stand at one moment; times in seconds, None: not known."""
+    """State of a job and all below it at one moment; times in seconds, None where not known."""
 
     job_id: JobId
     title: str
@@ -35,7 +35,7 @@ class JobStatusReport(Frozen):
     time_elapsed: float | None
     estimated_remaining: float | None
     children_summary: dict[JobStatus, int]
-    """How many direct children are in which state; only states that occur."""
+    """Number of direct children in each state that occurs."""
     latest_results: tuple[LatestResult, ...]
     """The latest first."""
 
@@ -47,9 +47,9 @@ def status_report(
     now: datetime | None = None,
     history: Mapping[str, float] = NO_HISTORY,
 ) -> JobStatusReport:
-    """The report of a job, of the root when no id is given.
+    """Return the report of a job, of the root where no id is given.
 
-    `history` has the mean seconds that a function took, by its `module:qualname`.
+    `history` has the mean seconds that each function took, by its `module:qualname`.
     """
     node = tree.root if job_id is None else tree[job_id]
     now = now or datetime.now(UTC)
@@ -67,7 +67,7 @@ def status_report(
 
 
 def elapsed(node: JobNode, now: datetime | None = None) -> float | None:
-    """Seconds from the first start to the end, or until now; None when it never started."""
+    """Return the seconds from the first start to the end, or to now; None before the start."""
     if node.started_at is None:
         return None
     end = node.completed_at or now or datetime.now(UTC)
@@ -77,11 +77,11 @@ def elapsed(node: JobNode, now: datetime | None = None) -> float | None:
 def remaining(
     node: JobNode, now: datetime | None = None, history: Mapping[str, float] = NO_HISTORY
 ) -> float | None:
-    """Seconds until the end, by the job's own rate, else by its function's history.
+    """Estimate the seconds until the end by the job's own rate, else by its function's history.
 
-    The rate is that of the running attempt, without the time for which it was paused; None where
-    neither says anything: without history before 1 %, while paused or being planned, and after
-    the end.
+    The rate is that of the running attempt, without the time for which it was paused. Returns None
+    where there is no estimate: without history before 1 %, while paused or being planned, and
+    after the end.
     """
     if node.status not in _EXPECTED:
         return None
@@ -99,7 +99,7 @@ def remaining(
 
 
 def current_activity(tree: JobTree, node: JobNode) -> str:
-    """What happens now: its own step, else the deepest job that runs below it, else its state."""
+    """Say what happens now: its step, else the deepest running job below it, else its state."""
     if node.status is JobStatus.RUNNING and node.current_step:
         return node.current_step
     deepest = _deepest_running(tree, node) if node.status in ACTIVE else node
@@ -110,14 +110,14 @@ def current_activity(tree: JobTree, node: JobNode) -> str:
 
 
 def children_summary(node: JobNode) -> dict[JobStatus, int]:
-    """How many direct children are in which state; only states that occur."""
+    """Return the number of direct children in each state that occurs."""
     return {status: count for status, count in (node.child_counts or {}).items() if count}
 
 
 def latest_results(
     tree: JobTree, job_id: JobId | None = None, limit: int = LATEST
 ) -> Iterator[LatestResult]:
-    """The results that came last in a job and below it, the latest first."""
+    """Yield the latest results of a job and all below it, the latest first."""
     ended = (node for node in tree.walk(job_id) if node.result is not None)
     epoch = datetime.min.replace(tzinfo=UTC)
     for node in heapq.nlargest(limit, ended, key=lambda node: node.completed_at or epoch):
@@ -128,7 +128,7 @@ def latest_results(
 
 
 def _deepest_running(tree: JobTree, node: JobNode) -> JobNode:
-    """The first job below that runs and has none below it that does; else the job itself."""
+    """Return the first running job below without a running job below it; else the job itself."""
     pending = [node]
     while pending:
         here = pending.pop()

@@ -1,4 +1,4 @@
-"""The root of a tree as one row of a list of jobs."""
+"""What a store says of whole trees: a root as one row of a list, and how much was deleted."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,19 +25,19 @@ class RootRow:
     """Who runs the tree; the store writes it: the owner of the first commit, or who claimed it."""
 
     def plain(self) -> dict[str, str | float | None]:
-        """The row in types that any format knows; `from_plain` makes it again."""
+        """Return the row in types that any format knows; `from_plain` reads them."""
         return {**asdict(self), "status": str(self.status), "cost": str(self.cost)}
 
     @classmethod
     def from_plain(cls, row: Mapping[str, Any]) -> "RootRow":
-        """The row that `plain` gave."""
+        """Return the row of what `plain` gave."""
         known = {**row, "status": JobStatus(row["status"]), "cost": Decimal(row["cost"])}
         return cls(**known)
 
 
 @dataclass(slots=True, frozen=True)
 class Pruned:
-    """How much `gc` deleted."""
+    """How many trees, results and files of big results were deleted."""
 
     trees: int = 0
     results: int = 0

@@ -64,10 +64,12 @@ _STAGES: dict[type[Frozen], JobStatus] = {Waiting: WAITING, Paused: PAUSED, Cont
 class JobTree:
     """The jobs of one root, by id, in the order of their submission.
 
-    `apply` never raises and never leaves a terminal state. Repeats, late arrivals of an older
-    attempt and events of unknown jobs change nothing: the wire is ordered, and who finds a gap
-    in it asks for a new snapshot. Only on that order rely `Progressed`, whose latest wins, and
-    `Spent`, which adds up each time that it is applied.
+    `apply` never raises and never leaves a terminal state. Repeats, late events of an older
+    attempt and events of unknown jobs change nothing. Events come in order, and who misses one
+    asks for the tree anew; only `Progressed` (the latest counts) and `Spent` (each one is added)
+    rely on that order.
+
+    Runs on: any one thread at a time; it has no lock.
     """
 
     __slots__ = ("nodes", "rev", "root_id")
@@ -79,7 +81,7 @@ class JobTree:
 
     @property
     def root(self) -> JobNode:
-        """The root's node; LookupError as long as no job was submitted."""
+        """Return the root's node; raises LookupError as long as no job was submitted."""
         if self.root_id is None:
             raise LookupError("this tree has no job yet")
         return self.nodes[self.root_id]
@@ -94,11 +96,11 @@ class JobTree:
         return len(self.nodes)
 
     def children(self, job_id: JobId) -> Iterator[JobNode]:
-        """The jobs directly below one, in the order of their submission."""
+        """Return the jobs directly below one, in the order of their submission."""
         return (self.nodes[child_id] for child_id in self.nodes[job_id].children)
 
     def walk(self, job_id: JobId | None = None) -> Iterator[JobNode]:
-        """A job and all below it, each before its children; from the root when no id is given."""
+        """Yield a job, or the root, and all jobs below it, each before its children."""
         start = self.root_id if job_id is None else job_id
         pending = [] if start is None else [start]
         while pending:
@@ -107,12 +109,12 @@ class JobTree:
             pending.extend(reversed(node.children))
 
     def apply(self, event: Event) -> Ids:
-        """Take one event in; the ids of the jobs it is about (their ancestors change with them)."""
+        """Apply one event; returns the ids of its jobs (their ancestors may have changed too)."""
         self.rev += 1
         return self._handlers[type(event)](self, event)
 
     def _rise(self, node: JobNode) -> None:
-        """Move the means of the ancestors of a job whose progress may have changed."""
+        """Update the mean progress of all ancestors of a job whose progress may have changed."""
         while node.parent_id is not None:
             progress = node.progress_percentage
             if progress == node.counted_progress:
@@ -123,7 +125,7 @@ class JobTree:
             node = parent
 
     def _settle(self, changed: list[JobNode]) -> None:
-        """Do the same for a column of jobs, whose common parents rise once."""
+        """Do the same for many jobs, but only once for each of their parents."""
         if len(changed) == 1:
             self._rise(changed[0])
             return
@@ -140,12 +142,12 @@ class JobTree:
             self._rise(nodes[parent_id])
 
     def _turn(self, node: JobNode, stage: JobStatus) -> None:
-        """Move a job on, as far as a pause lets it."""
+        """Move a job to its next stage; its shown state follows, unless it is paused."""
         node.stage = stage
         self._show(node, stage if not node.held_by and stage is not PAUSED else shown_status(node))
 
     def _show(self, node: JobNode, status: JobStatus) -> None:
-        """Change a job's state, its parent's count of such children, and a paused parent's state.
+        """Change a job's shown state and its parent's counts, and then a paused parent's state.
 
         A paused parent is PAUSED when none of its children runs.
         """
@@ -366,7 +368,7 @@ class JobTree:
                 node.cancel_requested = True
         return event.ids
 
-    # By type, because seventeen `isinstance` in a row cost more than the event.
+    # A table, because seventeen `isinstance` in a row take longer than the event itself.
     _handlers: ClassVar[dict[type[Frozen], Callable[..., Ids]]] = {
         AttemptFailed: _attempt_failed,
         CancelRequested: _cancel_requested,
@@ -389,7 +391,7 @@ class JobTree:
 
 
 def fold(events: Iterable[Event]) -> JobTree:
-    """The tree that these events make."""
+    """Return the tree that these events make."""
     tree = JobTree()
     for event in events:
         tree.apply(event)

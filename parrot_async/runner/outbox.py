@@ -200,7 +200,7 @@ class Outbox:
         return self._paces.setdefault(execution, _Pace())
 
     def _saves(self, ended: set[Attempted]) -> list[Record]:
-        taken: list[tuple[Attempted, float, bytes | None, str | None]] = []
+        rows = events.CheckpointedRows()
         for execution in list(self._saved):
             pace = self._pace(execution)
             left = pace.saved_due - self._last
@@ -208,16 +208,9 @@ class Outbox:
                 self._due(INTERVAL, left)
                 continue
             pace.saved_due = self._last + SAVES_INTERVAL
-            taken.append((execution, *self._saved.pop(execution)))
-        if not taken:
-            return []
-        event = events.Checkpointed(
-            ids=tuple(execution.id for execution, *_ in taken),
-            attempts=tuple(execution.attempt for execution, *_ in taken),
-            at=tuple(at for _, at, _, _ in taken),
-            urls=tuple(url for *_, url in taken),
-        )
-        return [Record(events.dump(event), tuple(data for _, _, data, _ in taken))]
+            at, data, url = self._saved.pop(execution)
+            rows.append((execution.id, execution.attempt, at, url, data))
+        return [rows.build()[1]] if rows else []
 
     def _turns(self) -> list[Record]:
         """Return who waits, who rests and who goes on, where that is news."""
@@ -236,30 +229,16 @@ class Outbox:
     def _returns(
         self, taken: list[tuple[Attempted, float, JobResult, bytes | None]]
     ) -> list[Record]:
-        if not taken:
-            return []
         self._forget(entry[0] for entry in taken)
-        completed = events.Completed(
-            ids=tuple(execution.id for execution, _, _, _ in taken),
-            attempts=tuple(execution.attempt for execution, _, _, _ in taken),
-            at=tuple(at for _, at, _, _ in taken),
-            results=tuple(result for _, _, result, _ in taken),
-        )
-        return [Record(events.dump(completed), tuple(data for _, _, _, data in taken))]
+        rows = [(each.id, each.attempt, at, result, data) for each, at, result, data in taken]
+        return [events.CompletedRows(rows).build()[1]] if rows else []
 
     def _raises(
         self, taken: list[tuple[Attempted, float, ErrorInfo, bytes | None]]
     ) -> list[Record]:
-        if not taken:
-            return []
         self._forget(entry[0] for entry in taken)
-        failed = events.AttemptFailed(
-            ids=tuple(execution.id for execution, _, _, _ in taken),
-            attempts=tuple(execution.attempt for execution, _, _, _ in taken),
-            at=tuple(at for _, at, _, _ in taken),
-            errors=tuple(error for _, _, error, _ in taken),
-        )
-        return [Record(events.dump(failed), tuple(data for _, _, _, data in taken))]
+        rows = [(each.id, each.attempt, at, error, data) for each, at, error, data in taken]
+        return [events.AttemptFailedRows(rows).build()[1]] if rows else []
 
 
 def _turn(kind: type[Turn], executions: list[Attempted]) -> Record:

@@ -9,7 +9,6 @@ from distributed.comm.core import Comm
 from distributed.core import Status
 
 from parrot_async.errors import InterruptedJobError
-from parrot_async.model import events
 from parrot_async.model.models import JobId, JobStatus, Queue, root_of
 from parrot_async.service.custody.abandoned import Abandoned
 from parrot_async.service.custody.following import Following
@@ -116,8 +115,9 @@ class Rpc:
             self._parts.watch.subscribe(client, *root_id)
         if client is not None and is_tree:
             self._parts.abandoned.begun(job_id, client)
-        first = self._journal.first_event(job_id) if is_tree else None
-        return Accepted(id=job_id, first=b"" if first is None else events.dump(first))
+        # Where another job has the key, the client knows nothing of that job's tree, and attaches.
+        is_new = is_tree and job_id in root_id
+        return Accepted(id=job_id, first=await self._journal.first_event(job_id) if is_new else b"")
 
     async def children(
         self,

@@ -5,13 +5,13 @@ outside (`parrot_async.history`). The service, history and the command line call
 """
 
 from parrot_async.store.opening import check_url, is_own, open_store, shown
-from parrot_async.store.port import Checkpoint, Commit, Dropped, JobStore, StoredResult
+from parrot_async.store.port import Commit, Dropped, JobStore, StoredCheckpoint, StoredResult
 
 __all__ = [
-    "Checkpoint",
     "Commit",
     "Dropped",
     "JobStore",
+    "StoredCheckpoint",
     "StoredResult",
     "check_url",
     "is_own",

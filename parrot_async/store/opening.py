@@ -1,4 +1,4 @@
-"""Opens the job store of a URL, and says what a URL shows of itself."""
+"""URLs of job stores: which are valid, what may be shown of them, and opening one."""
 
 import os
 import stat
@@ -10,11 +10,11 @@ from parrot_async.store.port import JobStore
 
 
 def open_store(url: str, read_only: bool = False) -> JobStore:
-    """Open the store at a URL, made if it is not there; StoreError where it cannot be.
+    """Open the store at a URL, and make it if it is not there; raises StoreError where that fails.
 
     `sqlite:///jobs.db` is a file here, `sqlite:////var/lib/jobs.db` one with an absolute path;
     `postgresql://USER@HOST:5432/DATABASE` is a server's, which needs `parrot-async[postgres]`.
-    With `read_only` nothing is made or changed, and every method that writes raises StoreError.
+    With `read_only` nothing is made or changed, and methods that write raise StoreError.
     """
     check_url(url)
     kind, _, rest = url.partition("://")
@@ -49,7 +49,7 @@ def _open_postgres(url: str, read_only: bool) -> JobStore:
 
 
 def shown(url: str) -> str:
-    """A store's URL as it may be shown and compared: without password and options."""
+    """Return a store's URL as it may be shown and compared: without password and options."""
     parts = urlsplit(url)
     user = f"{parts.username}@" if parts.username else ""
     place = parts.netloc.rpartition("@")[2]
@@ -57,7 +57,7 @@ def shown(url: str) -> str:
 
 
 def is_own(url: str) -> bool:
-    """Whether nobody but this user can write to a store; of a server, that is its owner's word."""
+    """Whether only this user can write to a store; of a server, its administrator decides that."""
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite":
         return True

@@ -1,4 +1,4 @@
-"""The job store in a PostgreSQL: for teams, whose clusters and clients share one history."""
+"""The job store in PostgreSQL: for teams whose clusters and clients share one history."""
 
 import json
 import time
@@ -13,49 +13,54 @@ import psycopg
 from parrot_async.errors import StoreError, StoreUnsureError
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import RootRow
-from parrot_async.store.port import Checkpoint, Commit, Dropped, StoredResult
-from parrot_async.store.postgres_connection import Connection, Parameters, PostgresLine, pipelined
-from parrot_async.store.rows import (
+from parrot_async.store.port import Commit, Dropped, StoredCheckpoint, StoredResult
+from parrot_async.store.postgres_connection import (
+    DriverConnection,
+    Parameters,
+    PostgresConnection,
+    pipelined,
+)
+from parrot_async.store.tables import (
     Rows,
     queues_of,
     refuse_key,
     refuse_lost,
     root_row,
+    statements,
     stored_result,
     tables,
     written_roots,
 )
-from parrot_async.store.statements import statements
 
 PORTION = 1000
-"""Rows that are read at once, so that big ones do not fill the memory."""
+"""How many rows are read at once, so that big ones do not fill the memory."""
 LOST, TAKEN = "PALOS", "PAKEY"
-"""What the functions of the schema raise."""
+"""SQLSTATEs that the functions of the schema raise."""
 IN_ORDER = frozenset({"put_function", "put_key", "move_key", "put_cached"})
-"""Statements whose rows others may write too: all in one order, so that none waits in a circle."""
+"""Statements whose rows others may write too: in one order, so that there is no deadlock."""
 REST_OF_TREE = tuple(
     f"delete_{table}" for table in ("arguments", "keys", "cached", "lost", "events", "root")
 )
-"""Statements that forget a tree, beside those that give URLs."""
+"""Statements that delete a tree, except for those that return URLs."""
 
 
 class PostgresStore:
-    """A JobStore in a server; one line writes, one reads, and neither waits for the other.
+    """A JobStore in a server; one connection writes, one reads, and neither waits for the other.
 
-    A line that was cut is made again, once for each call; a commit whose end was not heard of is
-    looked up then, and written only if it is not there. Every commit waits for the server's disk:
-    without, what was written last would not outlive the death of the server's processes.
+    After a cut each call reconnects once. A commit whose answer was lost is looked up then, and
+    written only if it is not there. Every commit waits for the server's disk: without, the last
+    commits would not survive the death of the server's processes.
     """
 
     def __init__(self, url: str, read_only: bool = False) -> None:
-        """Connect, and make the schema if need be; StoreError where that cannot be."""
+        """Connect, and make the schema if need be; raises StoreError where that fails."""
         self._sql = {name: sql.encode() for name, sql in statements("postgres_queries").items()}
         self._latest = 0
         self._unsure = False
-        """Whether a commit was begun of which the end was not heard."""
+        """Whether a commit was begun whose answer was lost."""
         with ExitStack() as opened:
-            self._writer = opened.enter_context(closing(PostgresLine(url, read_only)))
-            self._reader = PostgresLine(url, read_only)
+            self._writer = opened.enter_context(closing(PostgresConnection(url, read_only)))
+            self._reader = PostgresConnection(url, read_only)
             opened.pop_all()
 
     def __repr__(self) -> str:
@@ -63,10 +68,10 @@ class PostgresStore:
         return f"<PostgresStore {self._writer.place}>"
 
     def commit(self, batch: Commit) -> range:
-        """Write all of `batch`, durable on return; the sequence numbers of its events.
+        """Write all of `batch`, durable on return; returns the sequence numbers of its events.
 
-        StoreUnsureError where the server is gone and may have written it: nothing else may be
-        committed before the same batch is again.
+        Raises StoreUnsureError where the server is gone and may have written it: commit the same
+        batch again before anything else.
         """
         again = partial(self._write_again, batch)
         try:
@@ -82,7 +87,7 @@ class PostgresStore:
     def events(
         self, root_id: JobId, after: int = 0, limit: int | None = None
     ) -> list[tuple[int, bytes]]:
-        """Sequence number and body of a tree's events after number `after`, in order."""
+        """Return number and body of a tree's events after number `after`, in order."""
         found: list[tuple[int, bytes]] = []
         while limit is None or len(found) < limit:
             size = PORTION if limit is None else min(PORTION, limit - len(found))
@@ -94,16 +99,16 @@ class PostgresStore:
         return found
 
     def arguments(self, ids: Iterable[JobId]) -> dict[JobId, bytes]:
-        """Pickled arguments of those of the jobs that have some."""
+        """Return the pickled arguments of those of the jobs that have some."""
         return dict(self._of_many("arguments", ids))
 
     def results(self, ids: Iterable[JobId], now: float | None = None) -> dict[JobId, StoredResult]:
-        """Results of those of the jobs that have one; what is over at `now` comes as expired."""
+        """Return results of those of the jobs that have one; as expired what is over at `now`."""
         now = time.time() if now is None else now
         return {row[0]: stored_result(now, *row[1:]) for row in self._of_many("results", ids)}
 
     def function(self, function_id: str) -> bytes | None:
-        """The pickled function, or None where it is not known."""
+        """Return the pickled function, or None for an unknown one."""
         found: bytes | None = self._one("function", (function_id,))
         return found
 
@@ -116,35 +121,35 @@ class PostgresStore:
         since: float | None = None,
         limit: int = 100,
     ) -> list[RootRow]:
-        """The newest roots first, those that fit every filter given."""
+        """Return the roots that fit every given filter, the newest first."""
         wanted = None if status is None else str(status)
         filters = {"status": wanted, "queue": queue, "function": function, "since": since}
         return [root_row(row) for row in self._read("roots", {**filters, "limit": limit})]
 
     def root(self, root_id: JobId) -> RootRow | None:
-        """One root's row, or None where it is not known."""
+        """Return one root's row, or None for an unknown one."""
         rows = self._read("root", (root_id,))
         return root_row(rows[0]) if rows else None
 
     def job_of_key(self, key: str) -> JobId | None:
-        """The job of this key, or None."""
+        """Return the job of this key, or None."""
         found: JobId | None = self._one("job_of_key", (key,))
         return found
 
     def cached(self, keys: Iterable[str], now: float) -> dict[str, JobId]:
-        """Completed jobs of those of the content keys whose result is still there at `now`."""
+        """Return, by content key, completed jobs whose result is still there at `now`."""
         return dict(self._read("cached", (list(keys), now)))
 
-    def checkpoints(self, ids: Iterable[JobId]) -> dict[JobId, Checkpoint]:
-        """The latest checkpoints of those of the jobs that saved one."""
-        return {row[0]: Checkpoint(*row[1:]) for row in self._of_many("checkpoints", ids)}
+    def checkpoints(self, ids: Iterable[JobId]) -> dict[JobId, StoredCheckpoint]:
+        """Return the latest checkpoint of each of the jobs that saved one."""
+        return {row[0]: StoredCheckpoint(*row[1:]) for row in self._of_many("checkpoints", ids)}
 
     def finished_before(self, at: float, limit: int) -> list[JobId]:
-        """Roots that ended before `at`, those that ended first come first."""
+        """Return the roots that ended before `at`, those that ended first first."""
         return [root_id for (root_id,) in self._read("finished_before", (at, limit))]
 
     def lease(self, owner: str, until: float) -> None:
-        """Say that `owner` lives at least until then; its trees are not interrupted meanwhile."""
+        """Note that `owner` lives at least until then; its trees are not interrupted before."""
         self._change("put_lease", (owner, until))
 
     def drop_lease(self, owner: str) -> None:
@@ -152,106 +157,109 @@ class PostgresStore:
         self._change("drop_lease", (owner,))
 
     def interrupted(self, now: float) -> list[RootRow]:
-        """Unfinished roots whose owner has no lease at `now`, the oldest first."""
+        """Return unfinished roots whose owner has no lease at `now`, the oldest first."""
         return [root_row(row) for row in self._read("interrupted", (now,))]
 
     def claim(self, root_ids: Iterable[JobId], owner: str, now: float) -> list[JobId]:
         """Make `owner` the owner of those that are still interrupted, and return them."""
         claim = (list(root_ids), owner, now)
-        # What was claimed before the line was cut is no longer interrupted, and yet its answer.
+        # After a cut, what the lost claim got is not interrupted any more, but must be returned.
         found = self._writer.do(partial(self._claim, *claim), partial(self._claim_again, *claim))
         return [root_id for (root_id,) in found]
 
     def queues(self) -> list[Queue]:
-        """The queues that were saved, by name."""
+        """Return the saved queues, in the order of their names."""
         return queues_of(body for (body,) in self._read("queues"))
 
     def save_queue(self, queue: Queue) -> None:
-        """Keep a queue, in place of the one of the same name."""
+        """Save a queue, in place of the one of the same name."""
         self._change("put_queue", (queue.name, queue.model_dump_json()))
 
     def named(self, urls: Iterable[str]) -> set[str]:
-        """Those of the URLs at which a result or a checkpoint lies that is still wanted."""
+        """Return those of the URLs that a kept result or checkpoint still names."""
         wanted = list(urls)
         return {url for (url,) in self._read("named", (wanted, wanted))}
 
     def expire(self, now: float) -> Dropped:
-        """Drop results and leases whose time is over, and checkpoints of trees that have ended."""
+        """Drop results and leases whose time is over, and checkpoints of finished trees."""
         results = self._writer.rows(self._sql["expire"], (now,))
         checkpoints = self._writer.rows(self._sql["drop_checkpoints"])
         self._change("drop_leases", (now,))
         return Dropped(len(results), _urls(results + checkpoints))
 
     def delete(self, root_ids: Iterable[JobId]) -> Dropped:
-        """Forget whole trees, one transaction each; functions and queues stay."""
+        """Delete whole trees, one transaction each; functions and queues stay."""
         dropped = [self._writer.do(partial(self._delete, root_id)) for root_id in root_ids]
         urls = tuple(url for tree in dropped for url in tree.urls)
         return Dropped(sum(tree.count for tree in dropped), urls)
 
     def size(self) -> int:
-        """Bytes of what is kept; it is added up, which takes seconds where there is much."""
+        """Return the bytes of what is kept; adding them up takes seconds in a big store."""
         return int(self._one("size"))
 
     def close(self) -> None:
-        """Hang up; a second time does nothing."""
+        """Close both connections; a second time does nothing."""
         self._reader.close()
         self._writer.close()
 
-    def _write(self, batch: Commit, line: Connection) -> int:
+    def _write(self, batch: Commit, connection: DriverConnection) -> int:
         """Write in one round trip; returns the number of the first event."""
         first = None
         self._unsure = True
         try:
-            with pipelined(line):
-                line.execute(self._sql["check_owner"], (batch.owner, list(written_roots(batch))))
+            with pipelined(connection):
+                roots = list(written_roots(batch))
+                connection.execute(self._sql["check_owner"], (batch.owner, roots))
                 if batch.events:
-                    columns = _columns(batch.events)
-                    first = line.execute(self._sql["append_events"], (len(batch.events), *columns))
+                    columns = (len(batch.events), *_columns(batch.events))
+                    first = connection.execute(self._sql["append_events"], columns)
                 for name, rows in tables(batch):
                     if rows:
-                        line.execute(self._sql[name], _columns(_distinct(name, rows)))
+                        connection.execute(self._sql[name], _columns(_distinct(name, rows)))
                 if batch.keys:
-                    line.execute(self._sql["check_keys"], _columns(batch.keys))
+                    connection.execute(self._sql["check_keys"], _columns(batch.keys))
         except psycopg.DatabaseError as exc:
-            self._unsure = line.closed  # else the server has told what is wrong
+            self._unsure = connection.closed  # an open one has brought the server's refusal
             _refuse(exc, batch)
             raise
         self._unsure = False
         return 0 if first is None else int(first.fetchall()[0][0])
 
-    def _write_again(self, batch: Commit, line: Connection) -> int:
-        """Write what may have been written already, as far as one heard."""
+    def _write_again(self, batch: Commit, connection: DriverConnection) -> int:
+        """Write a batch again whose answer was lost, unless it is in the store already."""
         if batch.events:
             root_id, body = batch.events[-1]
-            cursor = line.execute(self._sql["written_event"], (root_id, self._latest, body))
+            cursor = connection.execute(self._sql["written_event"], (root_id, self._latest, body))
             ((last,),) = cursor.fetchall()
             if last is not None:
                 self._unsure = False
                 return int(last) - len(batch.events) + 1
-        return self._write(batch, line)
+        return self._write(batch, connection)
 
-    def _claim(self, wanted: list[JobId], owner: str, now: float, line: Connection) -> list[Any]:
-        return line.execute(self._sql["claim"], (wanted, owner, now)).fetchall()
+    def _claim(
+        self, wanted: list[JobId], owner: str, now: float, connection: DriverConnection
+    ) -> list[Any]:
+        return connection.execute(self._sql["claim"], (wanted, owner, now)).fetchall()
 
     def _claim_again(
-        self, wanted: list[JobId], owner: str, now: float, line: Connection
+        self, wanted: list[JobId], owner: str, now: float, connection: DriverConnection
     ) -> list[Any]:
-        claimed = line.execute(self._sql["owned"], (wanted, owner)).fetchall()
-        return claimed + self._claim(wanted, owner, now, line)
+        claimed = connection.execute(self._sql["owned"], (wanted, owner)).fetchall()
+        return claimed + self._claim(wanted, owner, now, connection)
 
-    def _delete(self, root_id: JobId, line: Connection) -> Dropped:
+    def _delete(self, root_id: JobId, connection: DriverConnection) -> Dropped:
         # A transaction a tree, so that the service gets its turn while much is deleted.
         tree = {"root": root_id}
-        with pipelined(line):
-            results = line.execute(self._sql["delete_results"], tree)
-            checkpoints = line.execute(self._sql["delete_checkpoints"], tree)
+        with pipelined(connection):
+            results = connection.execute(self._sql["delete_results"], tree)
+            checkpoints = connection.execute(self._sql["delete_checkpoints"], tree)
             for name in REST_OF_TREE:
-                line.execute(self._sql[name], tree)
+                connection.execute(self._sql[name], tree)
         found = results.fetchall()
         return Dropped(len(found), _urls(found + checkpoints.fetchall()))
 
     def _change(self, name: str, parameters: Parameters) -> None:
-        self._writer.do(lambda line: line.execute(self._sql[name], parameters))
+        self._writer.do(lambda connection: connection.execute(self._sql[name], parameters))
 
     def _of_many(self, name: str, ids: Iterable[JobId]) -> Iterator[tuple[Any, ...]]:
         wanted = list(ids)
@@ -271,7 +279,7 @@ def _columns(rows: Rows) -> list[list[object]]:
 
 
 def _distinct(name: str, rows: Rows) -> Rows:
-    """The last row of each id, because one statement may change a row only once."""
+    """Return the last row of each id, because one statement may change a row only once."""
     if name == "put_key":
         return sorted(rows, key=itemgetter(0))
     if name == "put_checkpoint":
@@ -283,7 +291,7 @@ def _distinct(name: str, rows: Rows) -> Rows:
 
 
 def _printable(value: object) -> object:
-    """A text without NUL, which no text of a PostgreSQL can have; a job's error may."""
+    """Return a text without NUL, which no text in PostgreSQL can have; a job's error may."""
     return value.replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(value, str) else value
 
 

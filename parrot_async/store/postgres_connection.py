@@ -1,4 +1,4 @@
-"""The line to the store's PostgreSQL: made again after a cut, shared, and its errors explained."""
+"""A connection to the store's PostgreSQL: reconnects, is shared by threads, explains errors."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,27 +10,28 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from parrot_async.errors import OptionsError, StoreError, StoreFullError, StoreLockedError
-from parrot_async.store.statements import statements
+from parrot_async.store.tables import statements
 
 T = TypeVar("T")
-Connection = psycopg.Connection[Any]
+DriverConnection = psycopg.Connection[Any]
+"""psycopg's own connection, which ends with a cut."""
 Parameters = Sequence[object] | Mapping[str, object]
 MIGRATIONS = ("postgres_v1",)
 """Files of statements; the n-th brings a store from version n-1 to n and never changes again."""
 OLDEST_SERVER = 14
 MIGRATING = 0x7072727400000000
-"""Number of the lock of who makes or changes the schema."""
+"""Number of the server's lock that is held to make or change the schema."""
 
 SETTINGS = {
     "connect_timeout": 5,
-    # A line that is dead and does not say so is noticed within seconds.
+    # A dead connection that nobody closed is noticed within seconds.
     "keepalives_idle": 10,
     "keepalives_interval": 3,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
     "application_name": "parrot_async",
 }
-"""Of every connection, unless the URL says otherwise."""
+"""Settings of every connection, unless the URL says otherwise."""
 SESSION = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'"
 
 ADVICE: dict[str, tuple[type[StoreError], str]] = {
@@ -51,14 +52,17 @@ ADVICE: dict[str, tuple[type[StoreError], str]] = {
     "57P": (StoreError, "its server is going down or coming up: try again"),
     "XX": (StoreError, "it is damaged: look into its server's log"),
 }
-"""What to do about an error by the beginning of its SQLSTATE, the longest that is known."""
+"""What to do about an error, by the beginning of its SQLSTATE; the longest known one counts."""
 
 
-class PostgresLine:
-    """One connection and its lock: threads take turns; after a cut it is made anew."""
+class PostgresConnection:
+    """One connection, which reconnects after a cut.
+
+    Runs on: any thread; a lock makes them take turns.
+    """
 
     def __init__(self, url: str, read_only: bool = False) -> None:
-        """Connect; StoreError says what to do where that cannot be."""
+        """Connect; raises StoreError, which says what to do, where that fails."""
         self._parameters = _parameters(url)
         self._read_only = read_only
         self._lock = threading.Lock()
@@ -68,23 +72,28 @@ class PostgresLine:
 
     def __repr__(self) -> str:
         """Show the server, never the password."""
-        return f"<PostgresLine {self.place}>"
+        return f"<PostgresConnection {self.place}>"
 
     @property
     def place(self) -> str:
-        """Host, port and database, for people."""
+        """Return host, port and database, for people."""
         known = self._parameters
         host = known.get("host") or known.get("hostaddr") or "localhost"
         return f"{host}:{known.get('port') or 5432}/{known.get('dbname') or ''}"
 
     def rows(self, sql: bytes, parameters: Parameters = ()) -> list[Any]:
-        """All rows of one statement."""
-        return self.do(lambda line: line.execute(sql, parameters, binary=True).fetchall())
+        """Return all rows of one statement."""
+        return self.do(lambda driver: driver.execute(sql, parameters, binary=True).fetchall())
 
     def do(
-        self, work: Callable[[Connection], T], again: Callable[[Connection], T] | None = None
+        self,
+        work: Callable[[DriverConnection], T],
+        again: Callable[[DriverConnection], T] | None = None,
     ) -> T:
-        """Do something on the line; once more, or `again`, where it was cut or in a deadlock."""
+        """Return what `work` does on the connection.
+
+        After a cut or a deadlock it is repeated once, or `again` is done in its place.
+        """
         with self._lock, self._explained():
             try:
                 return work(self._ready())
@@ -94,20 +103,20 @@ class PostgresLine:
             return (again or work)(self._ready())
 
     def close(self) -> None:
-        """Hang up; a second time does nothing."""
+        """Close the connection; a second time does nothing."""
         with self._lock:
             self._closed = True
             self._connection.close()
 
-    def _ready(self) -> Connection:
+    def _ready(self) -> DriverConnection:
         if self._closed:
             raise StoreError(f"the job store {self.place} is closed")
-        if _has_hung_up(self._connection):
+        if _was_closed(self._connection):
             self._connection.close()
             self._connection = self._connect()
         return self._connection
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> DriverConnection:
         connection = psycopg.connect(**self._parameters, autocommit=True)
         try:
             self._check_server(connection.info.server_version // 10_000)
@@ -125,20 +134,21 @@ class PostgresLine:
                 f" {OLDEST_SERVER} is the oldest that will do"
             )
 
-    def _set_up(self, connection: Connection) -> None:
+    def _set_up(self, connection: DriverConnection) -> None:
         if self._read_only:
             connection.execute("SET default_transaction_read_only = on")
             if (version := self._version(connection)) < len(MIGRATIONS):
                 raise StoreError(self._too_old(version))
         elif self._version(connection) < len(MIGRATIONS):
-            # Of the session, because a transaction sees names as they were when it began.
+            # A lock of the session and not of the transaction: a transaction sees the schema as it
+            # was when it began, so it must begin after the lock was got.
             connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATING,))
             with connection.transaction():
                 self._migrate(connection)
             connection.execute("SELECT pg_advisory_unlock(%s)", (MIGRATING,))
 
-    def _version(self, connection: Connection) -> int:
-        """Version of the schema, 0 where there is none; StoreError for a newer one."""
+    def _version(self, connection: DriverConnection) -> int:
+        """Return the version of the schema, 0 without one; raises StoreError for a newer one."""
         known = connection.execute("SELECT to_regclass('parrot_async.version')").fetchone()
         if known is None or known[0] is None:
             return 0
@@ -158,7 +168,7 @@ class PostgresLine:
             f" here {len(MIGRATIONS)}): `parrot-async up` brings it up to date"
         )
 
-    def _migrate(self, connection: Connection) -> None:
+    def _migrate(self, connection: DriverConnection) -> None:
         # Read again within the transaction: another process may have been first.
         version = self._version(connection)
         for number, name in enumerate(MIGRATIONS[version:], version + 1):
@@ -172,52 +182,56 @@ class PostgresLine:
         try:
             yield
         except psycopg.OperationalError as exc:
-            raise self._story(exc, exc.sqlstate or _guess(exc)) from exc
+            raise self._explanation(exc, exc.sqlstate or _guess(exc)) from exc
         except psycopg.DataError:
-            raise  # not the store's doing: what cannot be written can never be
+            raise  # not the store's fault: these values can never be written
         except psycopg.Error as exc:
-            raise self._story(exc, exc.sqlstate or "") from exc
+            raise self._explanation(exc, exc.sqlstate or "") from exc
 
-    def _story(self, exc: psycopg.Error, state: str) -> StoreError:
+    def _explanation(self, exc: psycopg.Error, state: str) -> StoreError:
         found = next((ADVICE[state[:n]] for n in (5, 3, 2) if state[:n] in ADVICE), None)
         kind, advice = found or (StoreError, "it cannot be used")
         text = " ".join(str(exc).split())
         return kind(f"the job store {self.place}: {advice} ({text})")
 
 
-def _has_hung_up(line: Connection) -> bool:
-    """Whether the server has ended since it was last spoken to: then nothing is begun on it."""
+def _was_closed(connection: DriverConnection) -> bool:
+    """Whether the server has closed the connection since it was last used.
+
+    It is asked before anything is begun: what was begun could not simply be repeated.
+    """
     with suppress(psycopg.OperationalError):
-        line.pgconn.consume_input()  # its last words
-        line.pgconn.consume_input()  # and that there will be no more
-    return line.closed
+        connection.pgconn.consume_input()  # the server's last message
+        connection.pgconn.consume_input()  # the end of its stream
+    return connection.closed
 
 
 @contextmanager
-def pipelined(line: Connection) -> Iterator[None]:
-    """A transaction in one round trip; psycopg's own waits for its begin and its end."""
+def pipelined(connection: DriverConnection) -> Iterator[None]:
+    """Open a transaction of one round trip; psycopg's own waits for its begin and its end."""
+    idle = {TransactionStatus.IDLE, TransactionStatus.UNKNOWN}
     try:
-        with line.pipeline():
-            line.execute("BEGIN")
+        with connection.pipeline():
+            connection.execute("BEGIN")
             yield
-            line.execute("COMMIT")
+            connection.execute("COMMIT")
     finally:
-        if line.info.transaction_status not in {TransactionStatus.IDLE, TransactionStatus.UNKNOWN}:
-            line.rollback()
+        if connection.info.transaction_status not in idle:
+            connection.rollback()
 
 
 def _parameters(url: str) -> dict[str, Any]:
     try:
         return {**SETTINGS, **conninfo_to_dict(url)}
     except psycopg.Error:
-        # Neither the URL nor what libpq says of it, because a part of it is a password.
+        # Neither the URL nor libpq's message is shown, because a part of them is a password.
         raise OptionsError(
             "the URL of the job store cannot be read: write postgresql://USER@HOST:5432/DATABASE"
         ) from None
 
 
 def _guess(exc: psycopg.OperationalError) -> str:
-    """The class of an error of libpq itself, which has no SQLSTATE: only the server's words."""
+    """Guess the SQLSTATE of an error of libpq itself, which has only the server's words."""
     text = str(exc)
     for words, state in (
         ("password", "28"),

@@ -1,4 +1,4 @@
-"""A connection to the store's SQLite file: made, migrated, shared, and its errors explained."""
+"""A connection to the store's SQLite file: makes, migrates, is shared, explains errors."""
 
 import os
 import re
@@ -15,13 +15,13 @@ from types import NoneType
 from typing import Any
 
 from parrot_async.errors import StoreError, StoreFullError, StoreLockedError
-from parrot_async.store.statements import statements
+from parrot_async.store.tables import statements
 
 Parameters = Sequence[object] | Mapping[str, object]
 Rows = Sequence[Sequence[object]]
 APPLICATION_ID = 0x70727274
 MIGRATIONS = ("sqlite_v1", "sqlite_v2")
-"""Files of statements; the n-th brings a store from version n-1 to n and never changes again."""
+"""Files of statements; the n-th brings a store from version n-1 to n, and is never edited."""
 
 ADVICE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_BUSY: (StoreLockedError, "another process holds it: try again when that ended"),
@@ -43,16 +43,16 @@ ADVICE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_TOOBIG: (StoreError, "a value is too big for it: keep the value in a file"),
 }
 SHARED_INDEX = 32_768
-"""Bytes by which SQLite grows the index of its WAL that all processes share."""
+"""Bytes by which SQLite grows its shared memory, the index of the WAL."""
 ROWS_AT_ONCE = (1000, 100, 10, 1)
-"""Rows of one INSERT; few sizes, because SQLite keeps each prepared."""
+"""Rows of one INSERT; few sizes, so that each statement stays prepared."""
 
 
 def insert(connection: sqlite3.Connection, sql: str, rows: Rows) -> int:
-    """Insert rows with few long statements; returns the number of the last, where rows have one.
+    """Insert rows with few long statements; returns the last row's number, where rows have one.
 
-    Each step of a statement gives up Python's interpreter lock. Beside a busy thread (Dask's
-    scheduler) getting it back may take 5 ms, so that a step a row made 10,000 rows last seconds.
+    Each step of a statement releases Python's interpreter lock. Beside a busy thread (Dask's
+    scheduler) getting it back may take 5 ms: with a step for each row, 10,000 rows took seconds.
     """
     start, last = 0, 0
     for size in ROWS_AT_ONCE:
@@ -66,7 +66,7 @@ def insert(connection: sqlite3.Connection, sql: str, rows: Rows) -> int:
 
 
 def _bound(column: Sequence[object]) -> Sequence[object] | None:
-    """Values as they are bound to a statement; None where all are NULL, which its text can say.
+    """Return values as they are bound to a statement; None where all are NULL: its text says so.
 
     For `bytes` and None, not for `bytearray`, Python's sqlite3 looks for adapters, with the
     interpreter lock held: that took half of the time of an INSERT of small results.
@@ -81,16 +81,19 @@ def _bound(column: Sequence[object]) -> Sequence[object] | None:
 
 @cache
 def _widened(sql: str, size: int, nulls: tuple[bool, ...]) -> str:
-    """The INSERT of one row as one of `size` rows, with NULL in columns where `nulls` says so."""
+    """Return the INSERT of one row as one of `size` rows, with NULL in the columns of `nulls`."""
     row = f"({', '.join('NULL' if null else '?' for null in nulls)})"
     return re.sub(r"VALUES \([?, ]+\)", f"VALUES {', '.join([row] * size)}", sql)
 
 
 class SQLiteFile:
-    """One connection and its lock: threads take turns, and SQLite's errors come out as ours."""
+    """One connection, whose SQLite errors become StoreErrors.
+
+    Runs on: any thread; a lock makes them take turns.
+    """
 
     def __init__(self, path: Path, patience: float, read_only: bool = False) -> None:
-        """Open the file, or make it; wait at most `patience` seconds for another process."""
+        """Open the file, or make it; `patience` is how many seconds it waits for others."""
         self._path = path
         self._read_only = read_only
         self._lock = threading.Lock()
@@ -101,7 +104,7 @@ class SQLiteFile:
             elif not path.exists():
                 raise StoreError(f"there is no job store at {path}: no job was run here yet")
             self._connection = sqlite3.connect(
-                # An URI, because only so a file that vanished is not made again by SQLite.
+                # A URI, because only so SQLite does not make a file again that vanished.
                 f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}",
                 uri=True,
                 timeout=patience,
@@ -118,7 +121,7 @@ class SQLiteFile:
 
     @contextmanager
     def transaction(self, sync: bool = True) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing; with `sync` the disk has it when the block was left."""
+        """Open a transaction; with `sync` it is on the disk at the end of the block."""
         with self._lock, self._explained():
             self._wait_for_disk(sync)
             with _transaction(self._connection):
@@ -126,17 +129,17 @@ class SQLiteFile:
                 self._check_place()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
-        """All rows of one statement."""
+        """Return all rows of one statement."""
         with self._lock, self._explained():
             return self._connection.execute(sql, parameters).fetchall()
 
     def script(self, sql: str) -> None:
-        """Run statements to their end outside a transaction; what they give is left unread."""
+        """Run statements to their end outside a transaction; their rows are not read."""
         with self._lock, self._explained():
             self._connection.executescript(sql)
 
     def close(self) -> None:
-        """Let go of the file; a second time does nothing."""
+        """Close the file; a second time does nothing."""
         with self._lock, self._explained():
             self._connection.close()
 
@@ -158,8 +161,8 @@ class SQLiteFile:
                 self._migrate()
 
     def _version(self) -> int:
-        """Version of the file, 0 for an empty one; StoreError for what is not ours to use."""
-        # One statement, so that a store which another process makes just now is seen as a whole.
+        """Return the file's version, 0 for an empty one; raises StoreError for a foreign one."""
+        # One statement, so that a store that another process makes just now is seen as a whole.
         version, application, tables = self._connection.execute(
             "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"
             " FROM pragma_user_version, pragma_application_id"
@@ -174,7 +177,7 @@ class SQLiteFile:
         return int(version)
 
     def _check_version(self) -> None:
-        """Refuse to read what lacks something; who only reads does not change it."""
+        """Refuse to read an old version: a store opened to read is not migrated."""
         if (version := self._version()) < len(MIGRATIONS):
             raise StoreError(
                 f"the job store {self._path} was written by an older parrot_async"
@@ -183,7 +186,7 @@ class SQLiteFile:
             )
 
     def _prepare(self, deadline: float) -> None:
-        """Set what lasts in the file and cannot be set within a transaction."""
+        """Set what is kept in the file and cannot be set within a transaction."""
         self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         while (mode := self._switch_to_wal()) is None:
             if time.monotonic() > deadline:
@@ -193,7 +196,7 @@ class SQLiteFile:
             raise StoreError(f"the disk of {self._path} cannot share memory: choose a local one")
 
     def _switch_to_wal(self) -> str | None:
-        """The file's mode, or None while others open the same new file: SQLite does not wait."""
+        """Return the file's mode; None while others open the same new file: try again."""
         try:
             row: tuple[str] = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as exc:
@@ -211,7 +214,7 @@ class SQLiteFile:
             self._connection.execute(f"PRAGMA user_version = {number}")
 
     def _check_place(self) -> None:
-        """Refuse to write to a file that nobody will find again; SQLite itself would not notice."""
+        """Refuse to write to a file that was moved or deleted; SQLite itself does not notice."""
         identity = None
         with suppress(OSError):
             identity = _identity(self._path)
@@ -222,7 +225,7 @@ class SQLiteFile:
             )
 
     def _no_space(self, exc: sqlite3.Error) -> bool:
-        """True where SQLite's "I/O error" means that not even its small shared index had room."""
+        """Whether SQLite's "I/O error" means that even its small shared index had no room."""
         if _code(exc) != sqlite3.SQLITE_IOERR or not self._path.parent.exists():
             return False
         return shutil.disk_usage(self._path.parent).free < SHARED_INDEX
@@ -243,7 +246,7 @@ class SQLiteFile:
 
 
 def _code(exc: sqlite3.Error) -> int:
-    """SQLite's primary error code, 0 for what the Python module itself raised."""
+    """Return SQLite's primary error code, 0 for an error of the Python module itself."""
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -263,7 +266,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _make(path: Path) -> None:
     """Make the file, and its folder, for this user alone; SQLite gives its WAL the same mode.
 
-    Folders above are not made: where they are missing, a disk is rather not mounted.
+    Folders above are not made: where they are missing, a disk is probably not mounted.
     """
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700, exist_ok=True)

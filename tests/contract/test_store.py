@@ -14,7 +14,7 @@ import pytest
 from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
 from parrot_async.model.models import TERMINAL, JobStatus, Queue
 from parrot_async.model.rows import RootRow
-from parrot_async.store import Checkpoint, Commit, JobStore, StoredResult, open_store
+from parrot_async.store import Commit, JobStore, StoredCheckpoint, StoredResult, open_store
 from tests.postgres import Server
 
 ROOT = RootRow("tree", "Read all", "docs:read", "ingest", JobStatus.RUNNING, 1_700_000_000.25)
@@ -516,8 +516,8 @@ def test_the_latest_checkpoint_is_kept_and_attempts_never_go_back(store: JobStor
     checkpoints = store.checkpoints(["tree", "tree.0", "none"])
 
     assert checkpoints == {
-        "tree": Checkpoint(2, b"second"),
-        "tree.0": Checkpoint(1, None, "file:///0"),
+        "tree": StoredCheckpoint(2, b"second"),
+        "tree.0": StoredCheckpoint(1, None, "file:///0"),
     }
 
 
@@ -526,7 +526,7 @@ def test_a_later_attempt_takes_the_place_of_the_checkpoint_before(store: JobStor
 
     store.commit(Commit(checkpoints=[("tree", 2, b"", None)]))
 
-    assert store.checkpoints(["tree"]) == {"tree": Checkpoint(2, b"")}
+    assert store.checkpoints(["tree"]) == {"tree": StoredCheckpoint(2, b"")}
 
 
 def test_checkpoints_go_when_their_tree_has_ended(store: JobStore) -> None:

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from parrot_async.errors import KeyTakenError, LeaseLostError
 from parrot_async.model.models import JobId, JobStatus
 from parrot_async.model.rows import RootRow
-from parrot_async.store import Checkpoint, Commit, StoredResult, open_store
+from parrot_async.store import Commit, StoredCheckpoint, StoredResult, open_store
 from tests.postgres import Server
 
 Place = Callable[[], AbstractContextManager[str]]
@@ -47,7 +47,7 @@ class Model:
     status: dict[JobId, JobStatus] = field(default_factory=dict)
     owner: dict[JobId, str] = field(default_factory=dict)
     results: dict[JobId, StoredResult] = field(default_factory=dict)
-    checkpoints: dict[JobId, Checkpoint] = field(default_factory=dict)
+    checkpoints: dict[JobId, StoredCheckpoint] = field(default_factory=dict)
     keys: dict[str, JobId] = field(default_factory=dict)
     cached: dict[str, JobId] = field(default_factory=dict)
     leases: dict[str, float] = field(default_factory=dict)
@@ -129,8 +129,8 @@ class Both(RuleBasedStateMachine):
     @rule(job=jobs, attempt=st.integers(1, 3), state=st.binary(max_size=2))
     def save_a_checkpoint(self, job: JobId, attempt: int, state: bytes) -> None:
         self.store.commit(Commit(checkpoints=[(job, attempt, state, None)]))
-        if attempt >= self.model.checkpoints.get(job, Checkpoint(0)).attempt:
-            self.model.checkpoints[job] = Checkpoint(attempt, state)
+        if attempt >= self.model.checkpoints.get(job, StoredCheckpoint(0)).attempt:
+            self.model.checkpoints[job] = StoredCheckpoint(attempt, state)
 
     @rule(owner=owners, until=times)
     def live(self, owner: str, until: float) -> None:

@@ -1,4 +1,4 @@
-"""Trees that clients of this service watch, and that another one runs, or nobody."""
+"""Following: clients of this service watch trees that another service runs, or none."""
 
 import asyncio
 import logging
@@ -15,13 +15,16 @@ from parrot_async.service.journal.watch import Watch
 from parrot_async.transport.wire import GOES_ON, INTERRUPTED
 
 EVERY = 1.0
-"""Seconds between two looks at what others have written."""
+"""Seconds between two reads of what other services have written."""
 
 logger = logging.getLogger(__name__)
 
 
 class Following:
-    """Sends clients what the store gets to know of such trees, and whether somebody runs them."""
+    """Reads new events of such trees from the store, and says whether any service runs them.
+
+    Runs on: the scheduler's loop.
+    """
 
     def __init__(
         self, journal: Journal, executor: Executor, watch: Watch, recovery: Recovery
@@ -32,11 +35,12 @@ class Following:
         self._watch = watch
         self._recovery = recovery
         self._latest: dict[JobId, int] = {}
-        """Number of the latest event of each followed tree that was sent, or fetched."""
+        """By followed tree: the number of the latest event that clients have."""
         self._interrupted: set[JobId] = set()
+        """Followed trees of which clients were told that no service runs them."""
 
     async def attach(self, after: Mapping[JobId, int]) -> None:
-        """Follow those of the trees that a client attaches to which do not run here."""
+        """Follow those of a client's trees that have not ended and do not run here."""
         elsewhere = after.keys() - self._executor.jobs.keys()
         unfinished = await self._unfinished(elsewhere) if elsewhere else []
         for root_id in unfinished:
@@ -47,17 +51,17 @@ class Following:
                 self._say(root_id, INTERRUPTED)
 
     def follow(self, root_id: JobId, after: int) -> None:
-        """Send clients from now on what another service writes of a tree after this event."""
+        """Send clients from now on all events of a tree after this number."""
         self._latest[root_id] = after
 
     def goes_on(self, root_ids: Iterable[JobId]) -> None:
-        """Follow trees no more that run here now."""
+        """Stop following trees that run here now."""
         for root_id in root_ids:
             if self._latest.pop(root_id, None) is not None:
                 self._say(root_id, GOES_ON)
 
     async def keep(self) -> None:
-        """Look again for ever."""
+        """Look again and again, for ever."""
         while True:
             await asyncio.sleep(EVERY)
             try:
@@ -80,7 +84,8 @@ class Following:
                 self._say(root_id, GOES_ON)
 
     async def _catch_up(self, root_id: JobId) -> None:
-        """Send what is new; of a tree that has ended, for the last time."""
+        """Send a tree's new events; a tree that has ended is followed no longer."""
+        # The row first: where it says that the tree has ended, the events read later are all.
         row = await self._row(root_id)
         after = self._latest[root_id]
         news = await self._journal.recorder.read(lambda store: store.events(root_id, after))

@@ -1,4 +1,4 @@
-"""The lease: as long as it is renewed, the trees of this service are nobody else's."""
+"""The lease: as long as a service renews it, no other service takes over its trees."""
 
 import asyncio
 import logging
@@ -8,27 +8,30 @@ from parrot_async.errors import StoreError
 from parrot_async.service.journal.recorder import Recorder
 
 LEASE = 10.0
-"""Seconds that a service is taken for alive after it last said so."""
+"""Seconds for which a lease is taken or renewed."""
 RENEW = 3.0
-"""Seconds between two such words."""
+"""Seconds between two renewals: two may fail before the lease is over."""
 
 logger = logging.getLogger(__name__)
 
 
 class Lease:
-    """One service's word to the others on the same store that it lives."""
+    """Tells other services on the same store that this one is alive.
+
+    Runs on: the scheduler's loop.
+    """
 
     def __init__(self, recorder: Recorder) -> None:
-        """Take nothing yet."""
+        """Begin without a lease."""
         self._recorder = recorder
 
     async def renew(self) -> None:
-        """Take the lease, or go on with it; StoreError where the store refuses."""
+        """Take or renew the lease; raises StoreError where the store refuses."""
         owner, until = self._recorder.owner, time.time() + LEASE
         await self._recorder.read(lambda store: store.lease(owner, until))
 
     async def keep(self) -> None:
-        """Renew it for ever."""
+        """Renew the lease for ever."""
         while True:
             await asyncio.sleep(RENEW)
             try:

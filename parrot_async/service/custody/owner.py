@@ -1,4 +1,4 @@
-"""Who runs a tree: the name of one start of a job service, and whether its process lives."""
+"""Owners of trees: the name of one start of a job service, and whether its process lives."""
 
 import os
 import secrets
@@ -9,17 +9,17 @@ from pathlib import Path
 import psutil
 
 SAME_START = 1.0
-"""Seconds by which two readings of a process's start may differ."""
+"""Seconds by which two readings of the start of one process may differ."""
 
 
 def new_owner() -> str:
-    """Return a name for this start of the service: machine, process, its start, and a token."""
+    """Return a name for this start of the service: machine, process id, its start, and a token."""
     started = psutil.Process().create_time()
     return f"{_machine()} {os.getpid()} {started:.2f} {secrets.token_hex(4)}"
 
 
 def lives(owner: str) -> bool | None:
-    """Whether this service's process lives; None where another machine would have to tell."""
+    """Whether an owner's process lives; None for one on another machine."""
     machine, _, rest = owner.partition(" ")
     if machine != _machine():
         return None
@@ -35,7 +35,7 @@ def lives(owner: str) -> bool | None:
 
 @cache
 def _machine() -> str:
-    """Name what the number of a process is unique in: this boot, and this container."""
+    """Return a name for where process ids are unique: this boot, and this container."""
     boot, processes = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     if boot.exists() and processes.exists():
         return f"{boot.read_text().strip()}/{processes.stat().st_ino}"

@@ -1,4 +1,4 @@
-"""What is kept how long: values whose time is over, old trees, and files that nobody needs."""
+"""Retention: deletes results whose time is over, old trees, and files that no event names."""
 
 import asyncio
 import logging
@@ -16,25 +16,29 @@ from parrot_async.store import Dropped
 from parrot_async.transport import results
 
 EXPIRE_EVERY = 60.0
+"""Seconds between two times that the service drops expired results."""
 PRUNE_EVERY = 3600.0
-"""Seconds between two times that the service prunes by itself."""
+"""Seconds between two times that the service deletes old trees by itself."""
 KEEP_FOR = "90d"
-"""How long trees are kept after their end, where `$PARROT_KEEP_FOR` says nothing else."""
+"""How long a tree is kept after its end, unless `$PARROT_KEEP_FOR` says otherwise."""
 PORTION = 100
-"""Trees that are deleted at once, so that the store has time for others between two."""
+"""How many trees are deleted in one go, so that others get their turn at the store in between."""
 SETTLED = 3600.0
-"""Seconds after which a result's file that no event names is nobody's."""
+"""Age in seconds from which a result's file is deleted that no event names."""
 
 logger = logging.getLogger(__name__)
 
 
 class Retention:
-    """Prunes, when somebody asks and by itself."""
+    """Deletes what is kept no longer: by itself, and when a client asks.
+
+    Runs on: the scheduler's loop; files are deleted in threads.
+    """
 
     def __init__(self, journal: Journal, executor: Executor, results_url: str) -> None:
         """`results_url` is the folder of values that are too big for the store.
 
-        OptionsError where `$PARROT_KEEP_FOR` is no duration.
+        Raises OptionsError where `$PARROT_KEEP_FOR` is no duration.
         """
         self._journal = journal
         self._executor = executor
@@ -43,21 +47,21 @@ class Retention:
         self._keep_for = None if told == "forever" else seconds(told)
 
     async def keep(self) -> None:
-        """Drop what is over for ever: values each minute, old trees each hour."""
+        """Drop expired results each minute, and old trees each hour, for ever."""
         pruned_at = -math.inf
         while True:
             try:
                 await self.expire()
                 if time.monotonic() - pruned_at > PRUNE_EVERY:
                     pruned_at = time.monotonic()
-                    # Each file costs a question, which far stores let one pay for.
+                    # No sweep of a remote folder: it asks about each file, which costs money there.
                     await self.prune(self._keep_for, sweep=results.is_local(self._results_url))
             except Exception:
                 logger.exception("could not drop what is over, will try again")
             await asyncio.sleep(EXPIRE_EVERY)
 
     async def expire(self) -> None:
-        """Drop results whose time is over."""
+        """Drop results whose time is over, with their files."""
         now = time.time()
         await self._unlink(await self._journal.recorder.read(lambda store: store.expire(now)))
 
@@ -69,7 +73,12 @@ class Retention:
         *,
         sweep: bool = True,
     ) -> Pruned:
-        """Delete trees that ended long ago with their files; `sweep`: also files of nobody."""
+        """Delete finished trees with their files, those that ended first first.
+
+        Deleted are trees that ended more than `older_than` seconds ago, all but the latest `keep`,
+        and as many as bring the store to `size` bytes. With `sweep`, also files that no event
+        names.
+        """
         dropped: list[Dropped] = []
         trees = 0
         if older_than is not None:
@@ -93,8 +102,9 @@ class Retention:
         return await self._journal.recorder.read(lambda store: store.finished_before(at, limit))
 
     async def _prune_before(self, at: float, most: float, dropped: list[Dropped]) -> int:
-        """Delete the trees that ended first, at most so many, a portion at a time."""
+        """Delete at most `most` trees that ended before `at`, in portions; returns how many."""
         count = 0
+        # A running job may still need a result of a tree that has ended.
         needed = {root_of(i) for run in self._executor.jobs.values() for i in run.needs}
         while count < most:
             wanted = int(min(PORTION, most - count))
@@ -118,13 +128,13 @@ class Retention:
         return await self._delete_files(dropped.urls)
 
     async def _sweep(self) -> int:
-        """Delete files of the results' folder that are in no event, and not being written."""
+        """Delete files of the results folder that no event names, unless they are being written."""
         before = time.time() - SETTLED
         found = await asyncio.to_thread(results.written_before, self._results_url, before)
         return await self._delete_files(found)
 
     async def _delete_files(self, urls: Collection[str]) -> int:
-        """Delete files, except those that another job's result lies in."""
+        """Delete files, except those that hold another job's result; returns how many."""
         if not urls:
             return 0
         named = await self._journal.recorder.read(lambda store: store.named(urls))

@@ -169,7 +169,7 @@ class Admission:
             for text in prints & unclaimed.keys():
                 unclaimed[text] = [i for i in unclaimed[text] if i not in gone]
         if parent.reuse and parent.earlier is None and parent.node.origin is not None:
-            past = await self._journal.past(root_of(parent.node.origin))
+            past = await self._journal.stored_tree(root_of(parent.node.origin))
             parent.earlier = past.children_by_print(parent.node.origin)
 
     async def _results_of_origins(self, requests: Iterable[Request]) -> dict[JobId, End]:

@@ -20,7 +20,7 @@ async def load(journal: Journal, jobs: Sequence[TrackedJob]) -> LoadedValues:
     """Fill in big arguments from the store. Returns what else the attempts of jobs take along."""
     await _load_arguments(journal, [job for job in jobs if job.arguments is None])
     saved = [job.id for job in jobs if job.node.saved_at is not None]
-    states = await journal.states.load(journal.recorder, saved)
+    states = await journal.checkpoints.load(journal.recorder, saved)
     return LoadedValues(await _values(journal, jobs), states)
 
 

@@ -11,7 +11,7 @@ from parrot_async.service.engine.admission import Admission, Request
 from parrot_async.service.engine.queues import learn
 from parrot_async.service.engine.reuse import completed_before
 from parrot_async.service.journal.journal import Journal
-from parrot_async.service.journal.stored_tree import Past
+from parrot_async.service.journal.stored_tree import StoredTree
 
 
 class Rerun:
@@ -32,7 +32,7 @@ class Rerun:
         With `failed_only`, jobs that had completed end with their stored results, where those are
         kept. Raises JobNotFoundError for an unknown job, NotEndedError for one that has not ended.
         """
-        past = await self._journal.past(root_of(job_id))
+        past = await self._journal.stored_tree(root_of(job_id))
         node = past.tree.nodes.get(job_id)
         if node is None:
             raise JobNotFoundError(f"no job {job_id} is known here")
@@ -70,7 +70,7 @@ def _new_ids(tree: JobTree, job_id: JobId) -> dict[JobId, JobId]:
 
 
 def _copies(
-    past: Past,
+    past: StoredTree,
     new_ids: Mapping[JobId, JobId],
     arguments: Mapping[JobId, bytes],
     reuse: bool,
@@ -83,7 +83,7 @@ def _copies(
 
 def _copy(
     nodes: list[JobNode],
-    past: Past,
+    past: StoredTree,
     new_ids: Mapping[JobId, JobId],
     arguments: Mapping[JobId, bytes],
     reuse: bool,
@@ -114,5 +114,5 @@ def _copy(
     )
 
 
-def _shared_prints(nodes: Iterable[JobNode], past: Past) -> list[str]:
+def _shared_prints(nodes: Iterable[JobNode], past: StoredTree) -> list[str]:
     return [past.prints.get(node.id, "") for node in nodes]

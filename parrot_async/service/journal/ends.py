@@ -1,20 +1,27 @@
-"""How jobs and attempts end, and the events that many ends become together."""
+"""How jobs and attempts end, and the ends of one turn of the loop as the fewest possible events."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from parrot_async.errors import ErrorInfo
-from parrot_async.model import events
-from parrot_async.model.events import Event, Record
-from parrot_async.model.models import JobResult
+from parrot_async.model.events import (
+    AttemptFailedRows,
+    CancelledRows,
+    CompletedRows,
+    FailedRows,
+    RequeuedRows,
+)
+from parrot_async.model.models import JobId, JobResult
 
-Row = tuple[object, ...]
+Rows = AttemptFailedRows | RequeuedRows | CompletedRows | FailedRows | CancelledRows
+R = TypeVar("R", bound=Rows)
+
+_BEFORE_ENDS = (AttemptFailedRows, RequeuedRows)
 
 
 @dataclass(slots=True, frozen=True)
 class End:
-    """How a job ends, or an attempt of it."""
+    """How a job ends, or an attempt of it: with a result, or with an error."""
 
     at: float
     result: JobResult | None = None
@@ -22,54 +29,52 @@ class End:
     blob: bytes | None = None
     """Pickle of the value or of the exception."""
 
+    def require_result(self) -> JobResult:
+        """Return the result; raises ValueError for an end without one."""
+        if self.result is None:
+            raise ValueError(f"no result came with this end: {self.error}")
+        return self.result
 
-Columns = list[tuple[object, ...]]
-_Made = tuple[Event, Record]
-
-
-def _requeued(columns: Columns) -> _Made:
-    ids, retry_at = columns
-    event = events.Requeued(ids=ids, at=time.time(), retry_at=retry_at)  # type: ignore[arg-type]
-    return event, Record(events.dump(event))
-
-
-def _attempt_failed(columns: Columns) -> _Made:
-    ids, attempts, at, errors = columns
-    event = events.AttemptFailed(ids=ids, attempts=attempts, at=at, errors=errors)  # type: ignore[arg-type]
-    return event, Record(events.dump(event))
+    def require_error(self) -> ErrorInfo:
+        """Return the error; raises ValueError for an end without one."""
+        if self.error is None:
+            raise ValueError(f"no error came with this end: {self.result}")
+        return self.error
 
 
-def _completed(columns: Columns) -> _Made:
-    ids, attempts, at, results, blobs = columns
-    event = events.Completed(ids=ids, attempts=attempts, at=at, results=results)  # type: ignore[arg-type]
-    return event, Record(events.dump(event), blobs)  # type: ignore[arg-type]
+class EndGroups:
+    """Rows of what ended in one turn of the loop; each group becomes one event of one tree."""
+
+    __slots__ = ("_groups", "_open")
+
+    def __init__(self) -> None:
+        """Begin without a group."""
+        self._groups: list[Rows] = []
+        self._open: dict[tuple[type[object] | None, JobId], Rows] = {}
+        """The latest group of each tree; those of failed attempts and of retries are apart."""
+
+    def __bool__(self) -> bool:
+        """Whether there is any group."""
+        return bool(self._groups)
+
+    def rows(self, kind: type[R], root_id: JobId) -> R:
+        """Return the group of a tree that takes the next row of this kind.
+
+        Ends of jobs keep their order: one of another kind in between begins a new group.
+        """
+        place = (kind if kind in _BEFORE_ENDS else None, root_id)
+        found = self._open.get(place)
+        if not isinstance(found, kind):
+            found = self._open[place] = kind()
+            self._groups.append(found)
+        return found
+
+    def take(self) -> list[Rows]:
+        """Take all groups out: attempts fail before their jobs wait for the next one, or end."""
+        groups, self._groups, self._open = self._groups, [], {}
+        return sorted(groups, key=_rank)
 
 
-def _failed(columns: Columns) -> _Made:
-    ids, at, errors, blobs = columns
-    event = events.Failed(ids=ids, at=at, errors=errors)  # type: ignore[arg-type]
-    return event, Record(events.dump(event), blobs)  # type: ignore[arg-type]
-
-
-def _cancelled(columns: Columns) -> _Made:
-    ids, at, errors, blobs = columns
-    event = events.Cancelled(ids=ids, at=at, errors=errors)  # type: ignore[arg-type]
-    return event, Record(events.dump(event), blobs)  # type: ignore[arg-type]
-
-
-ENDS = (events.Completed, events.Failed, events.Cancelled)
-
-
-def rank(gathered: tuple[type[Event], list[Row]]) -> int:
-    """An attempt fails before its job waits for the next one, or ends."""
-    order = (events.AttemptFailed, events.Requeued)
-    return order.index(gathered[0]) if gathered[0] in order else len(order)
-
-
-MAKERS: dict[type[Event], Callable[[Columns], _Made]] = {
-    events.Requeued: _requeued,
-    events.AttemptFailed: _attempt_failed,
-    events.Completed: _completed,
-    events.Failed: _failed,
-    events.Cancelled: _cancelled,
-}
+def _rank(rows: Rows) -> int:
+    kind = type(rows)
+    return _BEFORE_ENDS.index(kind) if kind in _BEFORE_ENDS else len(_BEFORE_ENDS)

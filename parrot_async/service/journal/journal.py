@@ -1,4 +1,4 @@
-"""The journal: every event enters the tree at once, the store in groups, and then the clients."""
+"""The journal: every event enters the tree at once, then the store in a group, then the clients."""
 
 import asyncio
 import time
@@ -7,28 +7,40 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 
 from parrot_async.model import events
-from parrot_async.model.events import Event, Record
+from parrot_async.model.events import (
+    AttemptFailedRows,
+    CancelledRows,
+    CompletedRows,
+    Event,
+    FailedRows,
+    Record,
+    RequeuedRows,
+    is_soft,
+)
 from parrot_async.model.models import JobId, JobNode, JobStatus, root_of
 from parrot_async.model.rows import RootRow
 from parrot_async.model.tree import JobTree
-from parrot_async.service.journal.checkpoints import States
-from parrot_async.service.journal.ends import ENDS, MAKERS, End, Row, rank
+from parrot_async.service.journal.checkpoints import Checkpoints
+from parrot_async.service.journal.ends import End, EndGroups, R
 from parrot_async.service.journal.recorder import Entry, Recorder
-from parrot_async.service.journal.stored_tree import Past
+from parrot_async.service.journal.stored_tree import StoredTree
 from parrot_async.service.journal.watch import Watch
 from parrot_async.store import Commit, JobStore
 from parrot_async.transport.wire import Value
 
 KEPT_NODES = 10_000
-"""Nodes of finished trees that stay in memory."""
+"""How many nodes of finished trees stay in memory."""
 KEPT_BYTES = 16 * 1024 * 1024
-"""Bytes of recent results that stay in memory, for jobs that take them as arguments."""
+"""How many bytes of recent results stay in memory, for jobs that take them as arguments."""
 
 Terminal = events.Completed | events.Failed | events.Cancelled
 
 
 class Journal:
-    """All trees of this service, and the way of every event through them."""
+    """All trees of this service that are in memory, and the way of every event through them.
+
+    Runs on: the scheduler's loop; its recorder writes in a thread of its own.
+    """
 
     def __init__(
         self,
@@ -38,29 +50,32 @@ class Journal:
         ended: Callable[[Terminal, Record], None],
         taken: Callable[[Collection[JobId]], None],
     ) -> None:
-        """`ended` is called with each end of jobs, once it is durable.
+        """Begin without a tree.
 
-        `taken` is called with trees that another service has taken over.
+        `ended` is called with each end of jobs when it is durable, `taken` with the roots of trees
+        that another service has taken over.
         """
         self.recorder = Recorder(store, owner, self._publish, taken)
-        self.states = States()
+        self.checkpoints = Checkpoints()
         self._watch = watch
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._trees: OrderedDict[JobId, JobTree] = OrderedDict()
         self._finished: OrderedDict[JobId, int] = OrderedDict()
+        """How many nodes each finished tree has, the one that ended longest ago first."""
+        self._finished_nodes = 0
         self._recent: OrderedDict[JobId, Value] = OrderedDict()
         self._recent_bytes = 0
-        self._finished_nodes = 0
-        self._gathered: list[tuple[type[Event], list[Row]]] = []
-        self._open: dict[tuple[type[Event] | None, JobId], tuple[type[Event], list[Row]]] = {}
+        self._groups = EndGroups()
+        self._first: dict[JobId, bytes] = {}
+        """First events of new trees in their JSON form, until the client has fetched them."""
         self._orders: dict[JobId, int] = {}
+        self._order = 0
         self._published: dict[JobId, int] = {}
         self._foreign: set[JobId] = set()
-        """Trees in memory that others run, or nobody, as they were when they were fetched."""
+        """Trees in memory that another service runs, or none, as they were when fetched."""
         self._contents: dict[JobId, str] = {}
-        """Content keys of jobs that have not ended, and whose results are shared."""
-        self._order = 0
+        """Content keys of unfinished jobs whose results are shared."""
 
     # Reading.
 
@@ -74,25 +89,24 @@ class Journal:
         node = self.node(job_id)
         return None if node is None else node.status
 
-    def first_event(self, job_id: JobId) -> events.Submitted | None:
-        """Say again how a job began, if its tree is in memory."""
-        node = self.node(job_id)
-        if node is None or node.created_at is None:
-            return None
-        return events.Submitted(
-            at=node.created_at.timestamp(),
-            spec=node.spec,
-            ids=(node.id,),
-            arguments=(node.arguments,),
-            depends_on=node.depends_on,
-        )
+    async def first_event(self, root_id: JobId) -> bytes:
+        """Return a tree's first event in its JSON form, empty for an unknown tree.
+
+        The bytes of a new tree are kept until they are fetched; a client that asks again, because
+        its connection was cut, gets them from the store.
+        """
+        body = self._first.pop(root_id, None)
+        if body is None:
+            stored = await self.recorder.read(lambda store: store.events(root_id, limit=1))
+            body = stored[0][1] if stored else b""
+        return body
 
     def value(self, job_id: JobId) -> Value | None:
         """Return a recent result."""
         return self._recent.get(job_id)
 
     def with_parts(self, ids: Iterable[JobId]) -> list[JobId]:
-        """Return the jobs, and in the place of plans all below them whose results are theirs."""
+        """Return the jobs, and below each plan those of which its result is made."""
         found: list[JobId] = []
         for job_id in ids:
             node = self.node(job_id)
@@ -102,7 +116,7 @@ class Journal:
         return found
 
     def published(self, root_id: JobId) -> int:
-        """Return the number of the last event of a tree that went to the clients."""
+        """Return the number of a tree's latest event that went to the clients."""
         return self._published.get(root_id, 0)
 
     def order_of(self, root_id: JobId) -> int:
@@ -113,51 +127,54 @@ class Journal:
         return self._orders[root_id]
 
     async def fetch(self, root_id: JobId) -> None:
-        """Take a tree from the store into memory, again where another service goes on with it."""
+        """Load a tree from the store, once more where another service may have gone on with it."""
         if root_id in self._trees and root_id not in self._foreign:
             return
-        past = await self.past(root_id)
-        if past.tree.root_id is None or (root_id in self._trees and root_id not in self._foreign):
+        stored = await self.stored_tree(root_id)
+        # While the store was read, this service may have accepted the tree, or taken it over.
+        if stored.tree.root_id is None or (root_id in self._trees and root_id not in self._foreign):
             return
-        self._trees[root_id] = past.tree
-        if past.tree.root.status.terminal:
+        self._trees[root_id] = stored.tree
+        if stored.tree.root.status.terminal:
             self._foreign.discard(root_id)
-            self._keep_finished(root_id, past.tree)
+            self._keep_finished(root_id, stored.tree)
         else:
             self._foreign.add(root_id)
 
     def is_foreign(self, job_id: JobId) -> bool:
-        """Whether a job's tree had not ended when it was fetched, and does not run here."""
+        """Whether a job's tree was unfinished when it was fetched, and does not run here."""
         return root_of(job_id) in self._foreign
 
-    async def past(self, root_id: JobId, before: Past | None = None) -> Past:
-        """Return a tree's past from the store; `before` is as much of it as is known already."""
-        past = before or Past()
-        bodies = await self.recorder.read(lambda store: store.events(root_id, past.last))
-        return await asyncio.to_thread(past.read, bodies)
+    async def stored_tree(self, root_id: JobId, before: StoredTree | None = None) -> StoredTree:
+        """Read a tree from the store; `before` is what was read of it earlier."""
+        stored = before or StoredTree()
+        bodies = await self.recorder.read(lambda store: store.events(root_id, stored.last))
+        # In a thread, because the events of a big tree would block the loop.
+        return await asyncio.to_thread(stored.read, bodies)
 
-    def adopt(self, past: Past) -> None:
-        """Keep a tree from now on that this service goes on with."""
-        root_id = past.tree.root.id
+    def adopt(self, stored: StoredTree) -> None:
+        """Keep a tree in memory that this service runs from now on."""
+        root_id = stored.tree.root.id
         self._foreign.discard(root_id)
-        self._trees[root_id] = past.tree
-        self._published[root_id] = past.last
-        for node in past.tree.walk():
+        self._trees[root_id] = stored.tree
+        self._published[root_id] = stored.last
+        for node in stored.tree.walk():
             if node.spec.cache and not node.status.terminal:
-                self.shares(node.id, past.prints.get(node.id, ""))
+                self.shares(node.id, stored.prints.get(node.id, ""))
 
     def forget(self, root_id: JobId) -> None:
-        """Keep no tree that is gone from the store, or that another service goes on with."""
+        """Drop a tree that was deleted from the store, or that another service runs."""
         tree = self._trees.pop(root_id, None)
         self._foreign.discard(root_id)
         self._finished_nodes -= self._finished.pop(root_id, 0)
+        self._first.pop(root_id, None)
         self._orders.pop(root_id, None)
         self._published.pop(root_id, None)
         for job_id in tree.nodes if tree is not None else ():
             self._contents.pop(job_id, None)
 
     def shares(self, job_id: JobId, content: str) -> None:
-        """Have a job's result found by what it was called with, when it has completed."""
+        """Share a job's result, when it has completed, with all jobs of this content key."""
         if content:
             self._contents[job_id] = content
 
@@ -166,7 +183,10 @@ class Journal:
     async def accept(
         self, submitted: Sequence[tuple[events.Submitted, Commit]], *, insists: bool = False
     ) -> list[JobNode]:
-        """Write a submission; in the tree and with the clients when it is durable."""
+        """Write a submission, and return its nodes when it is durable and in the tree.
+
+        With `insists` it waits for a store that is away. Raises StoreError where it is not kept.
+        """
         entries = []
         for event, rows in submitted:
             root_id = root_of(event.ids[0])
@@ -176,11 +196,13 @@ class Journal:
         await self.recorder.accept(entries, insists=insists)
         for (event, _), entry in zip(submitted, entries, strict=True):
             self._trees.setdefault(entry.root_id, JobTree()).apply(event)
+            if event.parent_id is None:
+                self._first[entry.root_id] = entry.record.body
         nodes = (self.node(job_id) for event, _ in submitted for job_id in event.ids)
         return [node for node in nodes if node is not None]
 
     def take(self, event: Event, record: Record) -> None:
-        """Take an event that a runner reported, of jobs of any trees."""
+        """Record an event that a runner reported; its jobs may be of several trees."""
         by_root: dict[JobId, list[int]] = {}
         for index, job_id in enumerate(events.ids_of(event)):
             by_root.setdefault(root_of(job_id), []).append(index)
@@ -191,60 +213,56 @@ class Journal:
                 self._enter(*part_of(event, record, keep))
 
     def waiting(self, job_id: JobId) -> None:
-        """A plan's children run."""
+        """Record that a plan's children may run."""
         now = time.time()
         event = events.Waiting(ids=(job_id,), attempts=(0,), at=now)
         self._enter(event, Record(events.dump(event)))
 
     def cancel_requested(self, job_id: JobId) -> None:
-        """Somebody wants a job to stop."""
+        """Record that somebody cancelled a job."""
         event = events.CancelRequested(ids=(job_id,), at=time.time())
         self._enter(event, Record(events.dump(event)))
 
     def pause_changed(self, event: events.PauseRequested | events.Resumed) -> None:
-        """Somebody holds jobs of a tree, or lets them go on."""
+        """Record that somebody paused or resumed jobs of one tree."""
         self._enter(event, Record(events.dump(event)))
 
     def presumed_started(self, job_id: JobId, attempt: int, at: float, worker: str) -> None:
-        """An attempt was lost that very likely had begun, though its worker had not said so."""
+        """Record the start of a lost attempt that very likely began, unreported by its worker."""
         event = events.Started(ids=(job_id,), attempts=(attempt,), at=(at,), worker=worker)
         self._enter(event, Record(events.dump(event)))
 
     def requeued(self, job_id: JobId, retry_at: float) -> None:
-        """A job waits for its next attempt."""
-        self._add(events.Requeued, job_id, retry_at)
+        """Record that a job waits for its next attempt."""
+        self._rows(RequeuedRows, job_id).append((job_id, time.time(), retry_at))
 
     def attempt_failed(self, job_id: JobId, attempt: int, end: End) -> None:
-        """An attempt was lost or killed, so that no runner reports it."""
-        self._add(events.AttemptFailed, job_id, attempt, end.at, end.error)
+        """Record an attempt that was lost or killed, which no runner reports."""
+        row = (job_id, attempt, end.at, end.require_error(), None)
+        self._rows(AttemptFailedRows, job_id).append(row)
 
     def completed(self, job_id: JobId, attempt: int, end: End) -> None:
-        """A job ended with a result."""
-        self._add(events.Completed, job_id, attempt, end.at, end.result, end.blob)
+        """Record that a job ended with a result."""
+        row = (job_id, attempt, end.at, end.require_result(), end.blob)
+        self._rows(CompletedRows, job_id).append(row)
 
     def failed(self, job_id: JobId, end: End) -> None:
-        """A job ended without a result."""
-        self._add(events.Failed, job_id, end.at, end.error, end.blob)
+        """Record that a job ended with an error."""
+        self._rows(FailedRows, job_id).append((job_id, end.at, end.require_error(), end.blob))
 
     def cancelled(self, job_id: JobId, end: End) -> None:
-        """A job was stopped."""
-        self._add(events.Cancelled, job_id, end.at, end.error, end.blob)
+        """Record that a job was cancelled."""
+        self._rows(CancelledRows, job_id).append((job_id, end.at, end.require_error(), end.blob))
 
-    def _add(self, kind: type[Event], job_id: JobId, *column: object) -> None:
-        """Gather like events of this turn of the loop into one; ends of jobs keep their order."""
-        if not self._gathered:
+    def _rows(self, kind: type[R], job_id: JobId) -> R:
+        """Return the rows that take what ends in this turn of the loop, and become one event."""
+        if not self._groups:
             self._loop.call_soon(self._flush)
-        place = (None if kind in ENDS else kind, root_of(job_id))
-        found = self._open.get(place)
-        if found is None or found[0] is not kind:
-            found = self._open[place] = (kind, [])
-            self._gathered.append(found)
-        found[1].append((job_id, *column))
+        return self._groups.rows(kind, root_of(job_id))
 
     def _flush(self) -> None:
-        gathered, self._gathered, self._open = self._gathered, [], {}
-        for kind, rows in sorted(gathered, key=rank):
-            self._enter(*MAKERS[kind](list(zip(*rows, strict=True))))
+        for rows in self._groups.take():
+            self._enter(*rows.build())
 
     def _enter(self, event: Event, record: Record) -> None:
         root_id = root_of(events.ids_of(event)[0])
@@ -257,11 +275,11 @@ class Journal:
         if isinstance(event, Terminal):
             self._keep_results(event, record, tree, rows)
         elif isinstance(event, events.Checkpointed):
-            rows.checkpoints = self.states.keep(event, record)
-            record = Record(record.body)
+            rows.checkpoints = self.checkpoints.keep(event, record)
+            record = Record(record.body)  # clients have no use for the states
         if tree.root.status is not before:
             self._root_changed(tree, rows)
-        self.recorder.record(Entry(root_id, record, rows, event=event))
+        self.recorder.record(Entry(root_id, record, rows, event=event, soft=is_soft(event)))
 
     def _keep_results(self, event: Terminal, record: Record, tree: JobTree, rows: Commit) -> None:
         for index, blob in enumerate(record.blobs):
@@ -302,7 +320,7 @@ class Journal:
         self._keep_finished(root.id, tree)
 
     def _keep_finished(self, root_id: JobId, tree: JobTree) -> None:
-        """Let go of the trees that ended longest ago."""
+        """Count a finished tree, and drop those that ended longest ago."""
         if tree.root.status.terminal:
             self._finished_nodes += len(tree) - self._finished.pop(root_id, 0)
             self._finished[root_id] = len(tree)
@@ -312,15 +330,15 @@ class Journal:
     def _publish(self, entries: list[Entry]) -> None:
         for entry in entries:
             self._published[entry.root_id] = entry.seq
-            self._watch.publish(entry.root_id, entry.seq, entry.record)
+            self._watch.publish(entry.root_id, entry.seq, entry.record, soft=entry.soft)
             if isinstance(entry.event, Terminal):
                 self._ended(entry.event, entry.record)
             elif isinstance(entry.event, events.Checkpointed):
-                self.states.written(entry.event)
+                self.checkpoints.written(entry.event)
 
 
 def part_of(event: Event, record: Record, keep: list[int]) -> tuple[Event, Record]:
-    """Return some columns of an event, by their index, as an event."""
+    """Return an event with some of its rows only, by their index, and the record of it."""
     if len(keep) == len(events.ids_of(event)):
         return event, record
     part = events.select(event, keep)

@@ -1,4 +1,4 @@
-"""The recorder: every event becomes durable in groups, in order, off the scheduler's loop."""
+"""The recorder: makes events durable in groups, in their order, off the scheduler's loop."""
 
 import asyncio
 import logging
@@ -17,23 +17,25 @@ from parrot_async.store import Commit, JobStore
 T = TypeVar("T")
 
 RETRY_AFTER = 0.5
-"""Seconds until a commit that the store refused is tried again."""
+"""Seconds until a commit is tried again that the store refused."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Entry:
-    """An event of one tree with the rows that go with it, written together."""
+    """An event of one tree and the rows that are written with it, in one transaction."""
 
     root_id: JobId
     record: Record
     rows: Commit = field(default_factory=Commit)
     event: Event | None = None
     accepted: "asyncio.Future[None] | None" = None
-    """Of a submission, which is refused when the store cannot keep it; others must be kept."""
+    """Set for a submission, which may be refused where the store cannot keep it."""
     insists: bool = False
-    """Of a submission that is kept all the same: a running body waits until the store is back."""
+    """Whether a submission, too, must be kept: a running body waits until the store is back."""
+    soft: bool = False
+    """Whether clients may hear of it a moment later: `events.is_soft`."""
     seq: int = 0
 
 
@@ -41,7 +43,11 @@ Refused = tuple[Entry, Exception]
 
 
 class Recorder:
-    """One thread that writes what has gathered while it was writing."""
+    """Writes to the store, always with what was recorded while the commit before was written.
+
+    Runs on: the scheduler's loop, except for methods marked `# On the recorder's thread.`, which
+    alone use the store.
+    """
 
     def __init__(
         self,
@@ -50,40 +56,41 @@ class Recorder:
         publish: Callable[[list[Entry]], None],
         taken: Callable[[Collection[JobId]], None],
     ) -> None:
-        """`publish` is called on the loop with entries that are durable, in their order.
+        """`owner` is the name under which the service writes and holds its lease.
 
-        `taken` is called there with trees that another service has taken over.
+        `publish` is called on the loop with durable entries, in their order, and `taken` with the
+        roots of trees that another service has taken over.
         """
         self._store = store
         self.owner = owner
-        """The name under which the service writes, and holds its lease."""
         self._publish = publish
         self._taken = taken
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parrot-recorder")
         self._waiting: list[Entry] = []
         self._under_way = 0
-        """Groups that the thread has not written yet."""
+        """How many groups the thread has, not written yet."""
         self._busy = False
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def record(self, *entries: Entry) -> None:
-        """Have entries written with the next group; none any more once it is being closed."""
+        """Schedule entries for the next commit; once `close` was called they are dropped."""
         if self._closing:
             return
         self._waiting.extend(entries)
         if not self._busy:
-            # What else happens in this turn of the loop goes along.
+            # At the end of this turn of the loop, so that what else happens in it goes along.
             self._busy = True
             self._idle.clear()
             self._loop.call_soon(self._next)
 
     async def accept(self, entries: Sequence[Entry], *, insists: bool = False) -> None:
-        """Have a submission written; returns when it is durable, raises StoreError if it is not.
+        """Write a submission, and return when it is durable.
 
-        With `insists` it waits for a store that is away, full or locked.
+        With `insists` it waits for a store that is away, full or locked. Raises StoreError where
+        the submission is not kept.
         """
         if self._closing:
             raise StoreError("the job service is being closed: submit again when it is back")
@@ -94,23 +101,16 @@ class Recorder:
         await accepted
 
     async def read(self, question: Callable[[JobStore], T]) -> T:
-        """Ask the store, after all that was recorded before."""
+        """Return the store's answer, given after all that was recorded before is written."""
         self._hand_over()
         return await self._loop.run_in_executor(self._thread, question, self._store)
 
     async def close(self) -> None:
-        """Write what is left, and let go of the lease and of the store."""
+        """Write what is left, then drop the lease and close the store."""
         self._closing = True
         await self._idle.wait()
         await self._loop.run_in_executor(self._thread, self._leave)
         self._thread.shutdown(wait=False)
-
-    def _leave(self) -> None:
-        try:
-            self._store.drop_lease(self.owner)
-        except StoreError as exc:
-            logger.warning("this service's lease ends by itself in some seconds: %s", exc)
-        self._store.close()
 
     def _next(self) -> None:
         self._busy = bool(self._waiting) or self._under_way > 0
@@ -120,11 +120,43 @@ class Recorder:
             self._idle.set()
 
     def _hand_over(self) -> None:
-        """Have what waits written, after what is being written."""
+        """Give the thread all that waits, as one group after those that it has."""
         group, self._waiting = self._waiting, []
         if group:
             self._under_way += 1
             self._thread.submit(self._write, group)
+
+    def _refuse_waiting(self, error: StoreError) -> None:
+        """Refuse submissions that would wait behind a group that the store does not take."""
+        if isinstance(error, StoreUnsureError):
+            error = StoreError(str(error))  # of what waits nothing was begun, so nothing is unsure
+        for entry in self._waiting:
+            if entry.accepted is not None and not entry.insists and not entry.accepted.done():
+                entry.accepted.set_exception(error)
+        self._waiting = [e for e in self._waiting if e.accepted is None or e.insists]
+
+    def _done(self, written: list[Entry], refused: list[Refused]) -> None:
+        self._under_way -= 1
+        for entry, error in refused:
+            if entry.accepted is not None and not entry.accepted.done():
+                entry.accepted.set_exception(error)
+        for entry in written:
+            if entry.accepted is not None and not entry.accepted.done():
+                entry.accepted.set_result(None)
+        self._publish(written)
+        taken = {entry.root_id for entry, error in refused if isinstance(error, LeaseLostError)}
+        if taken:
+            self._taken(taken)
+        self._next()
+
+    # On the recorder's thread.
+
+    def _leave(self) -> None:
+        try:
+            self._store.drop_lease(self.owner)
+        except StoreError as exc:
+            logger.warning("this service's lease ends by itself in some seconds: %s", exc)
+        self._store.close()
 
     def _write(self, group: list[Entry]) -> None:
         try:
@@ -135,7 +167,7 @@ class Recorder:
         self._loop.call_soon_threadsafe(self._done, written, refused)
 
     def _commit_one_by_one(self, group: list[Entry]) -> tuple[list[Entry], list[Refused]]:
-        """Find what can never be written, such as text that is no Unicode; refuse that alone."""
+        """Write each entry by itself; refuse one that never can be written, as invalid Unicode."""
         written: list[Entry] = []
         refused: list[Refused] = []
         for entry in group:
@@ -148,7 +180,7 @@ class Recorder:
         return written, refused
 
     def _commit_what_can_be(self, group: list[Entry]) -> tuple[list[Entry], list[Refused]]:
-        """Write the group; where that fails, refuse what is to blame and insist on the rest."""
+        """Write the group; where that fails, refuse the entries to blame and retry the others."""
         refused: list[Refused] = []
         while group:
             try:
@@ -165,18 +197,9 @@ class Recorder:
                 group = [entry for entry in group if id(entry) not in blamed]
         return group, refused
 
-    def _refuse_waiting(self, error: StoreError) -> None:
-        """Refuse the submissions that would wait behind what the store does not take."""
-        if isinstance(error, StoreUnsureError):
-            error = StoreError(str(error))  # of these, nothing was begun
-        for entry in self._waiting:
-            if entry.accepted is not None and not entry.insists and not entry.accepted.done():
-                entry.accepted.set_exception(error)
-        self._waiting = [e for e in self._waiting if e.accepted is None or e.insists]
-
     def _commit(self, group: list[Entry]) -> None:
-        # What was promised to a client outlives a loss of power; the rest, which can be done
-        # again, outlives the death of every process, and does not wait for the disk.
+        # What was promised to a client must survive a loss of power. The rest can be run again:
+        # it survives the death of every process, and does not wait for the disk.
         sync = any(entry.accepted is not None for entry in group)
         commit = Commit(owner=self.owner, sync=sync)
         for entry in group:
@@ -195,27 +218,13 @@ class Recorder:
             entry.seq = seq
         _reach_commit(group, "accepted", "ended")
 
-    def _done(self, written: list[Entry], refused: list[Refused]) -> None:
-        self._under_way -= 1
-        for entry, error in refused:
-            if entry.accepted is not None and not entry.accepted.done():
-                entry.accepted.set_exception(error)
-        for entry in written:
-            if entry.accepted is not None and not entry.accepted.done():
-                entry.accepted.set_result(None)
-        self._publish(written)
-        taken = {entry.root_id for entry, error in refused if isinstance(error, LeaseLostError)}
-        if taken:
-            self._taken(taken)
-        self._next()
-
 
 def _blamed(group: Sequence[Entry], error: StoreError) -> set[int]:
-    """Return which entries, by `id`, a store had better be without when it is asked again."""
+    """Return the entries, by `id`, without which the commit is tried again."""
     if isinstance(error, LeaseLostError):
         return {id(entry) for entry in group if entry.root_id in error.root_ids}
     if isinstance(error, StoreUnsureError):
-        return set()
+        return set()  # the same group must be committed again: it may have been written
     submissions = [entry for entry in group if entry.accepted is not None]
     if isinstance(error, KeyTakenError):
         keys = [e.accepted for e in submissions if error.key in dict(e.rows.keys)]

@@ -18,7 +18,7 @@ from parrot_async.errors import OptionsError, StoreError, StoreFullError, StoreL
 from parrot_async.model.models import Queue
 from parrot_async.store import Commit, open_store
 from parrot_async.store.sqlite import SQLiteStore
-from parrot_async.store.statements import statements
+from parrot_async.store.tables import statements
 from tests import disks
 
 WRITER = """

@@ -13,10 +13,8 @@ def test_a_start_of_this_process_lives() -> None:
 
 
 def test_a_process_that_was_killed_does_not_live_even_as_a_zombie() -> None:
-    code = (
-        "from parrot_async.service.custody.owner import new_owner;"
-        " print(new_owner(), flush=True); input()"
-    )
+    module = "parrot_async.service.custody.owner"
+    code = f"from {module} import new_owner; print(new_owner(), flush=True); input()"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
