@@ -1,4 +1,4 @@
-"""What a button of a live view has the service do."""
+"""The actions behind the buttons of a live view: each is one call of the service."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,11 +14,11 @@ ACTIONS: dict[Action, tuple[str, dict[str, Any]]] = {
     "retry": ("parrot_retry", {"failed_only": False}),
     "retry_failed": ("parrot_retry", {"failed_only": True}),
 }
-"""The service's names of what it can do, and how it is asked."""
+"""The call of the service for each action, with its options."""
 
 
 def act(source: Source, asked: Act, answer: Callable[[Act, Done], None]) -> None:
-    """Pass on that a button was pressed; `answer` is called on any thread when that was done."""
+    """Ask the service for what a button says; `answer` is called on any thread when it is done."""
 
     def answered(future: Future[Any]) -> None:
         done: Done = {"t": "done", "n": asked["n"]}

@@ -16,6 +16,7 @@ from parrot_async.model.events import Event, Record, dump
 from parrot_async.model.models import JobId, root_of
 from parrot_async.view.feeds import TreeFeed
 from parrot_async.view.source import Source
+from tests.unit.stories import PLAN, submitted, waiting
 
 
 class Line:
@@ -73,6 +74,14 @@ class World:
         feed = TreeFeed(self.source, job_id, self.wake)
         feed.tick()
         return feed
+
+
+def plan_of(count: int) -> World:
+    """A plan "r" that waits for its children."""
+    world = World()
+    ids = [f"r.{number}" for number in range(count)]
+    world.tell(submitted("r", spec=PLAN), submitted(*ids), waiting("r"))
+    return world
 
 
 class Words(BaseComm):
