@@ -35,7 +35,7 @@ from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import RootRow
-from parrot_async.report.root_rows import RootRows
+from parrot_async.report.tables import RootRows
 from parrot_async.service.custody.retention import Pruned
 from parrot_async.store import check_url
 from parrot_async.transport.pickling import Call, dump_function
