@@ -25,7 +25,7 @@ class History:
     `History()` reads the store of your local cluster, with `name` that of another local cluster,
     and `History("postgresql://...")` that of a team.
 
-    Runs on: the thread that made it, which waits for the store.
+    Runs on: any thread, which waits for the store.
     """
 
     def __init__(self, store: str | None = None, *, name: str | None = None) -> None:
