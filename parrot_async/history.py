@@ -1,4 +1,4 @@
-"""The jobs of a store as they were last written: no cluster is needed, and none is started."""
+"""The jobs of a store as they were last written, read without a cluster."""
 
 import time
 from collections.abc import Iterator
@@ -11,29 +11,34 @@ from parrot_async.model import events
 from parrot_async.model.events import Event
 from parrot_async.model.models import JobId, JobNode, JobStatus, root_of
 from parrot_async.model.tree import JobTree, fold
-from parrot_async.report.root_rows import RootRows
+from parrot_async.report.tables import RootRows
 from parrot_async.settings import local_store
 from parrot_async.store import StoredResult, is_own, open_store
 from parrot_async.transport.outcome import Outcome
 
-Stored = dict[JobId, StoredResult]
+StoredResults = dict[JobId, StoredResult]
 
 
 class History:
-    """A store seen from outside, while a cluster uses it or when none does; it changes nothing.
+    """Reads a store, whether a cluster uses it or not; it changes nothing.
 
-    `History()` is that of the user's local cluster; `name` is that of another one. With
-    `parrot_async.history.History("postgresql://...")` it is that of a team.
+    `History()` reads the store of your local cluster, with `name` that of another local cluster,
+    and `History("postgresql://...")` that of a team.
+
+    Runs on: any thread, which waits for the store.
     """
 
     def __init__(self, store: str | None = None, *, name: str | None = None) -> None:
-        """Open the store at a URL; StoreError where there is none, or where it cannot be read."""
+        """Open the store at a URL.
+
+        Raises StoreError if there is none, or if it cannot be read.
+        """
         url = store or local_store(name)
         self._own = is_own(url)
         self._store = open_store(url, read_only=True)
 
     def __enter__(self) -> Self:
-        """Nothing more to do."""
+        """Return itself: the store is open already."""
         return self
 
     def __exit__(
@@ -42,11 +47,11 @@ class History:
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self.close()
 
     def close(self) -> None:
-        """Let go of the store; a second time does nothing."""
+        """Close the store; a second time does nothing."""
         self._store.close()
 
     def jobs(
@@ -57,40 +62,44 @@ class History:
         function: str | None = None,
         limit: int = 100,
     ) -> RootRows:
-        """The newest root jobs that fit; a notebook shows them as a table."""
+        """Return the newest root jobs that match; a notebook shows them as a table."""
         wanted = None if status is None else JobStatus(status)
         rows = self._store.roots(status=wanted, queue=queue, function=function, limit=limit)
         return RootRows(rows)
 
     def interrupted(self) -> RootRows:
-        """Trees that have not ended, and that no cluster runs any more, the oldest first."""
+        """Return the trees that have not ended and that no cluster runs, the oldest first."""
         return RootRows(self._store.interrupted(time.time()))
 
     def events(self, job_id: JobId, after: int = 0) -> list[tuple[int, Event]]:
-        """What happened in a job's tree after the event of this number, with each one's number."""
+        """Return the numbered events of a job's tree after the one with the number `after`."""
         stored = self._store.events(root_of(job_id), after)
         return [(seq, events.load(body)) for seq, body in stored]
 
     def tree(self, job_id: JobId) -> JobTree:
-        """The whole tree that a job is part of; JobNotFoundError where the store has none."""
+        """Return the whole tree that a job is part of.
+
+        Raises JobNotFoundError if the store does not have the job.
+        """
         tree = fold(event for _, event in self.events(job_id))
         if job_id not in tree:
             raise JobNotFoundError(f"no job {job_id} is in this store")
         return tree
 
     def node(self, job_id: JobId) -> JobNode:
-        """A job as it was last written."""
+        """Return a job as it was last written."""
         return self.tree(job_id)[job_id]
 
     def report(self, job_id: JobId) -> str:
-        """The tree below a job with results, errors and cost, as Markdown."""
+        """Return the tree below a job with results, errors and cost, as Markdown."""
         return report.markdown(self.tree(job_id), job_id)
 
     def result(self, job_id: JobId) -> Any:
-        """The result of a job that has ended; raises the job's own error, as `await handle` does.
+        """Return the result of a job that has ended.
 
-        NotEndedError for a job that has no result yet, ResultExpiredError for one whose time is
-        over, StoreError for a store that others can write to: a value of theirs is a program.
+        Raises the job's own error, as `await handle` does; NotEndedError if the job has no result
+        yet; ResultExpiredError if its result is not kept any more; StoreError if others can write
+        to the store, since to read a value of theirs is to run their program.
         """
         if not self._own:
             raise StoreError(
@@ -105,14 +114,14 @@ class History:
 
 
 def _with_parts(tree: JobTree, node: JobNode) -> Iterator[JobId]:
-    """A job, or all below a plan whose results are the plan's."""
+    """Yield a job, and all below a plan, whose result is made of theirs."""
     yield node.id
     if node.spec.function_id is None:
         for child in tree.children(node.id):
             yield from _with_parts(tree, child)
 
 
-def _value(tree: JobTree, node: JobNode, stored: Stored) -> Any:
+def _value(tree: JobTree, node: JobNode, stored: StoredResults) -> Any:
     if node.error is None and node.spec.function_id is None:
         return [_part(tree, child, stored) for child in tree.children(node.id)]
     found = stored.get(node.id)
@@ -122,7 +131,7 @@ def _value(tree: JobTree, node: JobNode, stored: Stored) -> Any:
     return Outcome(node.id, found.value, found.url, node.error).value()
 
 
-def _part(tree: JobTree, node: JobNode, stored: Stored) -> Any:
+def _part(tree: JobTree, node: JobNode, stored: StoredResults) -> Any:
     try:
         return _value(tree, node, stored)
     except Exception as exc:  # noqa: BLE001 - the plan completed all the same

@@ -1,8 +1,11 @@
-"""The command `parrot-async`: jobs and the local cluster from a shell; documents too."""
+"""The command `parrot-async`: jobs, the local cluster and documents from a shell.
+
+It runs in a process that the shell starts; only `__main__` and the entry point call it.
+"""
 
 import click
 
-from parrot_async.cli import acting, again, clusters, completing, documents, reading
+from parrot_async.cli import acting, clusters, completing, documents, reading
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -17,12 +20,13 @@ def cli() -> None:
 
 
 def _add(command: click.Command) -> None:
-    """Add a command, listed with its whole first sentence: click cuts off what it shortens."""
+    """Add a command with its whole first sentence as short help, which click would cut off."""
     command.short_help = " ".join((command.help or "").partition("\n\n")[0].split())
     cli.add_command(command)
 
 
-for module in (reading, acting, again, clusters, documents, completing):
+# Named here, and not found by a scan: importing a module costs time at each start.
+for module in (reading, acting, clusters, documents, completing):
     for each in module.COMMANDS:
         _add(each)
 

@@ -1,17 +1,18 @@
-"""The commands for the clusters on this machine: `up` and `down`, and `status` without a job."""
+"""The commands for the clusters of this machine: `up`, `down`, and `status` without a job."""
 
 from typing import TYPE_CHECKING
 
 import click
 
+from parrot_async.cli.job_source import Location, open_source
 from parrot_async.cli.printing import document, row_line
 from parrot_async.cli.running import given, run
-from parrot_async.cli.source import Place, opened
 
 if TYPE_CHECKING:
     from parrot_async.cluster import ClusterStatus
 
 SHOWN_JOBS = 10
+"""Jobs that `status` lists, the newest."""
 _name = click.option("--name", metavar="NAME", help="A local cluster's name.  [default: default]")
 
 
@@ -81,31 +82,34 @@ async def _stop_database() -> None:
     click.echo("PostgreSQL stopped." if stopped else "PostgreSQL did not run.")
 
 
-async def show(place: Place, json: bool) -> None:
-    """Show the clusters of a place and its latest jobs."""
+async def show(location: Location, json: bool) -> None:
+    """Show the clusters of a location, and its latest jobs."""
     from parrot_async.cluster import running
 
-    if place.cluster is not None:
-        await _show_far(place, place.cluster, json)
+    if location.cluster is not None:
+        await _show_far(location, location.cluster, json)
         return
-    found = await running(place.name, store=place.store)
+    found = await running(location.name, store=location.store)
     if json:
         document([one.model_dump() for one in found])
         return
     for one in found:
         click.echo(_described(one))
     if not any(one.own for one in found):
-        click.echo(_none_runs(place.name))
-    for line in await _latest_jobs(place):
+        click.echo(_none_runs(location.name))
+    for line in await _latest_jobs(location):
         click.echo(line)
 
 
-async def _show_far(place: Place, address: str, json: bool) -> None:
-    """Show a cluster that was named by its address; ClusterError, with what runs, if none is."""
+async def _show_far(location: Location, address: str, json: bool) -> None:
+    """Show a cluster that was named by its address.
+
+    Raises ClusterError, which names the clusters that run here, if there is none.
+    """
     from parrot_async.errors import ClusterError
 
     try:
-        async with opened(place) as source:
+        async with open_source(location) as source:
             rows = await source.jobs(limit=SHOWN_JOBS)
     except ClusterError as exc:
         raise ClusterError(f"{exc}\n{_running_here()}") from exc
@@ -118,7 +122,7 @@ async def _show_far(place: Place, address: str, json: bool) -> None:
 
 
 def _none_runs(name: str | None) -> str:
-    """Say that no cluster of this name runs, and which do."""
+    """Return a sentence: no cluster of this name runs, and which do."""
     which = f" under the name {name}" if name else ""
     start = f"`parrot-async up{f' --name {name}' if name else ''}`"
     said = f"No cluster of yours runs here{which}; the next job, or {start}, starts one."
@@ -126,7 +130,7 @@ def _none_runs(name: str | None) -> str:
 
 
 def _running_here() -> str:
-    """Say by which options the clusters on this machine are named."""
+    """Return a sentence with the options that name the clusters of this machine."""
     options = ", ".join(f"`--name {name}`" for name in _names())
     return f"Your clusters on this machine: {options or 'none runs'}."
 
@@ -151,11 +155,11 @@ def _described(found: "ClusterStatus") -> str:
     )
 
 
-async def _latest_jobs(place: Place) -> list[str]:
+async def _latest_jobs(location: Location) -> list[str]:
     from parrot_async.errors import StoreError
 
     try:
-        async with opened(place) as source:
+        async with open_source(location) as source:
             rows = await source.jobs(limit=SHOWN_JOBS)
             interrupted = await source.interrupted()
     except StoreError as exc:

@@ -1,4 +1,4 @@
-"""Shell completion: the command `completion`, and the ids of jobs."""
+"""Shell completion: the command `completion`, and the completion of job ids."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ To have it in every shell:
 
 
 def job_id(context: click.Context, _: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    """Offer the newest jobs, with their states and titles where the shell shows such."""
+    """Return the newest jobs, with states and titles for the shells that show such help."""
     from click.shell_completion import CompletionItem
 
     from parrot_async.errors import ParrotError
@@ -28,7 +28,7 @@ def job_id(context: click.Context, _: click.Parameter, incomplete: str) -> "list
     try:
         with History(context.params.get("store"), name=context.params.get("name")) as history:
             rows = history.jobs(limit=OFFERED)
-    except ParrotError:  # a shell has no place for it, and the command itself will say it
+    except ParrotError:  # a shell cannot show it, and the command itself will
         return []
     return [
         CompletionItem(row.id, help=f"{row.status}: {row.title}")

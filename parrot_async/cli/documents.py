@@ -20,7 +20,7 @@ T = TypeVar("T")
 # Torch and Dask take seconds to import, so each command imports what it needs.
 BACKENDS = ("auto", "openvino", "torch", "torch-fp32")
 SNIPPET = 300
-"""Characters of a passage that a search shows."""
+"""Characters of a passage that are shown."""
 
 _common = (
     click.option("--dsn", envvar="PARROT_DSN", metavar="DSN", help="A PostgreSQL with pgvector 0.8."
@@ -35,7 +35,7 @@ _common = (
 
 
 def _on_collection(command: Callable[..., T]) -> Callable[..., T]:
-    """Options of all commands that use a collection."""
+    """Add the options of all commands that use a collection."""
     for option in reversed(_common):
         command = option(command)
     return command
@@ -117,7 +117,7 @@ async def _ingest(paths: Sequence[str], address: str | None, options: dict[str, 
             return FAILED
         except ParrotError:
             raise
-        except Exception as exc:  # noqa: BLE001  a job's body raises what it likes
+        except Exception as exc:  # noqa: BLE001 - a job's body raises what it likes
             fail(f"the ingestion failed ({type(exc).__name__}: {exc})")
     click.echo(report)
     return 0
@@ -149,7 +149,7 @@ def _shown(number: int, hit: "Hit") -> str:
 
 
 def _near(path: str) -> str:
-    """`path` from here, where it lies below."""
+    """Return the path relative to the working directory if it lies below that."""
     with suppress(ValueError):
         return str(Path(path).relative_to(Path.cwd()))
     return path

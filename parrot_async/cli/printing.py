@@ -1,6 +1,5 @@
-"""How commands say things: JSON for programs, lines without control characters for people."""
+"""What commands print: JSON for programs, lines without control characters for people."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ def document(value: Any) -> None:
 
 
 def jsonable(value: Any) -> Any:
-    """Return a result as JSON has it, and what JSON has not as the text of its `repr`."""
+    """Return a result as JSON has it; what JSON does not have becomes the text of its `repr`."""
     from pydantic_core import to_jsonable_python
 
     from parrot_async.transport.pickling import preview
@@ -35,7 +34,7 @@ def jsonable(value: Any) -> Any:
 
 
 def row_line(row: "RootRow", interrupted: bool) -> str:
-    """One root job in a list."""
+    """Return the line of a root job in a list."""
     from parrot_async.report.wording import line, money, status_word
 
     at = clock(row.created_at, "%m-%d %H:%M")
@@ -45,12 +44,12 @@ def row_line(row: "RootRow", interrupted: bool) -> str:
 
 
 def clock(at: float, form: str) -> str:
-    """A time as this machine's clock has it."""
+    """Return a time (seconds since the epoch) as this machine's clock shows it."""
     return datetime.fromtimestamp(at, UTC).astimezone().strftime(form)
 
 
 def node_document(tree: "JobTree", node: "JobNode") -> dict[str, Any]:
-    """A job and all below it, for `document`."""
+    """Return a job and all below it, for `document`."""
     return {
         "id": node.id,
         "title": node.title,
@@ -70,7 +69,7 @@ def node_document(tree: "JobTree", node: "JobNode") -> dict[str, Any]:
     }
 
 
-def lines_of(tree: "JobTree", job_id: str) -> "Iterator[tuple[JobNode, LogLine]]":
-    """What a job and all below it wrote, in the order of its writing."""
+def lines_of(tree: "JobTree", job_id: str) -> "list[tuple[JobNode, LogLine]]":
+    """Return the log lines of a job and all below it, in the order in which they were written."""
     written = [(node, line) for node in tree.walk(job_id) for line in node.logs or ()]
-    return iter(sorted(written, key=lambda one: one[1].at))
+    return sorted(written, key=lambda one: one[1].at)

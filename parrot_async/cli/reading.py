@@ -7,6 +7,7 @@ import click
 
 from parrot_async.cli import clusters
 from parrot_async.cli.completing import job_id
+from parrot_async.cli.job_source import JobSource, Location, find_job, location_options, open_source
 from parrot_async.cli.printing import (
     as_json,
     clock,
@@ -17,7 +18,6 @@ from parrot_async.cli.printing import (
     row_line,
 )
 from parrot_async.cli.running import FAILED, run
-from parrot_async.cli.source import Place, Source, at_a_place, found, opened
 
 if TYPE_CHECKING:
     from parrot_async.model.models import JobNode, LogLine
@@ -34,19 +34,19 @@ STATUSES = (
 @click.option("--queue", metavar="QUEUE", help="Only jobs of this queue.")
 @click.option("--function", metavar="MODULE:NAME", help="Only jobs of this function.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
-@at_a_place
+@location_options
 @as_json
-def jobs(place: Place, json: bool, **filters: Any) -> None:
+def jobs(location: Location, json: bool, **filters: Any) -> None:
     """List the newest jobs: id, time of submission, state, cost, title.
 
     It reads the job store, whether a cluster runs or not. "interrupted" is a job that has not
     ended and that nothing runs any more: `parrot-async recover` resumes it.
     """
-    run(lambda: _jobs(place, json, filters))
+    run(lambda: _jobs(location, json, filters))
 
 
-async def _jobs(place: Place, json: bool, filters: dict[str, Any]) -> None:
-    async with opened(place) as source:
+async def _jobs(location: Location, json: bool, filters: dict[str, Any]) -> None:
+    async with open_source(location) as source:
         rows = await source.jobs(**filters)
         interrupted = await source.interrupted()
     if json:
@@ -58,25 +58,25 @@ async def _jobs(place: Place, json: bool, filters: dict[str, Any]) -> None:
 @click.command()
 @click.argument("job", metavar="[ID]", required=False, shell_complete=job_id)
 @click.option("--once", is_flag=True, help="Show a job's tree as it is now, and do not wait.")
-@at_a_place
+@location_options
 @as_json
-def status(place: Place, job: str | None, once: bool, json: bool) -> None:
+def status(location: Location, job: str | None, once: bool, json: bool) -> None:
     """Show a job's tree, live until it ends; without ID, your clusters on this machine.
 
     The tree is live on a terminal; Ctrl-C leaves it, and the job goes on. Elsewhere, with --once
     and with --json, it is shown once. Without ID, --cluster tells whether a service answers there.
     """
     if job is None:
-        run(lambda: clusters.show(place, json))
+        run(lambda: clusters.show(location, json))
     else:
-        run(lambda: _status(place, job, once, json))
+        run(lambda: _status(location, job, once, json))
 
 
-async def _status(place: Place, text: str, once: bool, json: bool) -> None:
+async def _status(location: Location, text: str, once: bool, json: bool) -> None:
     from parrot_async.report import text as tree_text
 
-    async with opened(place) as source:
-        job_id = await found(source, text)
+    async with open_source(location) as source:
+        job_id = await find_job(source, text)
         if not (once or json) and sys.stdout.isatty():
             await _watch(source, job_id)
             return
@@ -87,7 +87,7 @@ async def _status(place: Place, text: str, once: bool, json: bool) -> None:
         click.echo(tree_text(tree, job_id))
 
 
-async def _watch(source: Source, job_id: str) -> None:
+async def _watch(source: JobSource, job_id: str) -> None:
     from parrot_async.cli.watching import watch_events
     from parrot_async.model.models import root_of
 
@@ -101,21 +101,21 @@ async def _watch(source: Source, job_id: str) -> None:
 @click.command()
 @click.argument("job", metavar="ID", shell_complete=job_id)
 @click.option("--report", is_flag=True, help="Print the whole tree's report, in Markdown.")
-@at_a_place
+@location_options
 @as_json
-def results(place: Place, job: str, report: bool, json: bool) -> None:
+def results(location: Location, job: str, report: bool, json: bool) -> None:
     """Print a job's result, or its error; the exit status is 1 where there is no result.
 
     With --json, what JSON has no form for is the text of its `repr`.
     """
-    sys.exit(run(lambda: _results(place, job, report, json)))
+    sys.exit(run(lambda: _results(location, job, report, json)))
 
 
-async def _results(place: Place, text: str, report: bool, json: bool) -> int:
+async def _results(location: Location, text: str, report: bool, json: bool) -> int:
     from parrot_async.report import markdown
 
-    async with opened(place) as source:
-        job_id = await found(source, text)
+    async with open_source(location) as source:
+        job_id = await find_job(source, text)
         tree = await source.tree(job_id)
         if report:
             click.echo(markdown(tree, job_id))
@@ -130,7 +130,7 @@ async def _results(place: Place, text: str, report: bool, json: bool) -> int:
     return FAILED if error is not None else 0
 
 
-async def _value(source: Source, job_id: str) -> tuple[Any, Exception | None]:
+async def _value(source: JobSource, job_id: str) -> tuple[Any, Exception | None]:
     try:
         return await source.result(job_id), None
     except Exception as exc:  # noqa: BLE001 - a job's body raises what it likes
@@ -156,21 +156,21 @@ def _shown(value: Any, error: Exception | None, node: "JobNode") -> str:
 @click.command()
 @click.argument("job", metavar="ID", shell_complete=job_id)
 @click.option("--follow", "-f", is_flag=True, help="Go on printing until the job has ended.")
-@at_a_place
+@location_options
 @as_json
-def logs(place: Place, job: str, follow: bool, json: bool) -> None:
+def logs(location: Location, job: str, follow: bool, json: bool) -> None:
     """Print what a job and all below it printed, logged and warned: the last 200 lines of each."""
-    run(lambda: _logs(place, job, follow, json))
+    run(lambda: _logs(location, job, follow, json))
 
 
-async def _logs(place: Place, text: str, follow: bool, json: bool) -> None:
-    async with opened(place) as source:
-        job_id = await found(source, text)
+async def _logs(location: Location, text: str, follow: bool, json: bool) -> None:
+    async with open_source(location) as source:
+        job_id = await find_job(source, text)
         if follow and not json:
             await _follow(source, job_id)
             return
         tree = await source.tree(job_id)
-    written = list(lines_of(tree, job_id))
+    written = lines_of(tree, job_id)
     if json:
         document([{"job": n.id, "at": w.at, "level": w.level, "text": w.text} for n, w in written])
     else:
@@ -178,7 +178,7 @@ async def _logs(place: Place, text: str, follow: bool, json: bool) -> None:
             click.echo(_log_line(node, line))
 
 
-async def _follow(source: Source, job_id: str) -> None:
+async def _follow(source: JobSource, job_id: str) -> None:
     from parrot_async.model.events import Logged
     from parrot_async.model.tree import JobTree
 

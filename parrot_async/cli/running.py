@@ -1,4 +1,4 @@
-"""A command's work, run to its end: errors are sentences, and Ctrl-C is no error."""
+"""Runs the work of a command: errors become sentences, and Ctrl-C is no error."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -11,10 +11,14 @@ from parrot_async.errors import JobError, ParrotError
 T = TypeVar("T")
 
 FAILED, INTERRUPTED = 1, 130
+"""Exit statuses; 130 is that of a program that Ctrl-C ended, as shells have it."""
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Run to the end; every error on purpose is one sentence, and Ctrl-C is no error."""
+    """Run a coroutine function to its end, and return its result.
+
+    Errors that we raise on purpose, and Ctrl-C, print one sentence and end the process.
+    """
     import anyio
 
     try:
@@ -35,11 +39,11 @@ def _sentence(exc: BaseException) -> str:
 
 
 def fail(message: str) -> NoReturn:
-    """End with this sentence, and with status 1."""
+    """Print a sentence, and end the process with status 1."""
     click.echo(f"parrot-async: {message}", err=True)
     sys.exit(FAILED)
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were given at all."""
+    """Return the options that the user gave."""
     return {name: value for name, value in options.items() if value is not None}

@@ -1,4 +1,4 @@
-"""A job watched in the terminal until it ends; the first Ctrl-C cancels it, the second leaves."""
+"""Watches a job in the terminal until it ends: the first Ctrl-C cancels it, the second leaves."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from rich.console import Console
 
+from parrot_async.cli.running import INTERRUPTED
 from parrot_async.client.handle import JobHandle
 from parrot_async.model.events import Event
 from parrot_async.model.tree import JobTree
@@ -16,10 +17,8 @@ from parrot_async.report.terminal import TerminalTree
 
 R = TypeVar("R")
 
-INTERRUPTED = 130
-"""Exit status of a program that Ctrl-C ended, as shells have it."""
 TICK = 0.5
-"""Seconds after which the times are drawn anew, although nothing happened."""
+"""Seconds after which the times are drawn again even if nothing has happened."""
 
 
 async def watch(handle: JobHandle[R], console: Console | None = None) -> None:
@@ -28,7 +27,7 @@ async def watch(handle: JobHandle[R], console: Console | None = None) -> None:
 
 
 async def watch_events(events: AsyncIterator[Event], console: Console | None = None) -> JobTree:
-    """Show the tree of these events as they come; returns it when there are no more."""
+    """Show the tree of these events as they arrive; returns it after the last one."""
     tree = JobTree()
     with TerminalTree(console) as view:
         async with anyio.create_task_group() as group:
@@ -49,10 +48,10 @@ async def watch_events(events: AsyncIterator[Event], console: Console | None = N
 async def watch_or_cancel(
     submit: Callable[[], Awaitable[JobHandle[R]]], console: Console | None = None
 ) -> tuple[JobHandle[R], bool]:
-    """Submit a job and watch it; says as well whether Ctrl-C, or SIGTERM, cancelled it.
+    """Submit a job, and watch it until it and all below it have ended.
 
-    Returns when the job and all below it have ended. The second signal ends this process at once,
-    with status 130, and leaves the ending to the cluster.
+    Returns its handle, and whether Ctrl-C or SIGTERM cancelled it. A second signal ends this
+    process at once, with status 130, and leaves the cancelling to the cluster.
     """
     console = console or Console()
     async with anyio.create_task_group() as group:
@@ -66,7 +65,10 @@ async def watch_or_cancel(
 
 
 class _Stopper:
-    """Turns signals into the cancelling of a job, also of one that is only being submitted."""
+    """Cancels a job at the first signal, also one that is still being submitted.
+
+    Runs on: the event loop, which receives the signals.
+    """
 
     def __init__(self, group: TaskGroup, console: Console) -> None:
         self._group = group
@@ -75,7 +77,7 @@ class _Stopper:
         self.asked = False
 
     def attend(self, handle: JobHandle[R]) -> None:
-        """Cancel this job when asked to, or if that was asked already."""
+        """Cancel this job at the next signal, or now if one has come already."""
         self._handle = handle
         if self.asked:
             self._group.start_soon(handle.cancel)

@@ -37,7 +37,7 @@ from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import Pruned, RootRow
-from parrot_async.report.root_rows import RootRows
+from parrot_async.report.tables import RootRows
 from parrot_async.store import check_url
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import Call, dump_function, preview

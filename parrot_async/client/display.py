@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from parrot_async.errors import ParrotError
 from parrot_async.model.models import JobId
 from parrot_async.view.source import ViewSource
-from parrot_async.widget.clicks import running_kernel
+from parrot_async.widget.kernel import running_kernel
 
 if TYPE_CHECKING:
-    from parrot_async.widget import JobsPanel, JobTree
+    from parrot_async.widget import JobsPanel, JobTreeView
 
 
-def live_tree(source: ViewSource, job_id: JobId) -> "JobTree":
+def live_tree(source: ViewSource, job_id: JobId) -> "JobTreeView":
     """The live view of a job; ParrotError where what it needs is not installed."""
     _check_installed()
     from parrot_async.widget.job_tree import job_tree

@@ -20,7 +20,7 @@ from parrot_async.report.bar import REFRESH, bar
 from parrot_async.report.timeline import Timeline
 
 if TYPE_CHECKING:
-    from parrot_async.widget import JobTree as LiveTree
+    from parrot_async.widget import JobTreeView
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -155,7 +155,7 @@ class JobHandle(Generic[R_co]):
         """Return the tree below this job with results, errors and cost, as Markdown."""
         return report.markdown(self.tree, self.id)
 
-    def widget(self) -> "LiveTree":
+    def widget(self) -> "JobTreeView":
         """Return the live view of the job and all below it, for a notebook, with buttons.
 
         The handle alone in a cell shows it too. ParrotError where `parrot-async[notebook]` is not

@@ -1,4 +1,4 @@
-"""One job as one bar, by tqdm where that is installed, else by rich."""
+"""One job as a progress bar, drawn by tqdm if that is installed, else by rich."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,25 +9,26 @@ from parrot_async.report import facts
 from parrot_async.report.wording import line, state_words
 
 REFRESH = 0.1
-"""Seconds between two looks at the job."""
+"""Seconds between two updates of the bar."""
 FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
 Draw = Callable[[JobNode], None]
+"""Draws a job as it is now."""
 
 
 def bar(title: str) -> AbstractContextManager[Draw]:
-    """Show a bar as long as it is open; what it gives draws a job as it is then."""
+    """Show a bar until the context ends; the context gives the function that updates it."""
     return _by_tqdm(line(title)) if find_spec("tqdm") else _by_rich(line(title))
 
 
 def _words(node: JobNode) -> str:
-    """The step, or else the state."""
+    """Return the step, or the state of a job that has none."""
     return facts.step(node) or state_words(node)
 
 
 @contextmanager
 def _by_tqdm(title: str) -> Iterator[Draw]:
-    """The notebook's own bar in a notebook, a line of text elsewhere."""
+    """Draw the notebook's own bar in a notebook, a line of text elsewhere."""
     from tqdm.auto import tqdm
 
     with tqdm(desc=title, total=100, bar_format=FORMAT) as shown:

@@ -1,4 +1,4 @@
-"""What every report says about a job, as plain words: who shows them escapes them."""
+"""What every report says about a job, in plain words, which the caller escapes."""
 
 from datetime import datetime
 from itertools import islice
@@ -20,20 +20,20 @@ from parrot_async.report.wording import (
 )
 
 INHERITED: frozenset[ErrorKind] = frozenset({"cancelled_by_parent", "children", "dependency"})
-"""Ends whose reason is told at another job."""
+"""Kinds of error whose cause is shown at another job."""
 
 Facts = list[tuple[str, str]]
-"""Names and what is to be said; never empty."""
+"""Pairs of a name and its words; the words are never empty."""
 
 
 def title(node: JobNode) -> str:
-    """The job's title on one line; what it runs where it has none."""
+    """Return the job's title on one line, or the name of its function if it has none."""
     return line(node.title) or line(node.spec.function) or "(no title)"
 
 
 def overview(node: JobNode, now: datetime) -> Facts:
-    """How a job and all below it stand."""
-    return _said(
+    """Return the state of a job and all below it."""
+    return _present(
         ("Status", f"{state_words(node)}, {percent(node)}"),
         ("Duration", duration(elapsed(node, now)) or "not started"),
         ("Remaining", about(remaining(node, now))),
@@ -44,7 +44,7 @@ def overview(node: JobNode, now: datetime) -> Facts:
 
 
 def summary(node: JobNode, now: datetime) -> str:
-    """State, percent as long as it runs, duration, usage and children of a job, on one line."""
+    """Return state, percent while it runs, duration, usage and children of a job, on one line."""
     parts = [state_words(node)]
     if not node.status.terminal:
         parts.append(percent(node))
@@ -55,10 +55,10 @@ def summary(node: JobNode, now: datetime) -> str:
 
 
 def details(node: JobNode) -> Facts:
-    """What went into one job and what came out; a line each."""
+    """Return the inputs, the outcome and the attempts of one job, a line each."""
     prompt = node.spec.prompt if node.spec.prompt != node.spec.description else ""
     own = node.own_usage
-    return _said(
+    return _present(
         ("Prompt", line(prompt)),
         ("Arguments", line(node.arguments)),
         ("Step", step(node)),
@@ -73,7 +73,7 @@ def details(node: JobNode) -> Facts:
 
 
 def step(node: JobNode) -> str:
-    """What a job that has not ended does now: "embedding (32 of 64)"; else empty."""
+    """Return the step of a job that has not ended: "embedding (32 of 64)"; else empty."""
     if node.status.terminal:
         return ""
     words = line(node.current_step)
@@ -84,13 +84,13 @@ def step(node: JobNode) -> str:
 
 
 def error(info: ErrorInfo) -> str:
-    """Why it ended, on one line: "timed out: JobTimeoutError: ran past 30s"."""
+    """Return why a job ended, on one line: "timed out: JobTimeoutError: ran past 30s"."""
     parts = (ENDS[info.kind], line(info.type_name), line(info.message))
     return ": ".join(part for part in parts if part) or info.kind
 
 
 def attempts(node: JobNode) -> Facts:
-    """Every attempt, where there was more than one or one was lost."""
+    """Return all attempts if there was more than one, or if one was lost."""
     made = node.attempts
     if len(made) <= 1 and not any(one.error and one.error.kind == "lost" for one in made):
         return []
@@ -98,13 +98,13 @@ def attempts(node: JobNode) -> Facts:
 
 
 def rest(others: Rest) -> str:
-    """The children that are not shown: "… and 9,950 more: 9,950 completed"."""
+    """Count the children that are not shown: "… and 9,950 more: 9,950 completed"."""
     number = f"{others.count:,} jobs" if others.alone else f"and {others.count:,} more"
     return f"… {number}: {counts_words(others.counts)}"
 
 
 def cost(node: JobNode) -> str:
-    """Money, and tokens where there are any: "$0.24 (1,847 tokens)"; empty without any."""
+    """Return money and tokens: "$0.24 (1,847 tokens)"; empty if the job used nothing."""
     usage = node.usage
     if usage is None:
         return ""
@@ -112,7 +112,7 @@ def cost(node: JobNode) -> str:
 
 
 def about(seconds: float | None) -> str:
-    """A time that is only estimated: "about 2m 10s"; empty when it is not known."""
+    """Return an estimated duration: "about 2m 10s"; empty if it is not known."""
     return "" if seconds is None else f"about {duration(seconds)}"
 
 
@@ -125,24 +125,24 @@ def _attempt(attempt: Attempt) -> str:
     return f"{where} for {took}: {end}".strip()
 
 
-def _said(*facts: tuple[str, str]) -> Facts:
-    return [(name, said) for name, said in facts if said]
+def _present(*facts: tuple[str, str]) -> Facts:
+    return [(name, words) for name, words in facts if words]
 
 
 def end(node: JobNode) -> str:
-    """How a job ended, and why: "failed: ValueError: broken"."""
+    """Return how and why a job ended: "failed: ValueError: broken"."""
     why = [error(node.error)] if node.error else []
     return ": ".join([status_word(node.status), *why])
 
 
 def is_failure(node: JobNode) -> bool:
-    """Whether a job failed for a reason of its own."""
+    """Whether a job failed for a reason of its own, not because of its parent or children."""
     return node.error is not None and (
         node.status is JobStatus.FAILED and node.error.kind not in INHERITED
     )
 
 
 def failures(top: Outline, limit: int) -> list[JobNode]:
-    """The first jobs of an outline that failed for a reason of their own."""
+    """Return the first jobs of an outline that failed for a reason of their own."""
     shown = (here.node for here, _ in top.walk() if isinstance(here, Outline))
     return list(islice(filter(is_failure, shown), limit))

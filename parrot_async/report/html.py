@@ -11,10 +11,12 @@ from parrot_async.report.outline import TOTAL, Outline, Rest, outline
 from parrot_async.report.wording import ICONS, both_ends, html_text, percent
 
 OPEN_LEVELS = 2
+"""Levels whose children are shown at first."""
 FEW = 10
+"""Children up to which a completed job is open at first."""
 LOG_LINES_SHOWN = 20
 CALL = 44
-"""Characters of arguments, and of a result, that fit on a job's row; all are below it."""
+"""Characters of the arguments, and of the result, on a job's row; the details have the rest."""
 
 STYLE = files("parrot_async.report").joinpath("html.css").read_text("utf-8")
 
@@ -26,10 +28,10 @@ def html(
     now: datetime | None = None,
     most: int = TOTAL,
 ) -> str:
-    """The tree of a job, of the root when no id is given, as one `<div>` with its own style.
+    """Return the tree of a job, or of the root, as one `<div>` with its own style.
 
-    It has at most so many lines. Titles, steps, logs, results and errors are escaped: they stay
-    text.
+    It has at most `most` lines. Titles, steps, logs, results and errors are escaped, so that they
+    stay text.
     """
     top = outline(tree, job_id, total=most)
     now = now or datetime.now(UTC)
@@ -42,8 +44,8 @@ def html(
 
 
 def _items(top: Outline, now: datetime) -> Iterator[str]:
-    """Nested list items; the ends of open ones are remembered by level."""
-    ends: list[str] = []
+    """Yield nested list items without recursion: trees may be thousands of levels deep."""
+    ends: list[str] = []  # the closing tags of the open items, by level
     for here, level in top.walk():
         while len(ends) > level:
             yield ends.pop()
@@ -68,14 +70,14 @@ def _start(here: Outline, level: int, now: datetime, *, folds: bool) -> str:
 
 
 def _is_open(here: Outline, level: int) -> bool:
-    """Upper levels are, and a single job that failed, since its error is asked for."""
+    """Whether the item is open at first: upper levels are, and a single job that failed."""
     if not here.children:
         return level == 0 and facts.is_failure(here.node)
     return level < OPEN_LEVELS and len(here.children) <= _open_limit(here.node)
 
 
 def _open_limit(node: JobNode) -> int:
-    """Up to how many shown children a job is open at first: few, once it is done."""
+    """Return up to how many shown children a job is open at first."""
     return FEW if node.status is JobStatus.COMPLETED else TOTAL
 
 
@@ -84,7 +86,7 @@ def _end(*, folds: bool) -> str:
 
 
 def _row(node: JobNode, now: datetime) -> str:
-    """Icon and word for the state, title, bar, and what else is known, on one line."""
+    """Return the line of a job: icon, title, call, bar, state in words, and step or error."""
     icon = (
         f'<span class="parrot-icon parrot-{node.status.value}" aria-hidden="true">'
         f"{ICONS[node.status]}</span>"
@@ -97,7 +99,7 @@ def _row(node: JobNode, now: datetime) -> str:
 
 
 def _call(node: JobNode) -> str:
-    """What went in and what came out, where a job's title does not tell it from its siblings."""
+    """Return arguments and result if the title does not tell the job from its siblings."""
     if (node.children and not node.depth) or _is_plan(node) or node.title != _function(node):
         return ""
     came_out = f"→ {both_ends(node.result.preview, CALL)}" if node.result is not None else ""
@@ -106,12 +108,12 @@ def _call(node: JobNode) -> str:
 
 
 def _function(node: JobNode) -> str:
-    """The bare name of what it runs, which is the title of a job that was given none."""
+    """Return the bare name of the function, which is the title of a job that was given none."""
     return node.spec.function.rpartition(":")[2].rpartition(".")[2]
 
 
 def _is_plan(node: JobNode) -> bool:
-    """Whether it has no body, so that its result only counts its children."""
+    """Whether the job has no body, so that its result only counts its children."""
     return node.spec.function_id is None
 
 
@@ -123,7 +125,7 @@ def _bar(node: JobNode) -> str:
 
 
 def _details(node: JobNode) -> str:
-    """The details of one job, folded once more where children come after them."""
+    """Return the details of one job, folded once more if children come after them."""
     inner = _inner(node)
     if not inner or not node.children:
         return inner
@@ -131,7 +133,7 @@ def _details(node: JobNode) -> str:
 
 
 def _inner(node: JobNode) -> str:
-    """The details of one job, below its row."""
+    """Return the details of one job as they stand below its row."""
     rows = "".join(
         f"<dt>{html_text(name)}</dt><dd>{html_text(said)}</dd>"
         for name, said in facts.details(node)

@@ -1,4 +1,4 @@
-"""The report as a Markdown document: request, results by level, errors in full."""
+"""The report as a document: Markdown with request, results and errors, or indented lines."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,11 +10,11 @@ from parrot_async.report.outline import Outline, Rest, outline
 from parrot_async.report.wording import ICONS, fenced, markdown_line
 
 ERRORS = 50
-"""How many errors are told in full."""
+"""Errors that are shown in full, with their tracebacks."""
 
 
 def markdown(tree: JobTree, job_id: JobId | None = None, *, now: datetime | None = None) -> str:
-    """The report of a job, of the root when no id is given, in CommonMark.
+    """Return the report of a job, or of the root, in CommonMark.
 
     Titles, prompts, results and errors are escaped: none of them can add markup or HTML.
     """
@@ -22,6 +22,27 @@ def markdown(tree: JobTree, job_id: JobId | None = None, *, now: datetime | None
     now = now or datetime.now(UTC)
     parts = [*_head(top.node, now), *_request(top.node), *_results(top, now), *_errors(top)]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def text(tree: JobTree, job_id: JobId | None = None, *, now: datetime | None = None) -> str:
+    """Return the tree of a job, or of the root, as indented lines: for a pipe, a log, a terminal.
+
+    It has no control characters but line ends.
+    """
+    return "\n".join(_lines(outline(tree, job_id), now or datetime.now(UTC)))
+
+
+def _lines(top: Outline, now: datetime) -> Iterator[str]:
+    for here, level in top.walk():
+        indent = "  " * level
+        if isinstance(here, Rest):
+            yield f"{indent}{facts.rest(here)}"
+            continue
+        node = here.node
+        yield f"{indent}{ICONS[node.status]} {facts.title(node)}: {facts.summary(node, now)}"
+        note = facts.error(node.error) if node.error else facts.step(node)
+        if note:
+            yield f"{indent}  {note}"
 
 
 def _head(node: JobNode, now: datetime) -> Iterator[str]:
@@ -40,7 +61,7 @@ def _request(node: JobNode) -> Iterator[str]:
 
 
 def _results(top: Outline, now: datetime) -> Iterator[str]:
-    """A nested list: a line for each job, its details and its children below it."""
+    """Yield a nested list: a line for each job, its details and its children below it."""
     yield from ("## Results", "")
     for here, level in top.walk():
         indent = "  " * level
@@ -71,5 +92,5 @@ def _title(node: JobNode) -> str:
 
 
 def _escaped(words: str) -> str:
-    # The facts are cut already, so that nothing more is lost here.
+    # The facts are cut to length already: here they only become longer.
     return markdown_line(words, limit=len(words))

@@ -1,4 +1,4 @@
-"""Which jobs of a big tree get a line: the first, what runs, what failed; others are counted."""
+"""Which jobs of a big tree get a line: the first, running and failed ones; others are counted."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -9,33 +9,35 @@ from parrot_async.model.models import JobId, JobNode, JobStatus
 from parrot_async.model.tree import ACTIVE, JobTree
 
 FIRST = 50
+"""Children of each parent that are shown, and as many failed and running ones."""
 TOTAL = 1_000
+"""Lines in all."""
 FAILED = JobStatus.FAILED
 
 
 @dataclass(slots=True, frozen=True)
 class Rest:
-    """Children that are not shown, by state; `alone` when none of their siblings is."""
+    """The children of one parent that are not shown, by state; `alone` if none of them is shown."""
 
     counts: dict[JobStatus, int]
     alone: bool
 
     @property
     def count(self) -> int:
-        """How many they are."""
+        """The number of these children."""
         return sum(self.counts.values())
 
 
 @dataclass(slots=True)
 class Outline:
-    """A job with those of its children that are shown, and what is said about the others."""
+    """A job with the children that are shown, and a count of the others."""
 
     node: JobNode
     children: list["Outline"] = field(default_factory=list)
     rest: Rest | None = None
 
     def walk(self) -> Iterator[tuple["Outline | Rest", int]]:
-        """Every line with its level: a job, what is below it, then the rest of its children."""
+        """Yield every line with its level: a job, all below it, then the rest of its children."""
         pending: list[tuple[Outline | Rest, int]] = [(self, 0)]
         while pending:
             here, level = pending.pop()
@@ -54,11 +56,11 @@ def outline(
     notable: int = FIRST,
     total: int = TOTAL,
 ) -> Outline:
-    """The outline of a job, of the root when no id is given.
+    """Return the outline of a job, or of the root.
 
-    Of each parent's children it has the `first`, as many that failed and as many that run as
-    `notable` says, in their own order, and not more than `total` lines in all, upper levels
-    first. A count of what is hidden takes a line as well.
+    Of each parent's children it has the `first` ones, up to `notable` that failed and as many that
+    run, in their own order. It has at most `total` lines, upper levels first; the count of what
+    is hidden below a parent takes a line as well.
     """
     top = Outline(tree.root if job_id is None else tree[job_id])
     left, pending = total - _lines(top.node), deque([top])
@@ -66,7 +68,7 @@ def outline(
         here = pending.popleft()
         if not here.node.children:
             continue
-        left += 1  # what was kept for the count below it
+        left += 1  # the line that was kept for the count below this job
         shown = _chosen(list(tree.children(here.node.id)), first, notable, left)
         here.children = [Outline(node) for node in shown]
         here.rest = _rest(here.node, shown)
@@ -76,11 +78,11 @@ def outline(
 
 
 def _chosen(children: list[JobNode], first: int, notable: int, left: int) -> list[JobNode]:
-    """The children to be shown in the `left` lines, of which the count of the others takes one."""
+    """Choose the children that fit into the `left` lines, one of which the others' count takes."""
     if len(children) <= first and sum(map(_lines, children)) <= left:
         return children
     room = max(left - 1, 0)
-    # Failures stay, what runs comes and goes: they must not take more than half of the lines.
+    # Failures stay, running jobs come and go: failures must leave half of the lines to those.
     failed = islice(filter(_is_failure, children), min(notable, room // 2))
     active = islice((child for child in children if child.status in ACTIVE), notable)
     ranked = {child.id: _lines(child) for child in chain(failed, active, children[:first])}
@@ -90,12 +92,12 @@ def _chosen(children: list[JobNode], first: int, notable: int, left: int) -> lis
 
 
 def _lines(node: JobNode) -> int:
-    """A job's own line, and one more below it for the count of what is not shown."""
+    """Count a job's own line, and one for the children of a parent that are not shown."""
     return 2 if node.children else 1
 
 
 def _is_failure(node: JobNode) -> bool:
-    """Whether it failed, or completed in spite of children that failed."""
+    """Whether a job failed, or has children that failed."""
     counts = node.child_counts
     return node.status is FAILED or (counts is not None and counts.get(FAILED, 0) > 0)
 

@@ -1,4 +1,4 @@
-"""A plan before it runs, as an outline of its steps; of long plans the first of them."""
+"""A plan before it runs, as an outline of its steps; of a long plan the first of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ CALL = 100
 
 
 class Shown(NamedTuple):
-    """What an outline says of a step, or of a plan, which has steps of its own."""
+    """What an outline shows of a step, or of a plan, which has steps of its own."""
 
     title: str
     said: str
@@ -25,7 +25,7 @@ Describe = Callable[[Any], Shown]
 
 
 def text(plan: Any, describe: Describe) -> str:
-    """An indented line for each step."""
+    """Return an indented line for each step."""
     return "\n".join(
         f"{'  ' * level}{title}: {said}" if said else f"{'  ' * level}{title}"
         for level, title, said in _lines(plan, describe)
@@ -33,7 +33,7 @@ def text(plan: Any, describe: Describe) -> str:
 
 
 def html(plan: Any, describe: Describe) -> str:
-    """A nested list; all words in it are escaped."""
+    """Return a nested list; all words in it are escaped."""
     return f'<div class="parrot-plan">{"".join(_items(_lines(plan, describe)))}</div>'
 
 
@@ -47,7 +47,7 @@ def _items(lines: Iterator[tuple[int, str, str]]) -> Iterator[str]:
 
 
 def _lines(plan: Any, describe: Describe) -> Iterator[tuple[int, str, str]]:
-    """Level, title and words of the plan and of what is below it, depth first."""
+    """Yield level, title and words of the plan and of all below it, depth first."""
     pending: list[tuple[int, Any]] = [(0, plan)]
     for _ in range(TOTAL):
         if not pending:

@@ -1,4 +1,4 @@
-"""The live tree in a terminal, or plain lines of its milestones where there is none."""
+"""The live tree in a terminal, or plain lines of its milestones if the output is no terminal."""
 
 import time
 from collections.abc import Iterator
@@ -22,11 +22,13 @@ from parrot_async.report.wording import ICONS, duration, percent, spent, state_w
 REFRESHES = 8
 """Times a second that a terminal is drawn."""
 BAR = 16
+"""Columns of a progress bar."""
 NARROW, WIDE = 60, 90
-"""Columns below which there is no bar, and from which on times and money have a place."""
+"""Columns below which there is no bar, and from which on times and money are shown."""
 QUARTER = 25
+"""Percent between two milestones."""
 MANY = 50
-"""More jobs than these get no line of their own where the tree cannot be drawn."""
+"""Children, and failures, beyond which milestones are not printed job by job."""
 
 _STYLES: dict[JobStatus, str] = {
     JobStatus.PLANNING: "dim",
@@ -43,9 +45,9 @@ _STYLES: dict[JobStatus, str] = {
 def render(
     tree: JobTree, *, width: int = 100, max_rows: int = 24, now: datetime | None = None
 ) -> RenderableType:
-    """The tree in at most `max_rows` lines of `width` columns.
+    """Return the tree in at most `max_rows` lines of `width` columns.
 
-    A tree that has more jobs shows those that run and those that failed, and counts the others.
+    Of a tree that has more jobs, running and failed ones are shown, and the others counted.
     """
     if tree.root_id is None:
         return Text("no job yet", style="dim")
@@ -60,7 +62,7 @@ def render(
 
 
 def _grid(width: int) -> Table:
-    """One line a job: what it is, then how far, then what it took."""
+    """Return a table with a line for each job: name, bar, percent, times and money."""
     table = Table.grid(padding=(0, 1), expand=False)
     table.width = width
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
@@ -86,7 +88,7 @@ def _cells(here: Outline | Rest, level: int, width: int, now: datetime) -> Itera
 
 
 def _name(node: JobNode, level: int) -> Text:
-    """Icon, title, state in words, and the step or the error: users' words never become markup."""
+    """Return icon, title, state in words, and step or error; users' words never become markup."""
     style = _STYLES[node.status]
     cell = Text("  " * level)
     cell.append(f"{ICONS[node.status]} ", style)
@@ -110,7 +112,7 @@ def _bar(node: JobNode) -> RenderableType:
 
 
 def _times(node: JobNode, now: datetime) -> str:
-    """Elapsed, what remains, tokens and money, in few columns."""
+    """Return elapsed and remaining time, tokens and money, in few columns."""
     ran = elapsed(node, now)
     left = remaining(node, now) if node.status in ACTIVE else None
     took = duration(ran) if ran is None or node.status in TERMINAL else ticking(ran)
@@ -122,9 +124,9 @@ def _times(node: JobNode, now: datetime) -> str:
 class TerminalTree:
     """Shows a tree as it changes: `with TerminalTree() as view: view.update(tree)`.
 
-    On a terminal it draws in place, at most eight times a second; elsewhere it prints the
-    milestones of the root and of the jobs directly below it, and what failed, as plain lines.
-    Call `update` about once a second even when nothing happens, so that the times go on.
+    On a terminal it draws in place, at most eight times a second. Elsewhere it prints plain lines:
+    the milestones of the root and of the jobs directly below it, and failures. Call `update` about
+    once a second even if nothing happens, so that the times stay right.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -152,7 +154,7 @@ class TerminalTree:
             self._live.stop()
 
     def update(self, tree: JobTree) -> None:
-        """Show the tree as it is now; cheap when it was shown just before."""
+        """Show the tree as it is now; cheap if it was shown just before."""
         self._tree = tree
         now = time.monotonic()
         if now - self._shown_at >= 1 / REFRESHES:
@@ -167,25 +169,25 @@ class TerminalTree:
                 self._print(words)
             return
         width, height = self._console.size
-        picture = render(self._tree, width=width, max_rows=max(height - 1, 2))
-        self._live.update(picture, refresh=True)
+        drawing = render(self._tree, width=width, max_rows=max(height - 1, 2))
+        self._live.update(drawing, refresh=True)
 
     def _print(self, words: str) -> None:
-        """A line as it is: not wrapped, not coloured, and never an error for want of a letter."""
+        """Print a line as it is, with a question mark for each letter that the stream lacks."""
         encoding = self._console.encoding
         printable = words.encode(encoding, "replace").decode(encoding)
         self._console.print(Text(printable), soft_wrap=True, highlight=False)
 
 
 class Milestones:
-    """What is worth a line in a log: starts, quarters, ends and failures; each only once."""
+    """The lines of a log: starts, quarters, ends and failures, each only once."""
 
     def __init__(self) -> None:
-        self._said: dict[JobId, str] = {}
+        self._printed: dict[JobId, str] = {}
         self._failures = 0
 
     def new(self, tree: JobTree, now: datetime | None = None) -> Iterator[str]:
-        """The lines that have become due since the last call."""
+        """Yield the lines that have become due since the last call."""
         if tree.root_id is None:
             return
         now = now or datetime.now(UTC)
@@ -196,19 +198,19 @@ class Milestones:
 
     def _reached(self, node: JobNode, now: datetime) -> Iterator[str]:
         milestone = _milestone(node)
-        if milestone and self._said.get(node.id) != milestone:
-            self._said[node.id] = milestone
+        if milestone and self._printed.get(node.id) != milestone:
+            self._printed[node.id] = milestone
             said = facts.step(node) if node.depth == 0 else ""
             yield f"{facts.title(node)}: {facts.summary(node, now)}{said and f'; {said}'}"
 
     def _failed(self, tree: JobTree) -> Iterator[str]:
-        """The failures that nobody was told of, as long as they are not too many."""
+        """Yield the failures that were not printed yet, up to a bound."""
         for node in tree.walk():
             if self._failures > MANY:
                 return
-            if not facts.is_failure(node) or self._said.get(node.id) == node.status.value:
+            if not facts.is_failure(node) or self._printed.get(node.id) == node.status.value:
                 continue
-            self._said[node.id] = node.status.value
+            self._printed[node.id] = node.status.value
             self._failures += 1
             if self._failures > MANY:
                 yield "more jobs failed: the report has them"
@@ -217,7 +219,7 @@ class Milestones:
 
 
 def _milestone(node: JobNode) -> str:
-    """The last milestone that a job has passed; empty before it starts."""
+    """Return the last milestone that a job has passed; empty before it starts."""
     if node.status.terminal:
         return node.status.value
     if node.status is JobStatus.PAUSED:

@@ -1,4 +1,4 @@
-"""When which worker ran what: the attempts of a tree as bars, and as a static SVG picture."""
+"""When which worker ran what: the attempts of a tree as bars, and as a static SVG."""
 
 import heapq
 from collections.abc import Iterator
@@ -12,16 +12,17 @@ from parrot_async.report import facts
 from parrot_async.report.wording import duration, html_text, line, status_word
 
 BARS = 500
-"""The longest attempts, which are shown."""
+"""Attempts that are shown, the longest ones."""
 LANES = 60
 """Lines of bars; what does not fit is counted."""
 WIDTH, LABEL, LANE, GAP, AXIS = 960.0, 150.0, 16.0, 8.0, 22.0
-"""Of the picture, of the workers' names, of a line, between workers, and of the axis: pixels."""
+"""Pixels: width of the SVG and of the workers' names; height of a line, a gap and the axis."""
 LEAST = 2.0
 """Pixels of the shortest bar."""
 LETTER = 6.2
 """Pixels of a letter, about."""
 TICKS = 8
+"""Most marks of the axis."""
 
 STYLE = files("parrot_async.report").joinpath("timeline.css").read_text("utf-8")
 
@@ -38,14 +39,14 @@ class Bar:
     end: float | None
 
     def seconds(self, now: float) -> float:
-        """How long it took, or takes until now."""
+        """Return the seconds that it took, or takes until now."""
         return max((now if self.end is None else self.end) - self.begin, 0.0)
 
 
 def bars(
     tree: JobTree, job_id: JobId | None = None, most: int = BARS, now: float | None = None
 ) -> list[Bar]:
-    """The longest attempts of a job and all below it, the earliest first."""
+    """Return the longest attempts of a job and all below it, the earliest first."""
     now = datetime.now(UTC).timestamp() if now is None else now
     made = (_bar(node, attempt) for node in tree.walk(job_id) for attempt in node.attempts)
     longest = heapq.nlargest(most, made, key=lambda bar: bar.seconds(now))
@@ -74,7 +75,7 @@ def _status(attempt: Attempt) -> JobStatus:
 
 @dataclass(slots=True)
 class _Lanes:
-    """The bars of one worker in as few lines as they can stand in without covering each other."""
+    """The bars of one worker, in as few lines as they need so that none covers another."""
 
     worker: str
     rows: list[list[Bar]] = field(default_factory=list)
@@ -88,12 +89,12 @@ class _Lanes:
 
 
 class Timeline:
-    """A picture of when which worker ran what; a notebook shows it, `svg()` gives it."""
+    """A picture of when which worker ran what: a notebook shows it, `svg()` returns it."""
 
     def __init__(
         self, tree: JobTree, job_id: JobId | None = None, *, now: datetime | None = None
     ) -> None:
-        """Look at the tree as it is now."""
+        """Take the attempts of the tree as it is now."""
         self._now = (now or datetime.now(UTC)).timestamp()
         self._bars = bars(tree, job_id, BARS, self._now)
         self._title = facts.title(tree.root if job_id is None else tree[job_id])
@@ -134,7 +135,7 @@ class Timeline:
             top += GAP
 
     def _rectangle(self, bar: Bar, top: float) -> str:
-        """A bar, with its words in a tooltip, and on itself where there is room."""
+        """Return a bar with its words in a tooltip, and on the bar if there is room."""
         x, seconds = self._x(bar.begin), bar.seconds(self._now)
         width = max(self._x(bar.begin + seconds) - x, LEAST)
         said = f"{bar.title}: {status_word(bar.status)}, {duration(seconds)}, on {bar.worker}"
@@ -174,7 +175,7 @@ _HATCH = (
 
 
 def _by_worker(all_bars: list[Bar]) -> list[_Lanes]:
-    """The lines of each worker, the worker that began first at the top."""
+    """Return the lines of each worker; the worker that began first is at the top."""
     workers: dict[str, _Lanes] = {}
     for bar in all_bars:
         workers.setdefault(bar.worker, _Lanes(bar.worker)).add(bar)
@@ -182,7 +183,7 @@ def _by_worker(all_bars: list[Bar]) -> list[_Lanes]:
 
 
 def _fit(workers: list[_Lanes]) -> int:
-    """Leave out lines where there are too many, each worker's last; how many bars are gone."""
+    """Remove lines if there are too many, each worker's last; returns how many bars are gone."""
     count = sum(len(row) for lanes in workers for row in lanes.rows)
     del workers[LANES:]
     for lanes in workers:
@@ -191,13 +192,13 @@ def _fit(workers: list[_Lanes]) -> int:
 
 
 def _step(seconds: float) -> float:
-    """A round number of seconds between two marks of the axis."""
+    """Return a round number of seconds between two marks of the axis."""
     steps = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 4 * 3600, 86400)
     return next((step for step in steps if seconds / step <= TICKS), seconds / TICKS)
 
 
 def _fitting(words: str, width: float) -> str:
-    """As much of a text as there is room for; nothing where that would be less than a letter."""
+    """Return as much of a text as there is room for; nothing if that is less than a letter."""
     room = int(width / LETTER)
     return line(words, room) if room > 1 else ""
 

@@ -1,4 +1,4 @@
-"""How states, times, money and users' texts are written for people, and made harmless first."""
+"""How states, times and money are written for people, and users' texts made harmless."""
 
 import html
 import re
@@ -19,7 +19,7 @@ ICONS: dict[JobStatus, str] = {
     JobStatus.FAILED: "✘",
     JobStatus.CANCELLED: "⊘",
 }
-"""One column wide each, in text style, and never without the word beside it."""
+"""Each is one column wide and in text style; the word of the state stands beside it."""
 
 ENDS: dict[ErrorKind, str] = {
     "exception": "",
@@ -32,7 +32,7 @@ ENDS: dict[ErrorKind, str] = {
     "cancelled_by_parent": "cancelled with its parent",
     "children": "children did not complete",
 }
-"""What an error's kind adds to the state that it led to."""
+"""What the kind of an error adds to the state of the job."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _TENTHS_BELOW = 9.95
@@ -43,7 +43,7 @@ _ADDRESS = (
     r"(?:(?:[\w+.-]*://|(?i:www)\.)[\w./?=&%#+,:;!~@-]*|[\w.+-]*(?:@[\w.+-]+)+)+"
     r"(?<![.,:;?!])"  # it does not end a sentence
 )
-"""What some renderers make links of, and mentions of people."""
+"""What some renderers turn into links, or into mentions of people."""
 _MARKUP = (
     r"[$`]|(?<![^\W_])_|_(?![^\W_])"  # within a word an underscore is no markup
     rf"|\\(?![A-Za-z0-9])|\\(?=(?i:begin|end)\{{|{_ADDRESS})"
@@ -60,12 +60,12 @@ _FENCE = re.compile(r"`{3,}")
 
 
 def status_word(status: JobStatus) -> str:
-    """The state in words: "waiting for children"."""
+    """Return a state in words: "waiting for children"."""
     return status.value.replace("_", " ")
 
 
 def state_words(node: JobNode) -> str:
-    """A job's state, and what a pause adds: "running, pausing", "paused with its queue"."""
+    """Return a job's state, with its pause: "running, pausing", "paused with its queue"."""
     word = status_word(node.status)
     if node.pause_requested:
         return f"{word}, pausing"
@@ -73,7 +73,7 @@ def state_words(node: JobNode) -> str:
 
 
 def counts_words(counts: Mapping[JobStatus, int]) -> str:
-    """How many jobs are in which state: "3 completed, 1 failed"; empty without any."""
+    """Count jobs by state: "3 completed, 1 failed"; empty without any."""
     parts = [
         f"{counts[status]:,} {status_word(status)}" for status in JobStatus if counts.get(status)
     ]
@@ -105,19 +105,19 @@ def ticking(seconds: float) -> str:
 
 
 def percent(node: JobNode) -> str:
-    """Progress in whole percent; 100 only when it is reached."""
+    """Return progress in whole percent; 100 only if it is reached."""
     return f"{int(node.progress_percentage + 1e-6)} %"  # a sum of floats may miss 100 by a hair
 
 
 def money(cost: Decimal) -> str:
-    """US dollars with cents, or with four digits where it is less than a cent."""
+    """Return US dollars with cents, or with four digits if it is less than a cent."""
     if not cost or abs(cost) >= _CENT:
         return f"${cost:,.2f}"
     return f"${cost:.4f}" if abs(cost) >= _SMALLEST else f"<${_SMALLEST}"
 
 
 def spent(usage: Usage | None) -> str:
-    """Tokens and money where there are any: "1,847 tokens, $0.24"."""
+    """Return tokens and money: "1,847 tokens, $0.24"; empty if there are none."""
     if usage is None:
         return ""
     parts = [f"{usage.tokens:,} tokens"] if usage.tokens else []
@@ -125,22 +125,22 @@ def spent(usage: Usage | None) -> str:
 
 
 def plain(text: str) -> str:
-    """The text with nothing in it that a terminal or a browser would obey.
+    """Return the text without anything that a terminal or a browser would obey.
 
-    Control characters, surrogates and those that change the direction of writing are shown as
-    U+FFFD; line breaks and tabs stay.
+    Control characters, surrogates and those that change the direction of writing become U+FFFD;
+    line breaks and tabs stay.
     """
     return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def line(text: str, limit: int = 200) -> str:
-    """The same on one line of at most `limit` characters."""
+    """Return the same on one line of at most `limit` characters."""
     words = " ".join(plain(text[: 4 * limit]).split())
     return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
 
 
 def both_ends(text: str, limit: int) -> str:
-    """The beginning and the end on one line, where paths and numbered items differ."""
+    """Return both ends of a text on one line: paths and numbered items differ there."""
     words = line(text)
     if len(words) <= limit:
         return words
@@ -148,12 +148,11 @@ def both_ends(text: str, limit: int) -> str:
 
 
 def markdown_line(text: str, limit: int = 200) -> str:
-    """One line that Markdown shows as it is: no markup, no HTML, no links, no formulas.
+    """Return one line that Markdown shows as it is: no markup, no HTML, no links, no formulas.
 
-    It stands within a line. What needs no escape has none, so that the line can be read where
-    nothing renders it; an address of the web or of a person becomes code, which nothing links. A
-    backslash becomes an entity, because Jupyter looks for formulas before Markdown's own escapes
-    are read.
+    It is meant to stand within a line. Only what needs an escape has one, so that the line can
+    be read unrendered. An address of the web or of a person becomes code, which no renderer links.
+    A backslash becomes an entity, since Jupyter looks for formulas before it reads escapes.
     """
     return _HARMFUL.sub(_escaped, line(text, limit))
 
@@ -168,12 +167,12 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def fenced(text: str) -> str:
-    """A block of code, with a fence longer than any within."""
+    """Return a block of code, with a fence longer than any within."""
     body = plain(text).strip("\n")
     fence = "`" * (max((len(run) for run in _FENCE.findall(body)), default=2) + 1)
     return f"{fence}text\n{body}\n{fence}"
 
 
 def html_text(text: str) -> str:
-    """The text for HTML, in an element or a quoted attribute."""
+    """Return the text for HTML, in an element or a quoted attribute."""
     return html.escape(plain(text))

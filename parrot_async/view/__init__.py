@@ -1,5 +1,5 @@
-"""A tree as rows that change, for any live view: the protocol, rows, details and the script.
+"""A tree as rows that change, for any live view: protocol, rows, details, feeds, conversations.
 
-It runs in your process, on any thread, without a notebook; `widget` shows it in one, and a web page
-can.
+It runs in your process, on any thread, without a notebook: `widget` shows it in a notebook, and a
+web page can. `widget`, `client` and, later, `web` call it; users do not.
 """

@@ -1,4 +1,4 @@
-"""What a button of a live view has the service do."""
+"""The actions behind the buttons of a live view: each is one call of the service."""
 
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -19,11 +19,11 @@ ACTIONS: dict[Action, Call] = {
     "retry": lambda api, ids: api.retry(ids, failed_only=False),
     "retry_failed": lambda api, ids: api.retry(ids, failed_only=True),
 }
-"""What each button asks the service."""
+"""What each action asks the service."""
 
 
 def act(source: ViewSource, asked: Act, answer: Callable[[Act, Done], None]) -> None:
-    """Pass on that a button was pressed; `answer` is called on any thread when that was done."""
+    """Ask the service for what a button says; `answer` is called on any thread when it is done."""
 
     def answered(future: Future[Any]) -> None:
         done: Done = {"t": "done", "n": asked["n"]}

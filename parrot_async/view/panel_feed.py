@@ -1,4 +1,4 @@
-"""The rows of a panel: the newest jobs of a service that its filter lets through."""
+"""The rows of a panel: the newest jobs of a service that match its filter."""
 
 import time
 from collections.abc import Callable
@@ -16,18 +16,21 @@ from parrot_async.view.source import ViewSource
 POLL = 1.0
 """Seconds between two questions to the service."""
 MOST = 500
-"""The newest jobs, among which the filter looks and which the totals count."""
+"""The newest jobs: the filter selects among these, and the totals count them."""
 WAITING = frozenset({JobStatus.QUEUED, JobStatus.PLANNING})
 
 
 class PanelFeed:
-    """The newest first; asked for anew each second, as long as somebody advances it."""
+    """The newest jobs first; the service is asked each second, as long as `advance` is called.
+
+    Runs on: the ticking thread; any thread reads `snapshot`.
+    """
 
     is_whole = True
-    """Its filter has a limit, so it holds nothing back."""
+    """The filter has a limit, so no row is held back for later."""
 
     def __init__(self, source: ViewSource, wake: Callable[[], None]) -> None:
-        """Know nothing yet; `wake` is called when an answer has come."""
+        """Start without rows; `wake` is called when the service has answered."""
         self.rev = 0
         self.touched: set[JobId] = set()
         self.error = ""
@@ -37,19 +40,19 @@ class PanelFeed:
         self._rows: dict[JobId, Row] = {}
         self._totals: dict[str, float | str] = {}
         self._filter: Ask = {"t": "ask", "status": [], "text": "", "limit": 100}
-        self._asks_anew = True
+        self._is_refiltered = True
         self._asking: Future[Any] | None = None
         self._asked_at = float("-inf")
 
     def ask(self, wanted: Ask) -> None:
-        """Filter the rows from now on."""
-        self._filter, self._asks_anew = wanted, True
+        """Set the filter."""
+        self._filter, self._is_refiltered = wanted, True
 
     def leave(self) -> None:
-        """Ask no more, as long as nobody looks."""
+        """Do nothing: without `advance` the service is not asked."""
 
     def snapshot(self) -> Snapshot:
-        """All that the browsers have been told until now."""
+        """Return all that the pages have been sent until now."""
         return {
             "view": "panel",
             "rev": self.rev,
@@ -61,18 +64,18 @@ class PanelFeed:
         }
 
     def advance(self) -> Delta | None:
-        """What has changed; None where nothing has, or so much that all is to be sent."""
+        """Return what has changed; None if nothing has, or so much that all rows are to be sent."""
         self._poll()
         matching = [row for row in map(self._row, self._roots) if self._fits(row)]
         rows = {row["id"]: row for row in matching[: self._filter["limit"]]}
         totals = _totals(self._roots) | {"matching": len(matching)}
         before, self._rows = self._rows, rows
-        told, self._totals = self._totals, totals
-        if self._asks_anew:
-            self._asks_anew = False
+        old_totals, self._totals = self._totals, totals
+        if self._is_refiltered:
+            self._is_refiltered = False
             self.rev += 1
             return None
-        return self._delta(before, told)
+        return self._delta(before, old_totals)
 
     def _poll(self) -> None:
         if self._asking is not None and self._asking.done():
@@ -87,7 +90,7 @@ class PanelFeed:
             self._asking.add_done_callback(lambda _: self._wake())
 
     def _row(self, root: RootRow) -> Row:
-        """A job under way as its tree has it, where that is here; else as the store has it."""
+        """Return a job's row: from its tree if that runs and is here, else from the store."""
         tree = None if root.status in TERMINAL else self._source.find_tree(root.id)
         if tree is None:
             return stored_row(root)
@@ -100,7 +103,7 @@ class PanelFeed:
         words = (row["title"], row["id"], row.get("function", ""))
         return not text or any(text in word.casefold() for word in words)
 
-    def _delta(self, before: dict[JobId, Row], told: dict[str, float | str]) -> Delta | None:
+    def _delta(self, before: dict[JobId, Row], old_totals: dict[str, float | str]) -> Delta | None:
         new = [row for job_id, row in self._rows.items() if job_id not in before]
         gone = [job_id for job_id in before if job_id not in self._rows]
         changed = [
@@ -109,12 +112,12 @@ class PanelFeed:
             if job_id in before and row != before[job_id]
         ]
         self.touched = {job_id for job_id, _ in changed}
-        if not (new or gone or changed) and self._totals == told:
+        if not (new or gone or changed) and self._totals == old_totals:
             return None
         self.rev += 1
         stayed = [job_id for job_id in before if job_id in self._rows]
         if [*(row["id"] for row in new), *stayed] != list(self._rows):
-            return None  # something came into the middle
+            return None  # a row came into the middle, where a delta cannot put it
         delta: Delta = {
             "t": "delta",
             "rev": self.rev,

@@ -1,13 +1,9 @@
-"""What a view in the browser and its Python side say to each other: plain JSON, one comm a view.
+"""The messages between a live view in a browser and its Python side, as plain JSON.
 
-The saved state of a view is its `snapshot` trait; all else are custom messages, so that clicks
-arrive while a cell runs and a reload gets the present, not ten thousand stale deltas. Times are
-seconds since the epoch, UTC; durations are seconds. Fields with their default are left out.
-
-Below a live view lies its inert twin, static HTML in a `<div class="parrot-static">` in an output
-of its own, for the times without a kernel. The stylesheet hides it while a view is alive in the
-same cell: `:is(.jp-OutputArea, .output):has(.parrot-jobs) .parrot-static { display: none }`, where
-`parrot-jobs` is the class of the view's own outermost element.
+A notebook carries them on one comm for each view, with the snapshot as a trait, which is saved; all
+else are custom messages, so that clicks arrive while a cell runs, and a page that reloads gets the
+present instead of ten thousand old deltas. Times are seconds since the epoch, UTC; durations are
+seconds. Fields that have their default value are left out.
 """
 
 from typing import Annotated, Literal, NotRequired, TypedDict
@@ -37,7 +33,7 @@ class Row(TypedDict):
 
     id: str
     parent: NotRequired[str]
-    """Left out of the row that the view is rooted at."""
+    """Left out of the top row of the view."""
     title: str
     status: Status
     type: NotRequired[str]
@@ -51,7 +47,7 @@ class Row(TypedDict):
     started: NotRequired[float]
     ended: NotRequired[float]
     ends: NotRequired[float]
-    """When it is expected to end; the browser counts down by itself."""
+    """When it is expected to end; the page counts down by itself."""
     retry: NotRequired[float]
     """When the next attempt begins."""
     attempt: NotRequired[int]
@@ -60,9 +56,9 @@ class Row(TypedDict):
     pool: NotRequired[str]
     queue: NotRequired[str]
     function: NotRequired[str]
-    """Where the title does not say it."""
+    """If the title does not say it."""
     call: NotRequired[str]
-    """Arguments in short, where the title is but the function's name."""
+    """Arguments in short, if the title is only the function's name."""
     tokens: NotRequired[int]
     """Of the job and all below it, like the cost."""
     cost: NotRequired[str]
@@ -72,32 +68,34 @@ class Row(TypedDict):
     result: NotRequired[str]
     """Preview, one short line."""
     source: NotRequired[str]
-    """The job whose result it is, where this one did not have to run."""
+    """The job that the result was taken from, if this job did not have to run."""
     counts: NotRequired[Counts]
-    """Of its children."""
+    """Children by status."""
     stopping: NotRequired[bool]
     pausing: NotRequired[bool]
 
 
 class Snapshot(TypedDict):
-    """The whole view; `rows` level by level for a tree, the newest first for a panel."""
+    """The whole view; `rows` are level by level for a tree, the newest first for a panel."""
 
     view: Literal["tree", "panel"]
     rev: int
     at: float
-    """The clock of the service's machine when this was made; the browser's may differ."""
+    """When this was made, by the clock of the Python side; the browser's clock may differ."""
     rows: list[Row]
     more: NotRequired[int]
     """Rows of a tree that are still to come, as `new` ones."""
     over: bool
-    """The tree has ended: nothing will change any more, unless somebody runs it again."""
+    """Whether the tree has ended: nothing will change any more, unless somebody runs it again."""
     can: list[Action]
-    """Actions that this client's service knows; the others have no button."""
+    """Actions that the page may ask for; the others have no button."""
     totals: NotRequired[Totals]
+    """Of a panel: active, queued, finished, cost, seconds; and `matching`, the number of rows that
+    match its filter, which may be more than it is sent."""
 
 
 class Delta(TypedDict):
-    """What has changed since revision `rev - 1`; after a gap the browser says hello again."""
+    """What has changed since revision `rev - 1`; a page that missed one says hello again."""
 
     t: Literal["delta"]
     of: NotRequired[str]
@@ -111,34 +109,34 @@ class Delta(TypedDict):
     set: NotRequired[list[tuple[str, dict[str, object]]]]
     """Changed fields by id; null: back to the default."""
     gone: NotRequired[list[str]]
-    """Rows of a panel that left it."""
+    """Rows of a panel that are not in it any more."""
     totals: NotRequired[Totals]
     over: NotRequired[bool]
 
 
 class Beat(TypedDict):
-    """At most every few seconds of silence as long as it is not over: the kernel is alive.
+    """Sent after a few seconds of silence as long as the view is not over: Python is alive.
 
-    Also at once, and when it is over too, the answer to a hello: until it has heard a first word, a
-    browser shows no buttons, since a saved notebook has no kernel.
+    Also the answer to a hello, at once, even if the view is over: a page shows no buttons until it
+    has heard a first message, since a saved notebook has no kernel.
     """
 
     t: Literal["beat"]
     at: float
     rev: int
-    """What the browsers have been told, in whatever way; 0 before the first row. Who has another
-    revision when it hears this has missed something, and asks for all."""
+    """The revision that the pages have been sent; 0 before the first row. A page that has another
+    one has missed something, and asks for all rows."""
     lost: NotRequired[str]
-    """Why the kernel has lost the job service: what is shown may be old."""
+    """Why the connection to the job service is lost: what is shown may be old."""
 
 
 class Full(TypedDict):
-    """The answer to a hello that asks for all, and to `open`."""
+    """All rows: the answer to a hello that asks for them, and to `open`."""
 
     t: Literal["full"]
     of: NotRequired[str]
-    """The root of the tree that is open in a panel, where the rows are that tree's and not the
-    panel's own; such a tree counts its own revisions, from its first `full` on."""
+    """The root of the tree that is open in a panel, if the rows are that tree's and not the panel's
+    own; such a tree counts its own revisions, from its first `full` on."""
     snapshot: Snapshot
 
 
@@ -158,7 +156,7 @@ class Details(TypedDict):
     """ErrorInfo's kind."""
     logs: NotRequired[list[LogEntry]]
     usage: NotRequired[list[Spent]]
-    """The dearest nodes below it, the dearest first."""
+    """Of the most expensive jobs below it, these first."""
     attempts: NotRequired[list[Tried]]
     timeline: NotRequired[list[Bar]]
     """The longest attempts below it."""
@@ -176,21 +174,21 @@ class Done(TypedDict):
 
 
 class Hello(TypedDict):
-    """The browser's first word; also after each gap, and when the view comes into sight again.
+    """The first message of a page; also after a missed delta, and when the view is in sight again.
 
     And once when a view in sight has heard nothing for six seconds: another window of the same
-    kernel may have said that nothing is in sight.
+    notebook may have said that nothing is in sight.
     """
 
     t: Literal["hello"]
     of: NotRequired[str]
     """As in `Full`."""
     rev: int
-    """What the browser has; 0: nothing, or nothing that can be mended."""
+    """The revision that the page has; 0: none, or one that no delta can repair."""
 
 
 class Act(TypedDict):
-    """A button was pressed; `n` counts the presses of one browser."""
+    """A button was pressed; `n` counts the presses of one page."""
 
     t: Literal["act"]
     n: int
@@ -199,31 +197,31 @@ class Act(TypedDict):
 
 
 class Look(TypedDict):
-    """Somebody opened the details of a job; null: closed them."""
+    """The details of a job were opened; null: they were closed."""
 
     t: Literal["look"]
     id: str | None
 
 
 class Seen(TypedDict):
-    """Whether anything of the view is in sight: out of sight, no deltas are sent."""
+    """Whether any part of the view is in sight: out of sight, no deltas are sent."""
 
     t: Literal["seen"]
     on: bool
 
 
 class Sight(TypedDict):
-    """Which rows of a tree are drawn: those tell of their pace at once, all others once a second.
+    """The viewport: the progress of rows that a page draws is sent at once, of others each second.
 
-    A change of state is always told at once. Until this was said, all are taken to be in sight;
-    then those that any page draws. A page says it when that changes, and every twenty seconds.
+    A change of state is always sent at once. Until the first such message, all rows count as drawn;
+    then those that any page draws. A page sends it when it changes, and every twenty seconds.
     """
 
     t: Literal["sight"]
     of: NotRequired[str]
     """As in `Full`."""
     page: str
-    """A name of the page, unlike any other's."""
+    """A name of the page that no other page has."""
     ids: list[str]
 
 
@@ -237,11 +235,11 @@ class Ask(TypedDict):
 
 
 class Open(TypedDict):
-    """A panel's row was opened: rows of its tree follow as a `full` with `of`; null: shut."""
+    """A row of a panel was opened: its tree follows as a `full` with `of`; null: closed."""
 
     t: Literal["open"]
     id: str | None
 
 
 ToBrowser = Delta | Beat | Full | Details | Done
-ToKernel = Hello | Act | Look | Seen | Sight | Ask | Open
+FromBrowser = Hello | Act | Look | Seen | Sight | Ask | Open

@@ -1,10 +1,10 @@
-"""A job as one row of a live view, and what differs between two rows of it."""
+"""A job as one row of a live view, and the fields in which two rows of it differ."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, cast
+from typing import cast
 
 from parrot_async.model.models import TERMINAL, JobNode, JobStatus, JobType
 from parrot_async.model.progress import remaining
@@ -15,11 +15,10 @@ from parrot_async.report.wording import both_ends, line
 from parrot_async.view.protocol import Row
 
 TITLE, STEP, PREVIEW, CALL = 160, 80, 80, 40
-"""Characters of a text that travel in a row; the details have all of it."""
+"""Characters of a text in a row; the details have the rest of it."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _STANDING = dict.fromkeys(("step", "done", "total", "ends"))
-"""What goes only for a job that runs."""
-
+"""The fields that only a running job has."""
 
 _STATE = attrgetter(
     "status",
@@ -35,32 +34,35 @@ _STATE = attrgetter(
     "usage",
 )
 Stamp = tuple[object, ...]
-"""What the slow part of a row is made of: as long as it is equal, so is that part."""
+"""What the expensive part of a row is made of: while the stamp is equal, so is that part."""
 
 
 def row(node: JobNode, history: Mapping[str, float], *, is_top: bool = False) -> Row:
-    """What a view shows of a job; the top of a view does not name its parent."""
+    """Return what a view shows of a job; the top job of a view does not name its parent."""
     now = datetime.now(UTC)
-    said = _identity(node, is_top=is_top) | _state(node) | _pace(node, history, now)
-    return cast("Row", {name: value for name, value in said.items() if value})
+    fields = _identity(node, is_top=is_top) | _state(node) | _progress(node, history, now)
+    return cast("Row", {name: value for name, value in fields.items() if value})
 
 
 def stamp(node: JobNode) -> Stamp:
-    """To be taken before the row is made: what changes meanwhile makes another one."""
+    """Return the node's stamp; take it before the row is made, so that no change is missed."""
     return cast("Stamp", _STATE(node))
 
 
-def moves(
+def changed_fields(
     node: JobNode, before: Row, history: Mapping[str, float], now: datetime, *, same_stamp: bool
 ) -> dict[str, object]:
-    """How a job's row differs from what it was; only its pace where its stamp is the same."""
-    said = _pace(node, history, now)
-    return differences(before, said if same_stamp else _state(node) | said)
+    """Return the fields in which a job's row differs from `before`, None for one that is gone.
+
+    Only its progress is compared if its stamp is the same.
+    """
+    fields = _progress(node, history, now)
+    return differences(before, fields if same_stamp else _state(node) | fields)
 
 
 def stored_row(root: RootRow) -> Row:
-    """What a panel shows of a tree that is not here."""
-    said = {
+    """Return what a panel shows of a tree that is not here."""
+    fields = {
         "id": root.id,
         "title": line(root.title, TITLE) or line(root.function, TITLE) or "(no title)",
         "status": root.status.value,
@@ -72,17 +74,17 @@ def stored_row(root: RootRow) -> Row:
         "cost": str(root.cost) if root.cost else "",
         "error": line(root.error or ""),
     }
-    return cast("Row", {name: value for name, value in said.items() if value})
+    return cast("Row", {name: value for name, value in fields.items() if value})
 
 
 def differences(before: Row, now: Mapping[str, object]) -> dict[str, object]:
-    """The fields that are said now and not as before; None for one that has its default again."""
-    told = before.get
-    return {name: value or None for name, value in now.items() if (value or None) != told(name)}
+    """Return the fields that differ from `before`; None for one that has its default again."""
+    old = before.get
+    return {name: value or None for name, value in now.items() if (value or None) != old(name)}
 
 
-def _identity(node: JobNode, *, is_top: bool) -> dict[str, Any]:
-    """What it was submitted as, which never changes."""
+def _identity(node: JobNode, *, is_top: bool) -> dict[str, object]:
+    """Return what a job was submitted as, which never changes."""
     spec = node.spec
     title = line(node.title, TITLE) or line(spec.function, TITLE) or "(no title)"
     is_named = not spec.function.endswith(title)
@@ -99,8 +101,8 @@ def _identity(node: JobNode, *, is_top: bool) -> dict[str, Any]:
     }
 
 
-def _state(node: JobNode) -> dict[str, Any]:
-    """What changes seldom: the fields of its stamp."""
+def _state(node: JobNode) -> dict[str, object]:
+    """Return what changes seldom: the fields that its stamp is made of."""
     status, usage, result = node.status, node.usage, node.result
     is_active, has_ended = status in ACTIVE, status in TERMINAL
     preview = result.preview if has_ended and result is not None else ""
@@ -121,26 +123,26 @@ def _state(node: JobNode) -> dict[str, Any]:
     }
 
 
-def _pace(node: JobNode, history: Mapping[str, float], now: datetime) -> dict[str, Any]:
-    """What may change at each update."""
+def _progress(node: JobNode, history: Mapping[str, float], now: datetime) -> dict[str, object]:
+    """Return what may change at each update."""
     counts = node.child_counts
-    said: dict[str, Any] = {
+    fields: dict[str, object] = {
         "progress": round(node.progress_percentage, 1),
         "counts": {key.value: n for key, n in dict(counts).items() if n} if counts else None,
     }
     if node.status not in ACTIVE:
-        return said | _STANDING
+        return fields | _STANDING
     left = remaining(node, now, history)
-    said["step"] = _step(node.current_step)
-    said["done"], said["total"] = node.steps_completed, node.total_steps
-    # In whole seconds, since a rate trembles.
-    said["ends"] = None if left is None else round(now.timestamp() + left)
-    return said
+    fields["step"] = _step(node.current_step)
+    fields["done"], fields["total"] = node.steps_completed, node.total_steps
+    # In whole seconds: a measured rate varies a little at each update.
+    fields["ends"] = None if left is None else round(now.timestamp() + left)
+    return fields
 
 
 @lru_cache(maxsize=1_000)
 def _step(text: str) -> str:
-    """Jobs take the same steps again and again."""
+    """Return the step on one line; cached, since jobs take the same steps again and again."""
     return line(text, STEP)
 
 

@@ -1,23 +1,23 @@
-"""Live views of jobs in notebooks: `JobTree` shows one job, `JobsPanel` all of them.
+"""Live views of jobs in notebooks: `JobTreeView` shows one job, `JobsPanel` all of them.
 
 It runs in the kernel's process; the client shows its handles by it, users import from here.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from parrot_async.widget.job_tree import JobTree as JobTree
+    from parrot_async.widget.job_tree import JobTreeView as JobTreeView
     from parrot_async.widget.panel import JobsPanel as JobsPanel
 
-_PLACES = {"JobTree": "job_tree", "JobsPanel": "panel"}
+_MODULES = {"JobTreeView": "job_tree", "JobsPanel": "panel"}
 
-__all__ = ["JobTree", "JobsPanel"]
+__all__ = ["JobTreeView", "JobsPanel"]
 
 if not TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any:
-        """Import a view when it is asked for: it needs anywidget, and what is beside it not."""
-        if name not in _PLACES:
+    def __getattr__(name: str) -> type:
+        """Import a view when it is asked for: views need anywidget, the modules beside them not."""
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

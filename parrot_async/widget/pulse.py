@@ -1,4 +1,4 @@
-"""Wakes an event loop now and then, while somebody on it waits for us."""
+"""Wakes an event loop now and then, while somebody on it waits for a job."""
 
 import asyncio
 import weakref
@@ -10,10 +10,11 @@ PULSE = 0.2
 
 
 class Pulse:
-    """The one pulse of a loop: Jupyter's Stop is noticed by a loop only when it wakes.
+    """The one pulse of a loop: a loop notices Jupyter's Stop only when something wakes it.
 
-    Nothing else may happen there for hours. `at_each_beat` has what else is due at each waking,
-    called on the loop.
+    Nothing else may happen on the loop for hours. `at_each_beat` are callbacks for each waking.
+
+    Runs on: the loop that waits.
     """
 
     at_each_beat: ClassVar[list[Callable[[], None]]] = []
@@ -22,7 +23,7 @@ class Pulse:
     )
 
     def __init__(self) -> None:
-        """Wait for nobody yet."""
+        """Start with nobody waiting."""
         self._waiting = 0
         self._beats = False
 
@@ -43,5 +44,5 @@ class Pulse:
         self._beats = self._waiting > 0
         if self._beats:
             asyncio.get_running_loop().call_later(PULSE, self._beat)
-            for due in self.at_each_beat:
-                due()
+            for callback in self.at_each_beat:
+                callback()

@@ -1,4 +1,9 @@
-"""The inert twin of a live view: static HTML in an output of its own, which outlives the kernel."""
+"""The saved output of a live view: static HTML in an output of its own, which outlives the kernel.
+
+The stylesheet hides it while a view is alive in the same cell:
+`:is(.jp-OutputArea, .output):has(.parrot-jobs) .parrot-static { display: none }`, where
+`parrot-jobs` is the class of the view's outermost element, and `parrot-static` that of this output.
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +16,7 @@ from parrot_async.report.wording import html_text
 from parrot_async.view.protocol import Row
 
 Bundle = dict[str, str]
-"""The forms of one output by their media type."""
+"""The forms of one output by media type; Jupyter calls it a MIME bundle."""
 COLUMNS = {
     "title": "Job",
     "status": "Status",
@@ -20,16 +25,15 @@ COLUMNS = {
     "error": "Error",
     "id": "Id",
 }
-
 ROWS = 200
-"""Lines of the twin: a page has to read it again and again while nobody sees it."""
+"""Most lines of a saved output: a browser parses all of it at each update, though it is hidden."""
 
 
-class Twin:
-    """What a saved notebook shows where a live view cannot live."""
+class SavedOutput:
+    """What a saved notebook shows when no kernel runs."""
 
     def __init__(self, name: str) -> None:
-        """Take a name that is unlike any other's."""
+        """Take a name that no other output of the notebook has."""
         self._name = name
         self._is_shown = False
 
@@ -39,13 +43,13 @@ class Twin:
         display(bundle, raw=True, display_id=self._name)
 
     def update(self, bundle: Bundle) -> None:
-        """Bring it up to date, wherever it is; the stylesheet hides it where the view lives."""
+        """Replace it in all cells that show it; without any, do nothing."""
         if self._is_shown:
             update_display(bundle, raw=True, display_id=self._name)
 
 
 def tree_bundle(tree: JobTree | None, job_id: JobId) -> Bundle:
-    """A job and all below it as they are now."""
+    """Return a job and all below it as they are now."""
     if tree is None:
         return {"text/plain": f"<job {job_id}>"}
     page = report.html(tree, job_id, most=ROWS)
@@ -55,8 +59,8 @@ def tree_bundle(tree: JobTree | None, job_id: JobId) -> Bundle:
 
 
 def panel_bundle(rows: Sequence[Row]) -> Bundle:
-    """The newest jobs as they are now."""
-    cells = [[_words(row, name) for name in COLUMNS] for row in rows[:ROWS]]
+    """Return the newest jobs as they are now."""
+    cells = [[_cell(row, name) for name in COLUMNS] for row in rows[:ROWS]]
     table = "".join(_line("td", line) for line in cells)
     page = (
         f"<table><thead>{_line('th', list(COLUMNS.values()))}</thead><tbody>{table}</tbody></table>"
@@ -72,7 +76,7 @@ def _hint(code: str) -> str:
     return f"<p>As it was when it was last saved: <code>{html_text(code)}</code> shows it live.</p>"
 
 
-def _words(row: Row, name: str) -> str:
+def _cell(row: Row, name: str) -> str:
     value = row.get(name, "")
     if name == "created" and isinstance(value, float):
         return utc(value).isoformat(" ", "seconds")

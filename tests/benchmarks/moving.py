@@ -10,7 +10,7 @@ import ipywidgets
 
 from parrot_async.model.events import Event, Progressed, Started, Submitted, Waiting
 from parrot_async.model.models import JobId, JobSpec, JobType, parent_of
-from parrot_async.widget import JobTree
+from parrot_async.widget import JobTreeView
 from tests.unit.views import World
 
 TICK = 0.1
@@ -43,9 +43,9 @@ class Moving:
         ids = (ROOT, *groups)
         self._world.tell(Waiting(ids=ids, attempts=(0,) * len(ids), at=time.time()))
 
-    def view(self) -> JobTree:
+    def view(self) -> JobTreeView:
         """Make the live view."""
-        return JobTree(self._world.source, ROOT)
+        return JobTreeView(self._world.source, ROOT)
 
     def boxes(self) -> "Boxes":
         """Make the same out of ipywidgets."""

@@ -1,6 +1,5 @@
 """A store is read without a cluster, and nothing in it changes."""
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,34 +7,12 @@ import pytest
 
 from parrot_async.errors import JobNotFoundError, NotEndedError, ResultExpiredError, StoreError
 from parrot_async.history import History
-from parrot_async.model import events
 from parrot_async.model.events import Event
-from parrot_async.model.models import JobSpec, JobStatus
-from parrot_async.model.rows import RootRow
+from parrot_async.model.models import JobStatus
 from parrot_async.settings import local_store
 from parrot_async.store import Commit, open_store
+from tests.unit.stores import BODY, row, write
 from tests.unit.stories import BROKEN, PLAN, completed, failed, started, submitted
-
-BODY = JobSpec(title="task", function="tests:task", function_id="f" * 64)
-
-
-def write(url: str, *story: Event, values: dict[str, object], row: RootRow | None = None) -> None:
-    """What a service would have written of a tree."""
-    store = open_store(url)
-    store.commit(
-        Commit(
-            events=[
-                (events.ids_of(event)[0].partition(".")[0], events.dump(event)) for event in story
-            ],
-            results=[(job_id, pickle.dumps(value), None, None) for job_id, value in values.items()],
-            roots=[] if row is None else [row],
-        )
-    )
-    store.close()
-
-
-def row(job_id: str, status: JobStatus = JobStatus.COMPLETED, queue: str = "default") -> RootRow:
-    return RootRow(job_id, job_id.title(), "tests:task", queue, status, 1.0)
 
 
 @pytest.fixture

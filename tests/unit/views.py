@@ -1,23 +1,28 @@
 """A session that tests fill with events, as the source of views; and a comm that keeps words."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import Any, cast
 
-import comm
-import pytest
 from comm.base_comm import BaseComm
 
 from parrot_async.client.connection import Connection
 from parrot_async.client.session import Session
 from parrot_async.client.trees import WatchedTrees
 from parrot_async.model.events import Event, Record, dump
-from parrot_async.model.models import JobId, root_of
+from parrot_async.model.models import JobId, JobStatus, root_of
+from parrot_async.model.rows import RootRow
 from parrot_async.transport.api import Arguments, Operation, ServiceApi, service_stub
+from parrot_async.view.conversation import Conversation
 from parrot_async.view.feeds import TreeFeed
+from parrot_async.view.panel_conversation import PanelConversation
+from parrot_async.view.panel_feed import PanelFeed
+from parrot_async.view.protocol import FromBrowser, ToBrowser
 from parrot_async.view.source import ChangedJobs
+from parrot_async.view.tree_conversation import TreeConversation
+from parrot_async.widget.view import View
+from tests.unit.stories import PLAN, submitted, waiting
 
 
 class Line:
@@ -86,6 +91,14 @@ class World:
     def wake(self) -> None:
         self.wakings += 1
 
+    def answer(self, feed: PanelFeed, *roots: dict[str, Any]) -> None:
+        """Let the service answer the next question of a panel, with these jobs."""
+        asked: Future[Any] = Future()
+        self.line.answers["jobs"] = asked
+        asked.set_result(list(roots))
+        feed._asked_at = float("-inf")
+        feed._asking = None
+
     def changes(self, root_id: JobId) -> ChangedJobs:
         return self.source.changes(root_id, self.wake)
 
@@ -94,6 +107,60 @@ class World:
         feed = TreeFeed(self.source, job_id, self.wake)
         feed.tick()
         return feed
+
+
+def plan_of(count: int) -> World:
+    """A plan "r" that waits for its children."""
+    world = World()
+    ids = [f"r.{number}" for number in range(count)]
+    world.tell(submitted("r", spec=PLAN), submitted(*ids), waiting("r"))
+    return world
+
+
+def stored(job_id: str, status: str = "completed", **fields: Any) -> dict[str, Any]:
+    """A row as the service gives it; the number in the id is its time."""
+    number = float(job_id.removeprefix("m"))
+    known = {"title": f"job {job_id}", "function": "tests:work", "queue": "default"}
+    root = RootRow(id=job_id, status=JobStatus(status), created_at=number, **known | fields)
+    return root.plain()
+
+
+class Talk:
+    """A conversation that ticks when a test says so, and keeps what it sends."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[list[str], dict[str, Any]]] = []
+        self.wakings: list[float] = []
+        self.reruns: list[JobId] = []
+
+    def with_tree(self, world: World, job_id: JobId = "r") -> TreeConversation:
+        wake = self.wakings.append
+        made = TreeConversation(world.source, job_id, self.send, wake, self.reruns.append)
+        made.feed.tick()
+        return made
+
+    def with_panel(self, world: World) -> PanelConversation:
+        return PanelConversation(world.source, self.send, self.wakings.append)
+
+    def send(self, pages: Collection[str], message: ToBrowser) -> None:
+        self.sent.append((list(pages), cast("dict[str, Any]", message)))
+
+    def take(self) -> list[dict[str, Any]]:
+        """The messages since the last time."""
+        sent, self.sent = self.sent, []
+        return [message for _, message in sent]
+
+    def ticked(self, conversation: Conversation) -> list[dict[str, Any]]:
+        """What the conversation sends at its next tick."""
+        conversation.tick()
+        return self.take()
+
+    def say(
+        self, conversation: Conversation, *, by: str = "one", **message: Any
+    ) -> list[dict[str, Any]]:
+        """Let a page say something; what the conversation sends then."""
+        conversation.hear(by, cast("FromBrowser", message))
+        return self.ticked(conversation)
 
 
 class Words(BaseComm):
@@ -115,9 +182,17 @@ class Words(BaseComm):
         ]
 
 
-@contextmanager
-def words() -> Iterator[None]:
-    """Give the views that are made meanwhile comms of this kind."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comm, "create_comm", Words)
-        yield
+def heard(view: View) -> list[dict[str, Any]]:
+    """What a browser hears when the view ticks."""
+    view.tick()
+    return said(view)
+
+
+def said(view: View) -> list[dict[str, Any]]:
+    return cast("Words", view.comm).take()
+
+
+def say(view: View, **message: Any) -> list[dict[str, Any]]:
+    """Say something to a view, and hear what it answers."""
+    view._handle_custom_msg(message, [])
+    return heard(view)

@@ -36,12 +36,12 @@ export type Bar = [string, string, Status, number, number | null];
 
 export type ToBrowser = Delta | Beat | Full | Details | Done;
 
-export type ToKernel = Hello | Act | Look | Seen | Sight | Ask | Open;
+export type FromBrowser = Hello | Act | Look | Seen | Sight | Ask | Open;
 
 /** One job as a view shows it; a parent comes before its children. */
 export interface Row {
   id: string;
-  /** Left out of the row that the view is rooted at. */
+  /** Left out of the top row of the view. */
   parent?: string;
   title: string;
   status: Status;
@@ -55,7 +55,7 @@ export interface Row {
   created?: number;
   started?: number;
   ended?: number;
-  /** When it is expected to end; the browser counts down by itself. */
+  /** When it is expected to end; the page counts down by itself. */
   ends?: number;
   /** When the next attempt begins. */
   retry?: number;
@@ -64,9 +64,9 @@ export interface Row {
   worker?: string;
   pool?: string;
   queue?: string;
-  /** Where the title does not say it. */
+  /** If the title does not say it. */
   function?: string;
-  /** Arguments in short, where the title is but the function's name. */
+  /** Arguments in short, if the title is only the function's name. */
   call?: string;
   /** Of the job and all below it, like the cost. */
   tokens?: number;
@@ -76,31 +76,35 @@ export interface Row {
   error?: string;
   /** Preview, one short line. */
   result?: string;
-  /** The job whose result it is, where this one did not have to run. */
+  /** The job that the result was taken from, if this job did not have to run. */
   source?: string;
-  /** Of its children. */
+  /** Children by status. */
   counts?: Counts;
   stopping?: boolean;
   pausing?: boolean;
 }
 
-/** The whole view; `rows` level by level for a tree, the newest first for a panel. */
+/** The whole view; `rows` are level by level for a tree, the newest first for a panel. */
 export interface Snapshot {
   view: "tree" | "panel";
   rev: number;
-  /** The clock of the service's machine when this was made; the browser's may differ. */
+  /** When this was made, by the clock of the Python side; the browser's clock may differ. */
   at: number;
   rows: Row[];
   /** Rows of a tree that are still to come, as `new` ones. */
   more?: number;
-  /** The tree has ended: nothing will change any more, unless somebody runs it again. */
+  /** Whether the tree has ended: nothing will change any more, unless somebody runs it again. */
   over: boolean;
-  /** Actions that this client's service knows; the others have no button. */
+  /** Actions that the page may ask for; the others have no button. */
   can: Action[];
+  /**
+   * Of a panel: active, queued, finished, cost, seconds; and `matching`, the number of rows that
+   * match its filter, which may be more than it is sent.
+   */
   totals?: Totals;
 }
 
-/** What has changed since revision `rev - 1`; after a gap the browser says hello again. */
+/** What has changed since revision `rev - 1`; a page that missed one says hello again. */
 export interface Delta {
   t: "delta";
   /** As in `Full`. */
@@ -113,36 +117,36 @@ export interface Delta {
   more?: number;
   /** Changed fields by id; null: back to the default. */
   set?: [string, Record<string, unknown>][];
-  /** Rows of a panel that left it. */
+  /** Rows of a panel that are not in it any more. */
   gone?: string[];
   totals?: Totals;
   over?: boolean;
 }
 
 /**
- * At most every few seconds of silence as long as it is not over: the kernel is alive.
+ * Sent after a few seconds of silence as long as the view is not over: Python is alive.
  *
- * Also at once, and when it is over too, the answer to a hello: until it has heard a first word, a
- * browser shows no buttons, since a saved notebook has no kernel.
+ * Also the answer to a hello, at once, even if the view is over: a page shows no buttons until it
+ * has heard a first message, since a saved notebook has no kernel.
  */
 export interface Beat {
   t: "beat";
   at: number;
   /**
-   * What the browsers have been told, in whatever way; 0 before the first row. Who has another
-   * revision when it hears this has missed something, and asks for all.
+   * The revision that the pages have been sent; 0 before the first row. A page that has another
+   * one has missed something, and asks for all rows.
    */
   rev: number;
-  /** Why the kernel has lost the job service: what is shown may be old. */
+  /** Why the connection to the job service is lost: what is shown may be old. */
   lost?: string;
 }
 
-/** The answer to a hello that asks for all, and to `open`. */
+/** All rows: the answer to a hello that asks for them, and to `open`. */
 export interface Full {
   t: "full";
   /**
-   * The root of the tree that is open in a panel, where the rows are that tree's and not the
-   * panel's own; such a tree counts its own revisions, from its first `full` on.
+   * The root of the tree that is open in a panel, if the rows are that tree's and not the panel's
+   * own; such a tree counts its own revisions, from its first `full` on.
    */
   of?: string;
   snapshot: Snapshot;
@@ -162,7 +166,7 @@ export interface Details {
   /** ErrorInfo's kind. */
   kind?: string;
   logs?: LogEntry[];
-  /** The dearest nodes below it, the dearest first. */
+  /** Of the most expensive jobs below it, these first. */
   usage?: Spent[];
   attempts?: Tried[];
   /** The longest attempts below it. */
@@ -180,20 +184,20 @@ export interface Done {
 }
 
 /**
- * The browser's first word; also after each gap, and when the view comes into sight again.
+ * The first message of a page; also after a missed delta, and when the view is in sight again.
  *
  * And once when a view in sight has heard nothing for six seconds: another window of the same
- * kernel may have said that nothing is in sight.
+ * notebook may have said that nothing is in sight.
  */
 export interface Hello {
   t: "hello";
   /** As in `Full`. */
   of?: string;
-  /** What the browser has; 0: nothing, or nothing that can be mended. */
+  /** The revision that the page has; 0: none, or one that no delta can repair. */
   rev: number;
 }
 
-/** A button was pressed; `n` counts the presses of one browser. */
+/** A button was pressed; `n` counts the presses of one page. */
 export interface Act {
   t: "act";
   n: number;
@@ -201,29 +205,29 @@ export interface Act {
   ids: string[];
 }
 
-/** Somebody opened the details of a job; null: closed them. */
+/** The details of a job were opened; null: they were closed. */
 export interface Look {
   t: "look";
   id: string | null;
 }
 
-/** Whether anything of the view is in sight: out of sight, no deltas are sent. */
+/** Whether any part of the view is in sight: out of sight, no deltas are sent. */
 export interface Seen {
   t: "seen";
   on: boolean;
 }
 
 /**
- * Which rows of a tree are drawn: those tell of their pace at once, all others once a second.
+ * The viewport: the progress of rows that a page draws is sent at once, of others each second.
  *
- * A change of state is always told at once. Until this was said, all are taken to be in sight;
- * then those that any page draws. A page says it when that changes, and every twenty seconds.
+ * A change of state is always sent at once. Until the first such message, all rows count as drawn;
+ * then those that any page draws. A page sends it when it changes, and every twenty seconds.
  */
 export interface Sight {
   t: "sight";
   /** As in `Full`. */
   of?: string;
-  /** A name of the page, unlike any other's. */
+  /** A name of the page that no other page has. */
   page: string;
   ids: string[];
 }
@@ -236,7 +240,7 @@ export interface Ask {
   limit: number;
 }
 
-/** A panel's row was opened: rows of its tree follow as a `full` with `of`; null: shut. */
+/** A row of a panel was opened: its tree follows as a `full` with `of`; null: closed. */
 export interface Open {
   t: "open";
   id: string | null;

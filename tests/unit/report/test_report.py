@@ -1,13 +1,10 @@
 """Reports for people: what they say, and that nobody's text can say it for them."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,22 +13,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from parrot_async.errors import ErrorInfo
-from parrot_async.model.durations import seconds as seconds_in
 from parrot_async.model.events import Completed, Event, Logged, Spent
-from parrot_async.model.models import JobResult, JobSpec, JobStatus, LogLine, Usage
+from parrot_async.model.models import JobResult, JobSpec, LogLine, Usage
 from parrot_async.model.tree import JobTree, fold
 from parrot_async.report import html, markdown, text
-from parrot_async.report.outline import Outline, Rest, outline
 from parrot_async.report.wording import (
-    ENDS,
-    ICONS,
-    duration,
     fenced,
     line,
     markdown_line,
-    money,
-    plain,
-    ticking,
 )
 from tests.unit.stories import (
     LOST,
@@ -48,9 +37,6 @@ from tests.unit.stories import (
 )
 
 NOW = datetime.fromtimestamp(100, UTC)
-DURATIONS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "data" / "durations.json").read_text("utf-8")
-)
 """Seconds, and how they are worded; the browser's script is held to the same table."""
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -354,20 +340,6 @@ def test_ten_thousand_children_are_summed_up_and_failures_are_shown() -> None:
     assert len(page) < 50_000
 
 
-def test_a_tree_of_many_levels_stays_within_the_total() -> None:
-    plans = tuple(f"r.{number}" for number in range(100))
-    tasks = [submitted(*(f"{plan}.{number}" for number in range(100))) for plan in plans]
-    tree = fold([submitted("r", spec=PLAN), submitted(*plans, spec=PLAN), *tasks])
-
-    lines = list(outline(tree, total=300).walk())
-
-    assert len(lines) <= 300
-    shown = sum(isinstance(here, Outline) for here, _ in lines)
-    hidden = [here.count for here, _ in lines if isinstance(here, Rest)]
-    assert hidden[0] > 0
-    assert shown > 100
-
-
 def test_a_deep_tree_is_no_recursion() -> None:
     ids = ["r"]
     for _ in range(2_000):
@@ -377,79 +349,3 @@ def test_a_deep_tree_is_no_recursion() -> None:
     page = Elements(html(tree, now=NOW))
 
     assert page.depth == 0
-
-
-def test_the_page_needs_no_script_and_nothing_from_elsewhere() -> None:
-    page = html(written_by("words"), now=NOW)
-
-    assert not re.search(r"<script|\son\w+=|https?:|url\(|@import|<link|<img", page)
-
-
-def test_the_state_is_said_in_words_beside_a_hidden_icon() -> None:
-    page = html(family(1, started("r.0"), progressed("r.0", percent=40)), now=NOW)
-
-    assert 'aria-hidden="true">▶</span>' in page
-    assert "running, 40 %" in page
-    assert 'aria-label="progress">40 %</progress>' in page
-
-
-def test_a_row_shows_the_call_where_the_title_is_only_the_functions_name() -> None:
-    spec = JobSpec(title="read", function="tests:read", function_id="1")
-    path = "PosixPath('/a/folder/with/a/long/name/and/at/its/end/page-7.md')"
-    birth = submitted("r.0", "r.1", spec=spec, titles=["read", "Read page 8"])
-    birth = birth.model_copy(update={"arguments": (path, path)})
-    tree = fold([submitted("r", spec=PLAN), birth, started("r.0", "r.1"), completed("r.0", "r.1")])
-
-    first, second = html(tree, "r.0", now=NOW), html(tree, "r.1", now=NOW)
-
-    assert re.search(r'parrot-call">PosixPath\(\S+ … \S+page-7.md\S+ → ', first)
-    assert "parrot-call" not in second.partition("</style>")[2]
-
-
-def test_a_single_job_that_failed_is_open_and_others_are_not() -> None:
-    alone = fold([submitted("r"), started("r"), failed("r")])
-    below = family(1, started("r.0"), failed("r.0"))
-
-    assert html(alone, now=NOW).count("<details open>") == 1
-    assert html(below, "r.0", now=NOW).count("<details open>") == 1
-    assert html(below, now=NOW).count("<details open>") == 1
-    assert "<details open" not in html(fold([submitted("r")]), now=NOW)
-
-
-def test_every_state_has_an_icon_of_one_column_and_every_kind_of_end_its_words() -> None:
-    assert set(ICONS) == set(JobStatus)
-    assert all(len(icon) == 1 for icon in ICONS.values())
-    assert set(ENDS) == set(ErrorInfo.__dataclass_fields__["kind"].type.__args__)
-
-
-@pytest.mark.parametrize("case", DURATIONS, ids=lambda case: f"{case['seconds']}")
-def test_durations_are_worded_as_the_table_has_it_as_in_the_browser(case: dict[str, Any]) -> None:
-    assert duration(case["seconds"]) == case["duration"]
-    assert ticking(case["seconds"]) == case["ticking"]
-
-
-@pytest.mark.parametrize("case", DURATIONS, ids=lambda case: f"{case['seconds']}")
-def test_a_duration_that_is_printed_can_be_written_as_an_option(case: dict[str, Any]) -> None:
-    assert seconds_in(case["ticking"]) == pytest.approx(max(case["seconds"], 0), rel=0.03, abs=1)
-
-
-def test_a_duration_that_is_not_known_has_no_words() -> None:
-    assert duration(None) == ""
-
-
-@pytest.mark.parametrize(
-    ("cost", "words"),
-    [
-        ("0", "$0.00"),
-        ("0.24", "$0.24"),
-        ("1234.5", "$1,234.50"),
-        ("0.0012", "$0.0012"),
-        ("0.00001", "<$0.0001"),
-    ],
-)
-def test_money_shows_small_sums(cost: str, words: str) -> None:
-    assert money(Decimal(cost)) == words
-
-
-def test_control_characters_are_shown_and_line_ends_kept() -> None:
-    assert plain("a\x1b[31m\r\nb\rc\td\u202e\ud800") == "a\ufffd[31m\nb\nc\td\ufffd\ufffd"

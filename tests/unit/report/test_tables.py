@@ -10,8 +10,8 @@ from parrot_async.jobs.plan import Step
 from parrot_async.model.models import JobStatus
 from parrot_async.model.rows import RootRow
 from parrot_async.report import tables
-from parrot_async.report.root_rows import RootRows
 from parrot_async.report.steps import FIRST, TOTAL
+from parrot_async.report.tables import RootRows
 from tests.unit.report.test_report import HOSTILE, Elements
 
 

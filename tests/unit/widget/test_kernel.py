@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from jupyter_client.session import Session
 
-from parrot_async.widget import clicks, pulse
+from parrot_async.widget import kernel as kernels
+from parrot_async.widget import pulse
 from parrot_async.widget.pulse import Pulse
 
 
@@ -49,10 +50,10 @@ class OldKernel:
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> OldKernel:
     kernel = OldKernel()
-    monkeypatch.setattr(clicks, "running_kernel", lambda: kernel)
+    monkeypatch.setattr(kernels, "running_kernel", lambda: kernel)
     monkeypatch.setattr(Pulse, "at_each_beat", [])
-    monkeypatch.setattr(clicks, "_ours", set())
-    clicks.hear_clicks(SimpleNamespace(comm_id="ours"))
+    monkeypatch.setattr(kernels, "_our_comms", set())
+    kernels.dispatch_during_cells(SimpleNamespace(comm_id="ours"))
     return kernel
 
 
@@ -66,7 +67,7 @@ def test_clicks_of_our_views_are_handed_out_and_all_else_keeps_its_order(
     kernel.receive("comm_msg", comm_id="ours", data={"n": 2})
     kernel.receive("execute_request", code="2")
 
-    clicks.hand_out()
+    kernels.dispatch_queued()
 
     assert [content["data"] for content in kernel.delivered] == [{"n": 1}, {"n": 2}]
     assert kernel.waiting() == [0, 2, 3, 5]
@@ -87,10 +88,10 @@ async def test_clicks_are_handed_out_at_each_beat_while_somebody_waits(
 def test_a_kernel_that_routes_clicks_is_told_to_take_the_shell_that_the_page_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(clicks, "running_kernel", object)
+    monkeypatch.setattr(kernels, "running_kernel", object)
     comm = SimpleNamespace(comm_id="ours", _reply_subshell_for=lambda *_: "the cell's")
 
-    clicks.hear_clicks(comm)
+    kernels.dispatch_during_cells(comm)
 
     assert comm._reply_subshell_for({}, "the page's") == "the page's"
     assert comm._reply_subshell_for({}, None) is None
@@ -99,7 +100,7 @@ def test_a_kernel_that_routes_clicks_is_told_to_take_the_shell_that_the_page_nam
 def test_outside_of_a_kernel_nothing_is_done() -> None:
     comm = SimpleNamespace(comm_id="ours", _reply_subshell_for=None)
 
-    clicks.hear_clicks(comm)
+    kernels.dispatch_during_cells(comm)
 
     assert comm._reply_subshell_for is None
-    assert clicks.hand_out not in Pulse.at_each_beat
+    assert kernels.dispatch_queued not in Pulse.at_each_beat

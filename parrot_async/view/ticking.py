@@ -1,4 +1,4 @@
-"""One thread brings all live views up to date, at most ten times a second, and else sleeps."""
+"""One thread brings all live views up to date, at most ten times a second, and sleeps otherwise."""
 
 import atexit
 import logging
@@ -13,31 +13,37 @@ logger = logging.getLogger(__name__)
 
 
 class Ticking(Protocol):
-    """What is brought up to date on the ticking thread; it must not wait."""
+    """What the ticking thread brings up to date; it must not block."""
 
     @property
     def is_urgent(self) -> bool:
-        """Whether a cell should not end before it; called on any thread, holding nothing."""
+        """Whether a flush waits longer for it; called on any thread, without a lock held."""
 
     def tick(self) -> float | None:
-        """Send what is due; returns after how many seconds to be called though not woken."""
+        """Send what is due.
+
+        Returns the seconds until the next call, None if only `wake` brings one.
+        """
 
 
 class Ticker:
-    """The thread "parrot-views", which starts with the first view that is woken."""
+    """The thread "parrot-views", which starts when the first view is woken.
+
+    Runs on: any thread calls `wake`, `flush` and `stop`; the methods below them run on its own.
+    """
 
     def __init__(self) -> None:
-        """Have nothing to do yet."""
+        """Start with nothing to do."""
         lock = threading.RLock()
         self._changed = threading.Condition(lock)
-        self._pressed = threading.Condition(lock)
-        """What ends a rest; that more has become due does not."""
+        self._hurried = threading.Condition(lock)
+        """Ends a rest between two rounds; a new due time does not."""
         self._due: dict[Ticking, float] = {}
         self._thread: threading.Thread | None = None
         self._hurries = self._works = self._stopped = False
 
     def wake(self, view: Ticking, after: float = 0.0) -> None:
-        """Have a view called in the next round, or in so many seconds; from any thread."""
+        """Schedule a call of a view in the next round, or in `after` seconds; from any thread."""
         at = time.monotonic() + after
         with self._changed:
             self._due[view] = min(at, self._due.get(view, at))
@@ -48,33 +54,39 @@ class Ticker:
             self._changed.notify_all()
 
     def flush(self, patience: float, if_urgent: float) -> None:
-        """Call all that is due now or later at once, and wait for that, at most so many seconds."""
+        """Call at once all views that are due, now or later, and wait until that is done.
+
+        It waits at most `patience` seconds, or `if_urgent` seconds if a view is urgent.
+        """
         with self._changed:
             due = list(self._due)
+        # Asked without the lock: a view may hold a lock of its own while it wakes us.
         most = if_urgent if any(view.is_urgent for view in due) else patience
         with self._changed:
             if self._due or self._works:
                 self._due = dict.fromkeys(self._due, 0.0)
                 self._hurries = True
                 self._changed.notify_all()
-                self._pressed.notify_all()
+                self._hurried.notify_all()
                 self._changed.wait_for(lambda: not (self._hurries or self._works), most)
 
     def stop(self) -> None:
-        """End the thread; what is not sent by then never is."""
+        """End the thread; what was not sent by then is never sent."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-            self._pressed.notify_all()
+            self._hurried.notify_all()
+
+    # On the thread "parrot-views".
 
     def _run(self) -> None:
         while not self._stopped:
-            for view in self._ready():
+            for view in self._take_ready():
                 self._call(view)
             self._rest()
 
-    def _ready(self) -> list[Ticking]:
-        """Wait until something is due, and take it."""
+    def _take_ready(self) -> list[Ticking]:
+        """Wait until a view is due; returns all that are."""
         with self._changed:
             while not (self._stopped or self._hurries):
                 now = time.monotonic()
@@ -99,10 +111,11 @@ class Ticker:
                 self.wake(view, after)
 
     def _rest(self) -> None:
+        """Wait until the next round may begin: a flush does not wait for that."""
         with self._changed:
             self._works = False
             self._changed.notify_all()
-            self._pressed.wait_for(lambda: self._hurries or self._stopped, TICK)
+            self._hurried.wait_for(lambda: self._hurries or self._stopped, TICK)
 
 
 TICKER = Ticker()

@@ -1,4 +1,4 @@
-"""Where commands read jobs: in a store, which needs no cluster, or at a cluster's service."""
+"""Where commands read jobs: in a store, which needs no cluster, or from a job service."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST = 1_000_000
-"""Jobs among which an id that was cut short is looked for."""
+"""Jobs among which an abbreviated id is looked for."""
 SHOWN = 5
+"""Ids that an error lists when an abbreviated id is ambiguous."""
 POLL = 0.25
-"""Seconds between two looks at the store, while a job is followed."""
+"""Seconds between two readings of the store while a job is followed."""
 
 _options = (
     click.option("--name", metavar="NAME", help="A local cluster's name.  [default: default]"),
@@ -33,32 +34,34 @@ _options = (
 )  # fmt: skip
 
 
-class Place(NamedTuple):
-    """Where the jobs are that a command is about, as its options say."""
+class Location(NamedTuple):
+    """Where a command finds its jobs, as its options say."""
 
     name: str | None = None
     store: str | None = None
     cluster: str | None = None
 
 
-def at_a_place(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of all commands that read jobs; the command gets them as its `place`."""
+def location_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of all commands that read jobs; the command gets them as its `location`."""
 
     @wraps(command)
-    def placed(*, name: str | None, store: str | None, cluster: str | None, **options: Any) -> None:
+    def with_location(
+        *, name: str | None, store: str | None, cluster: str | None, **options: Any
+    ) -> None:
         # A store that was named counts more than a cluster that the environment names.
-        command(place=Place(name, store, None if store else cluster), **options)
+        command(location=Location(name, store, None if store else cluster), **options)
 
     for option in reversed(_options):
-        placed = option(placed)
-    return placed
+        with_location = option(with_location)
+    return with_location
 
 
-class Source(Protocol):
-    """What commands read."""
+class JobSource(Protocol):
+    """Where commands read jobs."""
 
     async def jobs(self, **filters: Any) -> "list[RootRow]":
-        """Return the newest root jobs that fit."""
+        """Return the newest root jobs that match."""
 
     async def interrupted(self) -> "set[JobId]":
         """Return roots of trees that nothing runs any more."""
@@ -67,37 +70,37 @@ class Source(Protocol):
         """Return the tree that a job is part of."""
 
     def follow(self, job_id: "JobId") -> "AsyncIterator[Event]":
-        """Yield all that happens in it, until the job has ended or nothing runs it any more."""
+        """Yield the events of its tree until the job has ended, or nothing runs it any more."""
 
     async def result(self, job_id: "JobId") -> Any:
         """Return a job's result; raises its error."""
 
 
-class Stored:
-    """A store's jobs."""
+class StoreJobSource:
+    """The jobs of a store, read in a thread of their own: a store blocks."""
 
     def __init__(self, history: "History") -> None:
         self._history = history
 
-    async def _ask(self, question: Callable[..., T], *args: Any, **options: Any) -> T:
+    async def _read(self, read: Callable[..., T], *args: Any, **options: Any) -> T:
         from anyio import to_thread
 
-        return await to_thread.run_sync(partial(question, *args, **options))
+        return await to_thread.run_sync(partial(read, *args, **options))
 
     async def jobs(self, **filters: Any) -> "list[RootRow]":
-        """Return the newest root jobs that fit."""
-        return await self._ask(self._history.jobs, **filters)
+        """Return the newest root jobs that match."""
+        return await self._read(self._history.jobs, **filters)
 
     async def interrupted(self) -> "set[JobId]":
         """Return roots of trees that nothing runs any more."""
-        return {row.id for row in await self._ask(self._history.interrupted)}
+        return {row.id for row in await self._read(self._history.interrupted)}
 
     async def tree(self, job_id: "JobId") -> "JobTree":
         """Return the tree that a job is part of."""
-        return await self._ask(self._history.tree, job_id)
+        return await self._read(self._history.tree, job_id)
 
     async def follow(self, job_id: "JobId") -> "AsyncIterator[Event]":
-        """Yield all that happens in it, until the job has ended or nothing runs it any more."""
+        """Yield the events of its tree until the job has ended, or nothing runs it any more."""
         from anyio import sleep
 
         from parrot_async.model.events import Cancelled, Completed, Failed
@@ -105,8 +108,8 @@ class Stored:
 
         after = 0
         while True:
-            found = await self._ask(self._history.events, job_id, after)
-            for after, event in found:  # noqa: B007 - the next question begins there
+            found = await self._read(self._history.events, job_id, after)
+            for after, event in found:  # noqa: B007 - the next reading begins there
                 yield event
                 if isinstance(event, Completed | Failed | Cancelled) and job_id in event.ids:
                     return
@@ -116,21 +119,21 @@ class Stored:
 
     async def result(self, job_id: "JobId") -> Any:
         """Return a job's result; raises its error."""
-        return await self._ask(self._history.result, job_id)
+        return await self._read(self._history.result, job_id)
 
 
-class Connected:
-    """The jobs that a service knows."""
+class ServiceJobSource:
+    """The jobs that a job service knows."""
 
     def __init__(self, client: "JobClient") -> None:
         self._client = client
 
     async def jobs(self, **filters: Any) -> "list[RootRow]":
-        """Return the newest root jobs that fit."""
+        """Return the newest root jobs that match."""
         return await self._client.jobs(**filters)
 
     async def interrupted(self) -> "set[JobId]":
-        """Return none: the service runs them."""
+        """Return no job: the service runs them all."""
         return set()
 
     async def tree(self, job_id: "JobId") -> "JobTree":
@@ -138,7 +141,7 @@ class Connected:
         return (await self._client.attach(job_id)).tree
 
     async def follow(self, job_id: "JobId") -> "AsyncIterator[Event]":
-        """Yield all that happens in it, until the job has ended."""
+        """Yield the events of its tree until the job has ended."""
         async for event in (await self._client.attach(job_id)).events():
             yield event
 
@@ -153,25 +156,28 @@ class Connected:
 
 
 @asynccontextmanager
-async def opened(place: Place) -> "AsyncIterator[Source]":
-    """Open what the options say; no cluster is started."""
-    if place.cluster is not None:
+async def open_source(location: Location) -> "AsyncIterator[JobSource]":
+    """Open the store, or connect to the service, of a location; no cluster is started."""
+    if location.cluster is not None:
         from parrot_async.client.client import JobClient
 
-        async with JobClient(place.cluster) as client:
-            yield Connected(client)
+        async with JobClient(location.cluster) as client:
+            yield ServiceJobSource(client)
         return
     from anyio import to_thread
 
     from parrot_async.history import History
 
-    history = await to_thread.run_sync(partial(History, place.store, name=place.name))
+    history = await to_thread.run_sync(partial(History, location.store, name=location.name))
     with history:
-        yield Stored(history)
+        yield StoreJobSource(history)
 
 
-async def found(source: Source, text: str) -> "JobId":
-    """Return the job whose id this is, or the beginning or end of it that no other job has."""
+async def find_job(source: JobSource, text: str) -> "JobId":
+    """Return the id of the job whose id is `text`, or begins or ends with it.
+
+    Raises JobNotFoundError if there is no such job, or more than one.
+    """
     from parrot_async.errors import JobNotFoundError
 
     root, dot, below = text.partition(".")
