@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from parrot_async.ingest.errors import LoadError
-from parrot_async.ingest.load.loaders import Document, discover, load, load_bytes, root_of
+from parrot_async.ingest.load.files import discover, root_of
+from parrot_async.ingest.load.loaders import Document, load, load_bytes
 from tests.ingest_files import BAD, GOOD, pdf_of, write_files
 
 
