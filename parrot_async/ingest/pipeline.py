@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -41,7 +40,6 @@ from parrot_async.ingest.stages import (
     store_documents,
 )
 from parrot_async.ingest.vectors.records import KnownDocument
-from parrot_async.ingest.vectors.store import VectorStore
 from parrot_async.ingest.workers import EmbeddingPool, embedding_pool
 from parrot_async.jobs.children import Child
 from parrot_async.jobs.context import current_job
@@ -83,7 +81,7 @@ async def ingest_documents(
     began, options, here = time.monotonic(), options or IngestOptions(), current_job()
     here.progress(STARTED)
     here.step("finding files")
-    corpus = await to_thread.run_sync(partial(find_files, paths, options.exclude))
+    corpus = await to_thread.run_sync(find_files, paths, options.exclude)
     here.step("preparing the model")
     pool = await embedding_pool()
     prepare = prepare_model.options(resources={pool.label: 1})
@@ -116,7 +114,7 @@ class Ingestion:
         """Store every file, forget those that are gone, and build the index."""
         ask = self._collection.ask
         known = await ask(lambda store: store.known())
-        files = list(self._to_read(corpus.files, known))
+        files = await self._to_read(corpus.files, known)
         self._sources = {file.path: file.source for file in files}
         self._progress = Progress(self._here, files)
         await self._store_all(files)
@@ -134,17 +132,14 @@ class Ingestion:
             }
         )
 
-    def _to_read(
-        self, files: Iterable[FoundFile], known: dict[str, KnownDocument]
-    ) -> Iterator[FoundFile]:
-        """Yield the files; one whose stored version has the form of today gets its hash."""
-        current = fingerprint_of(self._model)
-        for file in files:
-            stored = known.get(file.path)
-            if stored is not None and stored.fingerprint == current:
-                yield replace(file, sha256=stored.sha256)
-            else:
-                yield file
+    async def _to_read(
+        self, files: Sequence[FoundFile], known: dict[str, KnownDocument]
+    ) -> list[FoundFile]:
+        """Return the files; one whose stored version has the form of today gets its hash."""
+        # In a thread, since it reads the model's files.
+        current = await to_thread.run_sync(fingerprint_of, self._model)
+        fresh = {path: each.sha256 for path, each in known.items() if each.fingerprint == current}
+        return [replace(file, sha256=fresh.get(file.path)) for file in files]
 
     async def _store_all(self, files: Sequence[FoundFile]) -> None:
         size = _batch_size(files, self._pool)
@@ -253,10 +248,11 @@ class Ingestion:
         removed = 0
         for source, count in corpus.counts.items():
             if known and (count or options.prune_empty):
-                removed += await self._collection.ask(
-                    partial(VectorStore.forget_vanished, source=source, seen=seen)
-                )
+                removed += await self._forget_source(source, seen)
         return removed
+
+    async def _forget_source(self, source: str, seen: list[str]) -> int:
+        return await self._collection.ask(lambda store: store.forget_vanished(source, seen))
 
     def _report(self, known: dict[str, KnownDocument]) -> IngestReport:
         progress = self._progress

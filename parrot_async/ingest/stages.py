@@ -107,7 +107,7 @@ def embed_chunks(
     size = max(SMALLEST_PART, -(-len(keys) // PARTS))
     done = embedder.embed_in_parts([texts[key] for key in keys], size)
     order: list[int] = []
-    vectors: list[Vectors] = [np.zeros((0, model.dimension), np.float32)]
+    vectors: list[Vectors] = [np.zeros((0, embedder.dimension), np.float32)]
     for indices, part in current_job().track(done, "embedding", total=-(-len(keys) // size)):
         order += indices
         vectors.append(part)
