@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import anyio
 import numpy as np
@@ -19,12 +18,14 @@ from parrot_async.ingest.collection import Collection, Target
 from parrot_async.ingest.embed.embedder import Vectors
 from parrot_async.ingest.embed.model import EmbeddedChunks, Model
 from parrot_async.ingest.errors import IncompleteError
+from parrot_async.ingest.load.corpus import Corpus, find_files, is_within
 from parrot_async.ingest.load.files import (
-    Corpus,
+    AnyPath,
     FoundFile,
-    find_files,
     groups_of,
+    listed,
     names_of,
+    printable,
     root_of,
 )
 from parrot_async.ingest.options import IngestOptions
@@ -54,29 +55,39 @@ BATCHES_AHEAD = 4
 
 
 async def ingest(
-    client: JobClient, paths: Iterable[str | Path], options: IngestOptions | None = None
+    client: JobClient,
+    paths: AnyPath | Iterable[AnyPath],
+    options: IngestOptions | None = None,
 ) -> JobHandle[IngestReport]:
-    """Submit the ingestion of files, folders and globs; paths may be relative to this process.
+    """Submit the ingestion of a file, folder or glob, or of several of them.
 
-    Files, model and server are those that the cluster's workers see. Raises `VectorStoreError` for
-    a malformed DSN; other errors are those of the job, `ingest_documents`.
+    Paths may be relative to this process. Files, model and server are those that the cluster's
+    workers see. Raises `TypeError` for what is no path, `LoadError` for an empty path and
+    `VectorStoreError` for a malformed DSN; other errors are those of the job, `ingest_documents`.
     """
-    options = (options or IngestOptions()).checked()
-    absolute = list(dict.fromkeys(map(root_of, paths)))
+    # Only what may wait for a disk is in a thread: an iterator of paths belongs to this one.
+    absolute, options = await to_thread.run_sync(_anywhere, listed(paths), options)
     named = ingest_documents.options(title=f"Ingest {names_of(absolute)}")
     return await client.submit(named, absolute, options)
 
 
+def _anywhere(
+    paths: Iterable[AnyPath], options: IngestOptions | None
+) -> tuple[list[str], IngestOptions]:
+    """Return paths and options as they mean the same in any current folder."""
+    return list(dict.fromkeys(map(root_of, paths))), (options or IngestOptions()).checked()
+
+
 @job(queue="ingest", io=1, title="Ingest documents")
 async def ingest_documents(
-    paths: Sequence[str], options: IngestOptions | None = None
+    paths: AnyPath | Sequence[AnyPath], options: IngestOptions | None = None
 ) -> IngestReport:
     """Make a collection hold what the files of `paths`, which are absolute, hold now.
 
-    Of an unchanged file only the hash is computed. A file that cannot be stored is in the report
-    and stops no other. Raises `LoadError` for a path that names nothing, `ModelError`,
-    `ServerError` or `VectorStoreError` when nothing can be done at all, and `IncompleteError` at
-    the end of a strict run.
+    Of an unchanged file only the hash is computed. A file that cannot be stored, and a folder that
+    cannot be listed, is in the report and stops nothing else. Raises `LoadError` for a path that
+    names nothing, `ModelError`, `ServerError` or `VectorStoreError` when nothing can be done at
+    all, and `IncompleteError` at the end of a strict run.
     """
     began, options, here = time.monotonic(), options or IngestOptions(), current_job()
     here.progress(STARTED)
@@ -122,7 +133,7 @@ class Ingestion:
         documents, chunks = await ask(lambda store: store.count())
         if chunks and not await ask(lambda store: store.indexed()):
             await self._here.run(build_index, self._target, self._model)
-        return self._report(known).model_copy(
+        return self._report(corpus, known).model_copy(
             update={
                 "collection": options.collection,
                 "removed": removed,
@@ -245,6 +256,8 @@ class Ingestion:
     ) -> int:
         """Delete what vanished; a path without any file is likely a disk that is not mounted."""
         seen = [file.path for file in corpus.files]
+        # What lies below a folder that cannot be listed is not gone.
+        seen += [path for path in known if corpus.hides(path)]
         removed = 0
         for source, count in corpus.counts.items():
             if known and (count or options.prune_empty):
@@ -254,8 +267,9 @@ class Ingestion:
     async def _forget_source(self, source: str, seen: list[str]) -> int:
         return await self._collection.ask(lambda store: store.forget_vanished(source, seen))
 
-    def _report(self, known: dict[str, KnownDocument]) -> IngestReport:
+    def _report(self, corpus: Corpus, known: dict[str, KnownDocument]) -> IngestReport:
         progress = self._progress
+        hidden = [_failed(path, "load", reason) for path, reason in corpus.unreadable.items()]
         updated = sum(path in known and known[path].chunks > 0 for path in progress.stored)
         return IngestReport(
             collection=self._target.collection,
@@ -264,7 +278,7 @@ class Ingestion:
             added=len(progress.stored) - updated,
             updated=updated,
             unchanged=progress.unchanged,
-            failed=tuple(sorted(progress.failed, key=lambda failed: failed.path)),
+            failed=tuple(sorted(progress.failed + hidden, key=lambda failed: failed.path)),
             chunks=progress.chunks,
             embedded=progress.embedded,
             reused=progress.chunks - progress.expected,
@@ -295,13 +309,12 @@ def _failed(path: str, stage: Stage, reason: str) -> FailedDocument:
 
 def _unseen(corpus: Corpus, known: dict[str, KnownDocument]) -> Iterator[str]:
     """Yield the paths that hold no file, but held some when last ingested."""
-    for source, count in corpus.counts.items():
-        below = f"{source.rstrip('/')}/"
-        if not count and any(path.startswith(below) for path in known):
+    for source in corpus.counts:
+        if corpus.is_empty(source) and any(is_within(path, source) for path in known):
             yield source
 
 
 def _reason(exc: Exception) -> str:
     """Return why a job failed, in a line without its traceback."""
     said = exc.info.message if isinstance(exc, JobError) and exc.info else str(exc)
-    return (said.strip() or type(exc).__name__).splitlines()[0]
+    return printable((said.strip() or type(exc).__name__).splitlines()[0])

@@ -13,7 +13,11 @@ NAMED = 5
 
 
 class FailedDocument(BaseModel):
-    """A document that was not stored: in which stage it failed, and why."""
+    r"""A document that was not stored: in which stage it failed, and why.
+
+    `path` is a file, or a folder that cannot be listed; bytes in it that are not UTF-8 are written
+    as `\xe9`.
+    """
 
     model_config = ConfigDict(frozen=True)
 

@@ -76,7 +76,7 @@ def load_files(files: Sequence[FoundFile], model: Model) -> LoadedFiles:
 
 
 def _load(file: FoundFile, chunker: Chunker, fingerprint: str, loaded: LoadedFiles) -> None:
-    data = read(file.path)
+    data = read(file.on_disk)
     if hashlib.sha256(data).hexdigest() == file.sha256:
         loaded.unchanged.append(file.path)
         return

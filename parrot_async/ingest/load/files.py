@@ -1,14 +1,15 @@
-"""The files of an ingestion: found under paths, and grouped for the jobs that read them."""
+"""The files of an ingestion: their names on disk and in the store, and groups for one job each."""
 
-import glob
 import os
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from parrot_async.ingest.errors import LoadError
+
+AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+"""One path, in any of Python's forms."""
 
 FILES, LARGEST_FILES = 16, 128
 """Files that one job reads: few, so that documents are stored soon; more of a big corpus."""
@@ -17,13 +18,15 @@ BYTES, LARGEST_BYTES = 2**20, 8 * 2**20
 MOST_GROUPS = 400
 """Groups grow from about this many on, so that the tree of jobs stays readable."""
 
-_IGNORED = frozenset({"__pycache__", "node_modules", "venv", "CVS", "Thumbs.db", "desktop.ini"})
+# How Python reads bytes of a file's name that are not UTF-8 (PEP 383); no other text has them.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FoundFile:
     """A file to read; `source` is the path under which it was found, `size` is in bytes.
 
+    `path` is its name in the store and in reports, `disk_path` the one on disk where they differ.
     `sha256` is that of its stored version, where that has the form of today.
     """
 
@@ -31,52 +34,37 @@ class FoundFile:
     source: str
     size: int
     sha256: str | None = None
+    disk_path: str = ""
 
     def __repr__(self) -> str:
         return PurePath(self.path).name
 
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Files, each under the first path that names it; `counts` is the number of files by path."""
-
-    files: list[FoundFile]
-    counts: Counter[str]
+    @property
+    def on_disk(self) -> str:
+        """The path to open."""
+        return self.disk_path or self.path
 
 
-def find_files(paths: Iterable[str], exclude: Iterable[str] = ()) -> Corpus:
-    """Return the files that `paths` name; paths are absolute, since workers run elsewhere.
+def listed(paths: AnyPath | Iterable[AnyPath]) -> list[AnyPath]:
+    """Return the paths as a list; one path is a list of one, and never taken letter by letter."""
+    return [paths] if isinstance(paths, str | bytes | os.PathLike) else list(paths)
 
-    Raises `LoadError` for a path that is relative or names nothing.
+
+def root_of(path: AnyPath) -> str:
+    """Return `path` absolute and normalized: the name of a source on disk.
+
+    Raises `LoadError` for an empty path, and `TypeError` for what is no path.
     """
-    files: dict[str, FoundFile] = {}
-    counts: Counter[str] = Counter()
-    for source in paths:
-        if not Path(source).is_absolute():
-            raise LoadError(source, "is relative to a folder that only you know: make it absolute")
-        found = discover([source], exclude=exclude)
-        counts[source] += len(found)
-        for file in found:
-            files.setdefault(str(file), FoundFile(str(file), source, _size(file)))
-    return Corpus(list(files.values()), counts)
-
-
-def discover(paths: Iterable[str | Path], *, exclude: Iterable[str] = ()) -> list[Path]:
-    """Return the files that `paths` (files, folders, globs) name, absolute, sorted, each once.
-
-    In folders hidden files, version control, caches and environments are left out, and so is what
-    matches a glob of `exclude` by name or by path; a file that is named itself is always taken.
-    Raises `LoadError` for a path that names nothing: a misspelt path is not an empty folder.
-    """
-    excluded = tuple(exclude)
-    found = {file for path in paths for file in _named_by(str(path), excluded)}
-    return sorted(found)
-
-
-def root_of(path: str | Path) -> str:
-    """Return `path` absolute and normalized, as `discover` reads it: the name of a source."""
+    text = os.fsdecode(path)
+    if not text:
+        raise LoadError("''", "is an empty path: name a file, a folder or a glob")
     # Not resolved: a source is known by the name that its user gave it, through links too.
-    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  resolve() would follow links
+    return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111  as above; and Path raises for an unknown ~user
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with bytes that are not UTF-8 written as `\xe9`, for the store and reports."""
+    return _SURROGATE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
 
 
 def groups_of(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
@@ -97,55 +85,7 @@ def groups_of(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
 
 def names_of(paths: Sequence[str]) -> str:
     """Return the name of the first of many files, and how many more there are, for a title."""
-    more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
-    return f"{PurePath(paths[0]).name or paths[0]}{more}" if paths else "nothing"
-
-
-def _named_by(path: str, exclude: tuple[str, ...]) -> Iterator[Path]:
-    root = Path(root_of(path))
-    if root.is_dir():
-        yield from _walk(root, exclude)
-    elif root.exists():
-        yield root
-    else:
-        yield from _globbed(path, root, exclude)
-
-
-def _globbed(path: str, root: Path, exclude: tuple[str, ...]) -> Iterator[Path]:
-    matches = glob.glob(str(root), recursive=True) if glob.has_magic(path) else []  # noqa: PTH207  Path.glob refuses absolute globs
-    if not matches:
-        raise LoadError(path, "names no file or folder: check the spelling")
-    for match in map(Path, matches):
-        if match.is_dir():
-            yield from _walk(match, exclude)
-        elif not _ignored(match, exclude):
-            yield match
-
-
-def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[Path]:
-    for folder, below, names in os.walk(root, onerror=_refuse):
-        here = Path(folder)
-        below[:] = [name for name in below if not _ignored(here / name, exclude)]
-        # A dangling link is taken, so that loading reports it; a socket or a pipe would never end.
-        candidates = (here / name for name in names if not _ignored(here / name, exclude))
-        yield from (file for file in candidates if file.is_file() or file.is_symlink())
-
-
-def _refuse(exc: OSError) -> None:
-    raise LoadError(
-        str(exc.filename), f"cannot be listed ({exc.strerror}): check its permissions"
-    ) from exc
-
-
-def _ignored(path: Path, exclude: tuple[str, ...]) -> bool:
-    name = path.name
-    if name.startswith((".", "~$")) or name.endswith("~") or name in _IGNORED:
-        return True
-    return any(fnmatch(name, pattern) or fnmatch(str(path), pattern) for pattern in exclude)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0  # reading it will say why
+    if not paths:
+        return "nothing"
+    first = printable(PurePath(paths[0]).name or paths[0])
+    return f"{first} and {len(paths) - 1:,} more" if len(paths) > 1 else first

@@ -12,6 +12,7 @@ from typing import Literal
 
 from parrot_async.ingest.errors import LoadError
 from parrot_async.ingest.load import texts
+from parrot_async.ingest.load.files import printable
 
 Kind = Literal["pdf", "docx", "html", "markdown", "text"]
 
@@ -63,24 +64,24 @@ def load(path: str | Path) -> Document:
     Raises `LoadError` for a file that is missing, empty, too big, broken, encrypted, without text,
     or of no supported kind.
     """
-    return load_bytes(read(path), str(path))
+    return load_bytes(read(path), printable(str(path)))
 
 
 def read(path: str | Path) -> bytes:
     """Return the bytes of one file; raise `LoadError` when it is missing, unreadable or too big."""
-    file = Path(path)
+    file, name = Path(path), printable(str(path))
     try:
         known = file.stat()
         if not stat.S_ISREG(known.st_mode):  # a link to a device, say, that never ends
-            raise LoadError(str(file), "is no regular file: exclude it")
+            raise LoadError(name, "is no regular file: exclude it")
         if known.st_size > LARGEST_FILE:
             raise LoadError(
-                str(file), f"is over {LARGEST_FILE // 2**20} MiB: split it into smaller files"
+                name, f"is over {LARGEST_FILE // 2**20} MiB: split it into smaller files"
             )
         return file.read_bytes()
     except OSError as exc:
         raise LoadError(
-            str(file),
+            name,
             f"cannot be read ({exc.strerror or exc}): check that it exists and its permissions",
         ) from exc
 

@@ -56,6 +56,10 @@ async def database_errors() -> AsyncIterator[None]:
         ) from exc
     except psycopg.Error as exc:
         raise VectorStoreError(f"PostgreSQL refuses: {exc}") from exc
+    except UnicodeEncodeError as exc:  # psycopg lets it pass
+        raise VectorStoreError(
+            f"PostgreSQL stores no {exc.object[exc.start : exc.end]!a}: a text is no valid Unicode"
+        ) from exc
 
 
 async def ensure_collection(

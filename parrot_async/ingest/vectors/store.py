@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from parrot_async.ingest.embed.chunks import Chunk
 from parrot_async.ingest.embed.embedder import Vectors
 from parrot_async.ingest.errors import VectorStoreError
+from parrot_async.ingest.load.files import printable
 from parrot_async.ingest.vectors.records import (
     EVERYTHING,
     DocumentRecord,
@@ -165,7 +166,7 @@ class VectorStore:
             path=path,
             source=source,
             stage=stage,
-            error=error.replace("\0", ""),
+            error=printable(error.replace("\0", "")),
         )
 
     async def failures(self) -> list[Failure]:
@@ -289,8 +290,8 @@ def _filters(where: Filter) -> tuple[list[sql.Composable], dict[str, object]]:
     values: dict[str, object] = {}
     for allowed, condition, value in (
         (where.kinds, "d.kind = any (%(kinds)s)", {"kinds": list(where.kinds)}),
-        (where.paths, "d.path = any (%(paths)s)", {"paths": list(where.paths)}),
-        (where.under, "starts_with(d.path, %(under)s)", {"under": where.under}),
+        (where.paths, "d.path = any (%(paths)s)", {"paths": list(map(printable, where.paths))}),
+        (where.under, "starts_with(d.path, %(under)s)", {"under": printable(where.under)}),
         (
             where.metadata,
             "(d.metadata || c.metadata) @> %(metadata)s",

@@ -1,6 +1,7 @@
 """The pipeline on a store in memory: what is read, embedded, reused, failed and forgotten."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from anyio import to_thread
 from parrot_async.ingest import pipeline
 from parrot_async.ingest.embed.model import ChunkHashes, EmbeddedChunks, Model
 from parrot_async.ingest.errors import ModelError
-from parrot_async.ingest.load.files import Corpus, FoundFile, find_files
+from parrot_async.ingest.load.corpus import Corpus, find_files
+from parrot_async.ingest.load.files import FoundFile
 from parrot_async.ingest.options import IngestOptions
 from parrot_async.ingest.pipeline import Ingestion
 from parrot_async.ingest.report import IngestReport
@@ -29,6 +31,7 @@ from parrot_async.ingest.vectors.records import KnownDocument
 from parrot_async.ingest.workers import EmbeddingPool
 from parrot_async.jobs.children import Child
 from parrot_async.testing import Recording, recording_job
+from tests.unit.ingest.forbidden import forbidden, open_folder
 from tests.unit.ingest.memory import MemoryCollection, MemoryStore, MemoryTarget
 
 MODEL = Model("all-MiniLM-L6-v2", "auto", "fingerprint", 4, 800)
@@ -88,9 +91,12 @@ def memory() -> MemoryStore:
 
 
 async def run(memory: MemoryStore, folder: Path, **options: bool) -> IngestReport:
+    return await run_corpus(memory, await to_thread.run_sync(find_files, str(folder)), **options)
+
+
+async def run_corpus(memory: MemoryStore, corpus: Corpus, **options: bool) -> IngestReport:
     target = MemoryTarget(memory)
     ingestion = Ingestion(MemoryCollection(target, MODEL), target, MODEL, CPU)
-    corpus = await to_thread.run_sync(find_files, [str(folder)])
     return await ingestion.run(corpus, IngestOptions().model_copy(update=options))
 
 
@@ -196,6 +202,54 @@ async def test_a_document_that_the_database_refuses_is_reported(
     assert (failure.stage, report.added) == ("store", 3)
 
 
+async def test_a_name_that_is_not_utf8_is_stored_and_found_unchanged_by_the_next_run(
+    recorded: Recording, memory: MemoryStore, folder: Path
+) -> None:
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_text("Coffee is made of beans.")
+
+    first = await run(memory, folder)
+    again = await run(memory, folder)
+
+    assert (first.added, first.failed, again.unchanged) == (4, (), 4)
+    assert f"{folder}/caf\\xe9.txt" in memory.documents
+    assert all(path.encode() for path in memory.documents)
+
+
+async def test_what_is_stored_below_a_folder_that_cannot_be_listed_stays(
+    recorded: Recording, memory: MemoryStore
+) -> None:
+    with open_folder() as folder:
+        for name in ("a", "below/b", "gone"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(f"All about {name}.")
+        await run(memory, folder)
+        (folder / "gone").unlink()
+        with forbidden(folder / "below"):
+            corpus = await to_thread.run_sync(find_files, str(folder))
+
+        report = await run_corpus(memory, corpus)
+
+    (failure,) = report.failed
+    assert (failure.path, report.removed, report.unchanged) == (str(folder / "below"), 1, 1)
+    assert "cannot be listed" in str(report)
+    assert str(folder / "below/b") in memory.documents
+
+
+async def test_a_source_that_cannot_be_listed_is_not_called_empty(
+    recorded: Recording, memory: MemoryStore
+) -> None:
+    with open_folder() as folder:
+        (folder / "a").write_text("All about a.")
+        await run(memory, folder)
+        with forbidden(folder):
+            corpus = await to_thread.run_sync(find_files, str(folder))
+
+        report = await run_corpus(memory, corpus, prune_empty=True)
+
+    assert (report.removed, report.kept, len(report.failed)) == (0, (), 1)
+    assert len(memory.documents) == 1
+
+
 @pytest.mark.parametrize(
     ("size", "pool", "batch"),
     [
@@ -220,7 +274,11 @@ def test_only_an_empty_path_that_held_something_is_unseen() -> None:
 
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [(ValueError("first\nsecond"), "first"), (ValueError(""), "ValueError")],
+    [
+        (ValueError("first\nsecond"), "first"),
+        (ValueError(""), "ValueError"),
+        (ValueError("caf\udce9 is torn"), "caf\\xe9 is torn"),
+    ],
 )
-def test_the_reason_of_a_failure_is_one_line(error: Exception, reason: str) -> None:
+def test_the_reason_of_a_failure_is_one_printable_line(error: Exception, reason: str) -> None:
     assert pipeline._reason(error) == reason

@@ -1,6 +1,8 @@
-"""The files of an ingestion: each under its first source, in groups that one job reads."""
+"""The files of an ingestion: any form of a path, printable names, and groups for one job."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,57 +13,18 @@ from parrot_async.ingest.load.files import (
     BYTES,
     FILES,
     MOST_GROUPS,
+    AnyPath,
     FoundFile,
-    find_files,
     groups_of,
+    listed,
     names_of,
+    printable,
+    root_of,
 )
-
-
-def write(folder: Path, *names: str) -> Path:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("words")
-    return folder
 
 
 def of_size(*sizes: int) -> list[FoundFile]:
     return [FoundFile(f"/docs/{number}", "/docs", size) for number, size in enumerate(sizes)]
-
-
-def test_a_file_that_two_paths_name_belongs_to_the_first(tmp_path: Path) -> None:
-    folder = write(tmp_path, "a.txt", "below/b.txt")
-
-    corpus = find_files([str(folder / "below"), str(folder)])
-
-    assert {file.path: file.source for file in corpus.files} == {
-        str(folder / "below/b.txt"): str(folder / "below"),
-        str(folder / "a.txt"): str(folder),
-    }
-    assert corpus.counts == {str(folder / "below"): 1, str(folder): 2}
-
-
-def test_sizes_are_known_and_an_empty_folder_is_counted_as_empty(tmp_path: Path) -> None:
-    write(tmp_path, "full/a.txt")
-    (tmp_path / "empty").mkdir()
-
-    corpus = find_files([str(tmp_path / "full"), str(tmp_path / "empty")])
-
-    assert [file.size for file in corpus.files] == [5]
-    assert corpus.counts[str(tmp_path / "empty")] == 0
-
-
-def test_a_relative_path_is_refused_since_a_worker_has_another_folder() -> None:
-    with pytest.raises(LoadError, match="make it absolute"):
-        find_files(["docs"])
-
-
-def test_excluded_files_are_not_in_the_corpus(tmp_path: Path) -> None:
-    folder = write(tmp_path, "a.txt", "a.log", "old/b.txt")
-
-    corpus = find_files([str(folder)], ["*.log", "old"])
-
-    assert [Path(file.path).name for file in corpus.files] == ["a.txt"]
 
 
 @given(sizes=st.lists(st.integers(0, 3 * BYTES), max_size=200))
@@ -96,7 +59,57 @@ def test_groups_of_a_big_corpus_grow_so_that_the_tree_stays_readable() -> None:
         (["/docs/a.txt"], "a.txt"),
         (["/docs/a.txt", "/docs/b.txt", "/c"], "a.txt and 2 more"),
         (["/"], "/"),
+        (["/docs/caf\udce9.txt"], "caf\\xe9.txt"),
     ],
 )
 def test_many_files_are_named_by_the_first(paths: list[str], expected: str) -> None:
     assert names_of(paths) == expected
+
+
+def test_a_source_has_one_name_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    names = {root_of(written) for written in ("docs", "./docs/", b"docs", tmp_path / "docs")}
+
+    assert names == {str(tmp_path / "docs")}
+
+
+@pytest.mark.parametrize("path", ["/docs", b"/docs", Path("/docs")])
+def test_one_path_is_one_path(path: AnyPath) -> None:
+    assert listed(path) == [path]
+
+
+def test_an_iterator_of_paths_is_several_paths() -> None:
+    assert listed(path for path in ("/a", Path("/b"))) == ["/a", Path("/b")]
+
+
+def test_an_empty_path_is_not_the_current_folder() -> None:
+    with pytest.raises(LoadError, match="empty path"):
+        root_of("")
+
+
+def test_an_unknown_user_is_no_error_of_its_own(tmp_path: Path) -> None:
+    assert root_of("~nobody-of-this-name/docs").endswith("/~nobody-of-this-name/docs")
+
+
+@pytest.mark.parametrize("path", [None, 7, ["/docs"]])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected str, bytes or os\.PathLike"):
+        root_of(path)
+
+
+@given(name=st.binary(min_size=1, max_size=20))
+def test_any_name_is_printable_and_those_in_utf8_stay_as_they_are(name: bytes) -> None:
+    text = os.fsdecode(name)
+
+    shown = printable(text)
+
+    assert shown.encode("utf-8")
+    assert (shown == text) is (name.decode("utf-8", "ignore").encode() == name)
+
+
+def test_bytes_that_are_not_utf8_are_written_out() -> None:
+    assert printable(os.fsdecode(b"caf\xe9 \xff.txt")) == "caf\\xe9 \\xff.txt"
+    assert printable("café\n.txt") == "café\n.txt"

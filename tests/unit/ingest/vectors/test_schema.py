@@ -52,6 +52,12 @@ async def test_what_psycopg_raises_says_what_to_do(error: psycopg.Error, advice:
     assert caught.value.__cause__ is error
 
 
+async def test_a_text_that_is_no_valid_unicode_is_an_error_of_one_document() -> None:
+    with pytest.raises(VectorStoreError, match=r"stores no '\\udce9'"):
+        async with database_errors():
+            "caf\udce9".encode()
+
+
 async def test_errors_of_other_code_pass_unchanged() -> None:
     with pytest.raises(KeyError):
         async with database_errors():

@@ -68,6 +68,12 @@ def test_each_field_of_a_filter_is_a_condition_with_its_own_parameter() -> None:
     assert "'" not in text
 
 
+def test_a_filter_takes_the_name_on_disk_of_a_file_that_is_not_utf8() -> None:
+    _, values = _filters(Filter(paths=("/caf\udce9",), under="/\udce9"))
+
+    assert values == {"paths": ["/caf\\xe9"], "under": "/\\xe9"}
+
+
 def test_the_columns_that_are_copied_are_those_of_the_table() -> None:
     table = query("collection").as_string()
 
