@@ -8,7 +8,7 @@ from parrot_async.ingest.options import IngestOptions
 from parrot_async.ingest.pipeline import ingest, ingest_documents
 from parrot_async.ingest.report import FailedDocument, IngestReport
 from parrot_async.ingest.search import search
-from parrot_async.ingest.vectors.vectors import Filter, Hit
+from parrot_async.ingest.vectors.records import Filter, Hit
 
 __all__ = [
     "FailedDocument",

@@ -1,10 +1,10 @@
-"""All that ingestion raises on purpose.
+"""The errors that ingestion raises on purpose.
 
 IngestError
 ├── LoadError          one file cannot be read, and what to do about it
-├── ModelError         the embedding model is not here, or cannot be used
+├── ModelError         the embedding model cannot be found, or cannot be used
 ├── ServerError        the embedded PostgreSQL does not start
-├── VectorStoreError   the database refuses, or is not what we need
+├── VectorStoreError   the database refuses, or lacks what the vector store needs
 └── IncompleteError    some documents failed, and the run was strict; `.report` names them
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class IngestError(ParrotError):
-    """The root of all that ingestion raises on purpose."""
+    """The root of the errors that ingestion raises on purpose."""
 
 
 class LoadError(IngestError):
@@ -33,7 +33,7 @@ class LoadError(IngestError):
 
 
 class ModelError(IngestError):
-    """The embedding model is not here, or cannot be used."""
+    """The embedding model cannot be found, or cannot be used."""
 
 
 class ServerError(IngestError):
@@ -41,7 +41,7 @@ class ServerError(IngestError):
 
 
 class VectorStoreError(IngestError):
-    """The database refuses, or is not what the vector store needs."""
+    """The database refuses, or lacks what the vector store needs."""
 
 
 class IncompleteError(IngestError):

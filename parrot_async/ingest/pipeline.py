@@ -4,8 +4,6 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 import anyio
 import numpy as np
@@ -15,86 +13,92 @@ from anyio.abc import TaskGroup
 from parrot_async.client.client import JobClient
 from parrot_async.client.handle import JobHandle
 from parrot_async.errors import JobError
-from parrot_async.ingest.collection import Collection
-from parrot_async.ingest.embed.batches import Batches, Portion, arriving
+from parrot_async.ingest.batches import Batches, Portion, as_argument
+from parrot_async.ingest.collection import Collection, Target
+from parrot_async.ingest.embed.embedder import Vectors
+from parrot_async.ingest.embed.model import EmbeddedChunks, Model
 from parrot_async.ingest.errors import IncompleteError
-from parrot_async.ingest.load.files import Corpus, find_files, groups_of, names
-from parrot_async.ingest.load.loaders import root_of
+from parrot_async.ingest.load.corpus import Corpus, find_files, is_within
+from parrot_async.ingest.load.files import (
+    AnyPath,
+    FoundFile,
+    groups_of,
+    listed,
+    names_of,
+    printable,
+    root_of,
+)
 from parrot_async.ingest.options import IngestOptions
 from parrot_async.ingest.progress import STARTED, Progress
 from parrot_async.ingest.report import FailedDocument, IngestReport, Stage
 from parrot_async.ingest.stages import (
-    Embedded,
-    FoundFile,
-    Loaded,
-    Model,
-    Stored,
-    Target,
+    LoadedFiles,
+    StoredDocuments,
     build_index,
     fingerprint_of,
     load_files,
     prepare_model,
     store_documents,
 )
-from parrot_async.ingest.vectors.schema import check_dsn
-from parrot_async.ingest.vectors.vectors import Known, Vectors, VectorStore
-from parrot_async.ingest.workers import Place, best_place
+from parrot_async.ingest.vectors.records import KnownDocument
+from parrot_async.ingest.workers import EmbeddingPool, embedding_pool
 from parrot_async.jobs.children import Child
 from parrot_async.jobs.context import current_job
 from parrot_async.jobs.decorator import job
 
 BATCH, LARGEST_BATCH, BATCH_ON_GPU = 128, 512, 1024
-"""Chunks in a full embedding job: three seconds of a CPU's work, up to ten for a big corpus."""
-BYTES_OF_MORE = 128 * 2**10
-"""Bytes of a corpus for each chunk in a batch, from where on batches grow."""
+"""Chunks in a full embedding job: three seconds of work for a CPU, up to ten for a big corpus."""
+BYTES_PER_CHUNK = 128 * 2**10
+"""Batches grow with the corpus: one chunk in a batch for each of these bytes."""
 BATCHES_AHEAD = 4
-"""Batches of chunks that are loaded ahead for each embedding worker."""
+"""Batches of chunks that are read ahead for each embedding worker."""
 
 
 async def ingest(
-    client: JobClient, paths: Iterable[str | Path], options: IngestOptions | None = None
+    client: JobClient,
+    paths: AnyPath | Iterable[AnyPath],
+    options: IngestOptions | None = None,
 ) -> JobHandle[IngestReport]:
-    """Submit the ingestion of files, folders and globs; paths may be relative to this process.
+    """Submit the ingestion of a file, folder or glob, or of several of them.
 
-    Files, model and server are those that the cluster's workers see. VectorStoreError at once for
-    a DSN that is none.
+    Paths may be relative to this process. Files, model and server are those that the cluster's
+    workers see. Raises `TypeError` for what is no path, `LoadError` for an empty path and
+    `VectorStoreError` for a malformed DSN; other errors are those of the job, `ingest_documents`.
     """
-    if options is not None and options.dsn is not None:
-        check_dsn(options.dsn.get_secret_value())
-    absolute = list(dict.fromkeys(map(root_of, paths)))
-    named = ingest_documents.options(title=f"Ingest {names(absolute)}")
-    return await client.submit(named, absolute, _anywhere(options or IngestOptions()))
+    # Only what may wait for a disk is in a thread: an iterator of paths belongs to this one.
+    absolute, options = await to_thread.run_sync(_anywhere, listed(paths), options)
+    named = ingest_documents.options(title=f"Ingest {names_of(absolute)}")
+    return await client.submit(named, absolute, options)
 
 
-def _anywhere(options: IngestOptions) -> IngestOptions:
-    """The options as they mean the same in any current folder."""
-    if Path(options.model).expanduser().is_dir():
-        return options.model_copy(update={"model": root_of(options.model)})
-    return options
+def _anywhere(
+    paths: Iterable[AnyPath], options: IngestOptions | None
+) -> tuple[list[str], IngestOptions]:
+    """Return paths and options as they mean the same in any current folder."""
+    return list(dict.fromkeys(map(root_of, paths))), (options or IngestOptions()).checked()
 
 
 @job(queue="ingest", io=1, title="Ingest documents")
 async def ingest_documents(
-    paths: Sequence[str], options: IngestOptions | None = None
+    paths: AnyPath | Sequence[AnyPath], options: IngestOptions | None = None
 ) -> IngestReport:
     """Make a collection hold what the files of `paths`, which are absolute, hold now.
 
-    Of an unchanged file only the hash is computed. A file that cannot be stored is in the report
-    and stops no other. Raises `LoadError` for a path that names nothing, `ModelError`,
-    `ServerError` or `VectorStoreError` when nothing can be done at all, and `IncompleteError` at
-    the end of a strict run.
+    Of an unchanged file only the hash is computed. A file that cannot be stored, and a folder that
+    cannot be listed, is in the report and stops nothing else. Raises `LoadError` for a path that
+    names nothing, `ModelError`, `ServerError` or `VectorStoreError` when nothing can be done at
+    all, and `IncompleteError` at the end of a strict run.
     """
     began, options, here = time.monotonic(), options or IngestOptions(), current_job()
     here.progress(STARTED)
     here.step("finding files")
-    corpus = await to_thread.run_sync(partial(find_files, paths, options.exclude))
+    corpus = await to_thread.run_sync(find_files, paths, options.exclude)
     here.step("preparing the model")
-    place = await best_place()
-    prepare = prepare_model.options(resources={place.pool: 1})
+    pool = await embedding_pool()
+    prepare = prepare_model.options(resources={pool.label: 1})
     model = await here.run(prepare, options.model, options.backend, options.chunk_size)
-    target = Target(options.dsn, options.collection)
-    async with Collection(target, model) as collection:
-        report = await Ingestion(collection, target, model, place).run(corpus, options)
+    async with Collection(options.target, model) as collection:
+        report = await Ingestion(collection, options.target, model, pool).run(corpus, options)
     report = report.model_copy(update={"seconds": time.monotonic() - began})
     here.step(report.headline)
     if options.strict and report.failed:
@@ -103,28 +107,33 @@ async def ingest_documents(
 
 
 class Ingestion:
-    """One run: reads groups of files ahead, and stores each as soon as it has all its vectors."""
+    """One run: reads groups of files ahead, and stores each group when it has all its vectors.
 
-    def __init__(self, collection: Collection, target: Target, model: Model, place: Place) -> None:
+    Runs on: the event loop of the ingestion's job.
+    """
+
+    def __init__(
+        self, collection: Collection, target: Target, model: Model, pool: EmbeddingPool
+    ) -> None:
         self._here = current_job()
         self._collection = collection
         self._target = target
         self._model = model
-        self._place = place
+        self._pool = pool
 
     async def run(self, corpus: Corpus, options: IngestOptions) -> IngestReport:
-        """Take every file, forget what is gone, build the index."""
+        """Store every file, forget those that are gone, and build the index."""
         ask = self._collection.ask
         known = await ask(lambda store: store.known())
-        files = list(self._to_read(corpus.files, known))
+        files = await self._to_read(corpus.files, known)
         self._sources = {file.path: file.source for file in files}
         self._progress = Progress(self._here, files)
-        await self._take_all(files)
+        await self._store_all(files)
         removed = await self._forget(corpus, known, options) if options.prune else 0
         documents, chunks = await ask(lambda store: store.count())
         if chunks and not await ask(lambda store: store.indexed()):
             await self._here.run(build_index, self._target, self._model)
-        return self._report(known).model_copy(
+        return self._report(corpus, known).model_copy(
             update={
                 "collection": options.collection,
                 "removed": removed,
@@ -134,46 +143,52 @@ class Ingestion:
             }
         )
 
-    def _to_read(self, files: Iterable[FoundFile], known: dict[str, Known]) -> Iterator[FoundFile]:
-        """The files, with the hash of what is stored of them in the form of today."""
-        current = fingerprint_of(self._model)
-        for file in files:
-            stored = known.get(file.path)
-            if stored is not None and stored.fingerprint == current:
-                yield replace(file, sha256=stored.sha256)
-            else:
-                yield file
+    async def _to_read(
+        self, files: Sequence[FoundFile], known: dict[str, KnownDocument]
+    ) -> list[FoundFile]:
+        """Return the files; one whose stored version has the form of today gets its hash."""
+        # In a thread, since it reads the model's files.
+        current = await to_thread.run_sync(fingerprint_of, self._model)
+        fresh = {path: each.sha256 for path, each in known.items() if each.fingerprint == current}
+        return [replace(file, sha256=fresh.get(file.path)) for file in files]
 
-    async def _take_all(self, files: Sequence[FoundFile]) -> None:
-        size = _batch_size(files, self._place)
+    async def _store_all(self, files: Sequence[FoundFile]) -> None:
+        size = _batch_size(files, self._pool)
         groups = groups_of(files)
         async with _first_error(), anyio.create_task_group() as group:
-            self._batches = Batches(group, self._progress, self._model, self._place, size)
-            ahead = BATCHES_AHEAD * size * self._place.workers
-            for _ in range(self._place.workers + 1):
+            self._batches = Batches(group, self._progress, self._model, self._pool, size)
+            ahead = BATCHES_AHEAD * size * self._pool.workers
+            for _ in range(self._pool.workers + 1):
                 group.start_soon(self._read_ahead, group, groups, ahead)
 
     async def _read_ahead(
         self, group: TaskGroup, groups: Iterator[list[FoundFile]], ahead: int
     ) -> None:
         for files in groups:
-            await self._batches.room(ahead)
-            await self._take(group, files)
+            await self._batches.wait_for_room(ahead)
+            await self._read(group, files)
 
-    async def _take(self, group: TaskGroup, files: list[FoundFile]) -> None:
-        """Read a group; what is to be embedded and stored of it goes on without its reader."""
-        named = load_files.options(title=f"Read {names([file.path for file in files])}")
+    async def _read(self, group: TaskGroup, files: list[FoundFile]) -> None:
+        """Read a group; its chunks are embedded and stored in tasks of their own."""
+        named = load_files.options(title=f"Read {names_of([file.path for file in files])}")
         try:
             child = await self._here.submit(named, files, self._model)
             loaded = await child
-        except Exception as exc:  # noqa: BLE001  whatever it is, it is the reason of a failure
+        except Exception as exc:  # noqa: BLE001  any error is the reason of a failure
             if len(files) == 1:
                 return await self._fail(files[0].path, "load", _reason(exc))
             for file in files:  # one of them took too long or killed its worker: find out which
-                await self._take(group, [file])
+                await self._read(group, [file])
             return None
         for failure in loaded.failed:
             await self._fail(failure.path, failure.stage, failure.reason)
+        await self._embed_and_store(group, child, loaded)
+        return None
+
+    async def _embed_and_store(
+        self, group: TaskGroup, child: Child[LoadedFiles], loaded: LoadedFiles
+    ) -> None:
+        """Queue the chunks that have no vector yet, and start the task that stores the group."""
         hashes = {chunk.hash for chunk in loaded.chunks()}
         reused = await self._collection.ask(lambda store: store.vectors_of(hashes))
         missing = {
@@ -183,21 +198,20 @@ class Ingestion:
             if chunk.hash not in reused
         }
         portions = self._batches.add(child, missing)
-        self._progress.loaded(loaded)
+        self._progress.add_loaded(loaded)
         if loaded.documents:
             group.start_soon(self._finish, child, loaded, portions, reused)
-        return None
 
     async def _finish(
         self,
-        child: Child[Loaded],
-        loaded: Loaded,
+        child: Child[LoadedFiles],
+        loaded: LoadedFiles,
         portions: list[Portion],
         reused: dict[bytes, Vectors],
     ) -> None:
-        """Wait for the vectors of a group, and store it; a batch that failed spoils its own."""
+        """Store a group when it has its vectors; a failed batch fails only its own documents."""
         for portion in portions:
-            await portion.over.wait()
+            await portion.ended.wait()
         errors = {key: each.error for each in portions if each.error for key in each.chunks}
         to_store = []
         for record, chunks in loaded.documents:
@@ -212,41 +226,50 @@ class Ingestion:
 
     async def _put(
         self,
-        child: Child[Loaded],
+        child: Child[LoadedFiles],
         paths: list[str],
-        embedded: list[Child[Embedded]],
+        embedded: list[Child[EmbeddedChunks]],
         reused: dict[bytes, Vectors],
     ) -> None:
-        named = store_documents.options(title=f"Store {names(paths)}")
-        parts = [arriving(part) for part in embedded]
+        named = store_documents.options(title=f"Store {names_of(paths)}")
+        parts = [as_argument(part) for part in embedded]
         if reused:
-            parts.append(Embedded(tuple(reused), np.stack(list(reused.values()))))
+            parts.append(EmbeddedChunks(tuple(reused), np.stack(list(reused.values()))))
         try:
-            stored = await self._here.run(named, self._target, self._model, arriving(child), parts)
-        except Exception as exc:  # noqa: BLE001  as above
-            stored = Stored(failed=[_failed(path, "store", _reason(exc)) for path in paths])
+            loaded = as_argument(child)
+            stored = await self._here.run(named, self._target, self._model, loaded, parts)
+        except Exception as exc:  # noqa: BLE001  any error is the reason of a failure
+            stored = StoredDocuments(
+                failed=[_failed(path, "store", _reason(exc)) for path in paths]
+            )
         for failure in stored.failed:
             await self._fail(failure.path, failure.stage, failure.reason)
-        self._progress.storing(stored.paths)
+        self._progress.add_stored(stored.paths)
 
     async def _fail(self, path: str, stage: Stage, reason: str) -> None:
-        self._progress.failing(_failed(path, stage, reason))
+        self._progress.add_failure(_failed(path, stage, reason))
         source = self._sources[path]
         await self._collection.ask(lambda store: store.fail(path, source, stage, reason))
 
-    async def _forget(self, corpus: Corpus, known: dict[str, Known], options: IngestOptions) -> int:
-        """Delete what vanished; a path without any file is more likely a disk that is not there."""
+    async def _forget(
+        self, corpus: Corpus, known: dict[str, KnownDocument], options: IngestOptions
+    ) -> int:
+        """Delete what vanished; a path without any file is likely a disk that is not mounted."""
         seen = [file.path for file in corpus.files]
+        # What lies below a folder that cannot be listed is not gone.
+        seen += [path for path in known if corpus.hides(path)]
         removed = 0
         for source, count in corpus.counts.items():
             if known and (count or options.prune_empty):
-                removed += await self._collection.ask(
-                    partial(VectorStore.forget_vanished, source=source, seen=seen)
-                )
+                removed += await self._forget_source(source, seen)
         return removed
 
-    def _report(self, known: dict[str, Known]) -> IngestReport:
+    async def _forget_source(self, source: str, seen: list[str]) -> int:
+        return await self._collection.ask(lambda store: store.forget_vanished(source, seen))
+
+    def _report(self, corpus: Corpus, known: dict[str, KnownDocument]) -> IngestReport:
         progress = self._progress
+        hidden = [_failed(path, "load", reason) for path, reason in corpus.unreadable.items()]
         updated = sum(path in known and known[path].chunks > 0 for path in progress.stored)
         return IngestReport(
             collection=self._target.collection,
@@ -255,7 +278,7 @@ class Ingestion:
             added=len(progress.stored) - updated,
             updated=updated,
             unchanged=progress.unchanged,
-            failed=tuple(sorted(progress.failed, key=lambda failed: failed.path)),
+            failed=tuple(sorted(progress.failed + hidden, key=lambda failed: failed.path)),
             chunks=progress.chunks,
             embedded=progress.embedded,
             reused=progress.chunks - progress.expected,
@@ -264,7 +287,7 @@ class Ingestion:
 
 @asynccontextmanager
 async def _first_error() -> AsyncIterator[None]:
-    """Around a task group: the first error of its tasks, as if there were no group."""
+    """Raise the first error of the tasks of a group, as if there were no group."""
     try:
         yield
     except ExceptionGroup as several:
@@ -274,25 +297,24 @@ async def _first_error() -> AsyncIterator[None]:
         raise first from several
 
 
-def _batch_size(files: Sequence[FoundFile], place: Place) -> int:
-    if place.pool == "gpu":
+def _batch_size(files: Sequence[FoundFile], pool: EmbeddingPool) -> int:
+    if pool.label == "gpu":
         return BATCH_ON_GPU
-    return min(max(sum(file.size for file in files) // BYTES_OF_MORE, BATCH), LARGEST_BATCH)
+    return min(max(sum(file.size for file in files) // BYTES_PER_CHUNK, BATCH), LARGEST_BATCH)
 
 
 def _failed(path: str, stage: Stage, reason: str) -> FailedDocument:
     return FailedDocument(path=path, stage=stage, reason=reason)
 
 
-def _unseen(corpus: Corpus, known: dict[str, Known]) -> Iterator[str]:
-    """The paths that hold no file, but held some when last ingested."""
-    for source, count in corpus.counts.items():
-        below = f"{source.rstrip('/')}/"
-        if not count and any(path.startswith(below) for path in known):
+def _unseen(corpus: Corpus, known: dict[str, KnownDocument]) -> Iterator[str]:
+    """Yield the paths that hold no file, but held some when last ingested."""
+    for source in corpus.counts:
+        if corpus.is_empty(source) and any(is_within(path, source) for path in known):
             yield source
 
 
 def _reason(exc: Exception) -> str:
-    """Why a job failed, in a line without its traceback."""
+    """Return why a job failed, in a line without its traceback."""
     said = exc.info.message if isinstance(exc, JobError) and exc.info else str(exc)
-    return (said.strip() or type(exc).__name__).splitlines()[0]
+    return printable((said.strip() or type(exc).__name__).splitlines()[0])

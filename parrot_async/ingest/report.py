@@ -1,4 +1,4 @@
-"""What an ingestion did, in numbers and in words."""
+"""The report of an ingestion: what it did, in numbers and in words."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,11 +11,15 @@ from parrot_async.report.wording import duration
 Stage = Literal["load", "embed", "store"]
 
 NAMED = 5
-"""Files of one reason that the text names; it counts the others."""
+"""The most files that the text names for each reason; it counts the others."""
 
 
 class FailedDocument(BaseModel):
-    """A document that was not stored: in which stage it failed, and why."""
+    r"""A document that was not stored: in which stage it failed, and why.
+
+    `path` is a file, or a folder that cannot be listed; bytes in it that are not UTF-8 are written
+    as `\xe9`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,26 +36,26 @@ class IngestReport(BaseModel):
     collection: str
     model: str
     backend: str = ""
-    """What computed the vectors; empty when none had to be."""
+    """What computed the vectors; empty when none was computed."""
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     removed: int = 0
     failed: tuple[FailedDocument, ...] = ()
     kept: tuple[str, ...] = ()
-    """Paths without a single file, of which all that was stored is kept."""
+    """Paths without a single file; what was stored of them is kept."""
     chunks: int = 0
     """Chunks of the documents that were added or updated."""
     embedded: int = 0
     reused: int = 0
-    """Chunks that the collection, or another document, had a vector for."""
+    """Chunks that needed no vector of their own: the collection, or another document, had it."""
     stored_documents: int = 0
     stored_chunks: int = 0
     seconds: float = 0.0
 
     @property
     def documents(self) -> int:
-        """How many documents were looked at."""
+        """The number of documents that the paths name."""
         return self.added + self.updated + self.unchanged + len(self.failed)
 
     @property
@@ -64,7 +68,7 @@ class IngestReport(BaseModel):
 
     @property
     def chunks_per_second(self) -> float:
-        """Chunks embedded in a second of the whole run."""
+        """Chunks embedded per second of the whole run."""
         return self.embedded / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""A question becomes the passages that answer it, each with its source."""
+"""Search finds the passages that answer a question, each with its source."""
 
 from functools import partial
 from pathlib import Path
@@ -7,9 +7,10 @@ from anyio import to_thread
 
 from parrot_async.ingest.embed.embedder import Backend, Embedder, load_embedder
 from parrot_async.ingest.embed.model_files import DEFAULT_MODEL
+from parrot_async.ingest.vectors.records import EVERYTHING, Filter, Hit
 from parrot_async.ingest.vectors.schema import check_dsn
 from parrot_async.ingest.vectors.server import ensure_server
-from parrot_async.ingest.vectors.vectors import EVERYTHING, Filter, Hit, VectorStore
+from parrot_async.ingest.vectors.store import VectorStore
 
 
 async def search(
@@ -22,9 +23,9 @@ async def search(
     backend: Backend = "auto",
     where: Filter = EVERYTHING,
 ) -> list[Hit]:
-    """The `limit` passages nearest in meaning to `question`, best first; scores are cosines.
+    """Return the `limit` passages nearest in meaning to `question`, best first; scores are cosines.
 
-    `dsn` is of any PostgreSQL with pgvector, by default the user's embedded server. Raises
+    `dsn` names a PostgreSQL with pgvector, by default the user's embedded server. Raises
     `ModelError`, `ServerError`, or `VectorStoreError`, the last also when nothing was ingested with
     this model into this collection.
     """
@@ -41,7 +42,7 @@ async def search(
 async def open_collection(
     dsn: str, embedder: Embedder, collection: str = "default", *, create: bool = True
 ) -> VectorStore:
-    """The store of `collection` for vectors of `embedder`; raises as `VectorStore.open` does."""
+    """Open `collection` for vectors of `embedder`; raises as `VectorStore.open` does."""
     return await VectorStore.open(
         dsn,
         model=embedder.fingerprint,

@@ -3,87 +3,32 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 
 import numpy as np
-from anyio import to_thread
-from pydantic import SecretStr
 
+from parrot_async.ingest.collection import Target
 from parrot_async.ingest.embed.chunks import Chunk, Chunker
-from parrot_async.ingest.embed.embedder import Backend, load_embedder
-from parrot_async.ingest.embed.model_files import find_model
+from parrot_async.ingest.embed.embedder import Backend, Vectors, load_embedder
+from parrot_async.ingest.embed.model import ChunkHashes, EmbeddedChunks, Model
 from parrot_async.ingest.errors import LoadError, ServerError, VectorStoreError
-from parrot_async.ingest.load.loaders import LOADERS_VERSION, load_bytes, read
+from parrot_async.ingest.load.files import FoundFile
+from parrot_async.ingest.load.loaders import LOADERS_VERSION, Document, load_bytes, read
 from parrot_async.ingest.report import FailedDocument
-from parrot_async.ingest.vectors.server import ensure_server
-from parrot_async.ingest.vectors.vectors import DocumentRecord, Vectors, VectorStore
+from parrot_async.ingest.vectors.records import DocumentRecord
 from parrot_async.jobs.context import current_job
 from parrot_async.jobs.decorator import job
 
-KEPT = "1d"
+RESULT_TTL = "1d"
 """How long results that only the next stage needs are kept."""
-STEPS = 4
-"""Parts of an embedding job, between which cancel bites and progress moves."""
+PARTS = 4
+"""Parts of an embedding job: after each, progress moves and a cancel takes effect."""
 SMALLEST_PART = 16
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Model:
-    """An embedding model as the jobs find it, each on its own machine."""
-
-    name: str
-    backend: Backend
-    fingerprint: str
-    dimension: int
-    chunk_size: int
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def chunker(self) -> Chunker:
-        """What cuts documents to what the model reads whole."""
-        files = find_model(self.name)
-        return Chunker(files.tokenizer_file, files.max_tokens, self.chunk_size)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A collection to be opened, on any machine."""
-
-    dsn: SecretStr | None
-    collection: str
-
-    async def open(self, model: Model, *, create: bool = True) -> VectorStore:
-        """Connect; raises `ServerError` or `VectorStoreError`."""
-        if self.dsn is None:
-            dsn = await to_thread.run_sync(ensure_server)
-        else:
-            dsn = self.dsn.get_secret_value()
-        return await VectorStore.open(
-            dsn,
-            model=model.fingerprint,
-            dimension=model.dimension,
-            collection=self.collection,
-            create=create,
-        )
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class FoundFile:
-    """A file to read: `source` is the path that named it, `sha256` that of its stored version."""
-
-    path: str
-    source: str
-    size: int
-    sha256: str | None = None
-
-    def __repr__(self) -> str:
-        return PurePath(self.path).name
+"""The fewest chunks of a part."""
 
 
 @dataclass(slots=True, repr=False)
-class Loaded:
-    """What became of a group of files."""
+class LoadedFiles:
+    """What became of a group of files: documents with their chunks, unchanged paths, failures."""
 
     documents: list[tuple[DocumentRecord, list[Chunk]]] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
@@ -94,34 +39,12 @@ class Loaded:
         return "<{} documents, {} unchanged, {} failed>".format(*counts)
 
     def chunks(self) -> Iterator[Chunk]:
-        """All chunks of all documents, equal ones again and again."""
+        """Yield the chunks of all documents, equal ones as often as they occur."""
         return (chunk for _, chunks in self.documents for chunk in chunks)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Hashes:
-    """The hashes of some chunks, each once."""
-
-    keys: tuple[bytes, ...]
-
-    def __repr__(self) -> str:
-        return f"<{len(self.keys)} chunks>"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Embedded:
-    """The vectors, of shape (len(hashes), dimension), of some chunks."""
-
-    hashes: tuple[bytes, ...]
-    vectors: Vectors
-    backend: str = ""
-
-    def __repr__(self) -> str:
-        return f"<{len(self.hashes)} vectors>"
-
-
 @dataclass(slots=True)
-class Stored:
+class StoredDocuments:
     """What became of the documents of a group: paths that are on disk, and failures."""
 
     paths: list[str] = field(default_factory=list)
@@ -130,76 +53,84 @@ class Stored:
 
 @job(queue="embeddings", timeout="30m", retries=1, title="Prepare the model")
 def prepare_model(name: str, backend: Backend, chunk_size: int) -> Model:
-    """Find the model, or fetch it; export it where its backend wants that; load it once."""
-    embedder = load_embedder(name, backend)
-    return Model(name, backend, embedder.fingerprint, embedder.dimension, chunk_size)
+    """Find or fetch the model, export it where its backend needs that, and load it once."""
+    return Model.load(name, backend, chunk_size)
 
 
 def fingerprint_of(model: Model) -> str:
-    """What makes the stored form of the same bytes differ: a document without it is done again."""
+    """Return what changes the stored form of equal bytes; with another one a document is redone."""
     return f"{LOADERS_VERSION}/{model.chunker().fingerprint}/{model.fingerprint[:16]}"
 
 
-@job(queue="ingest", cpu=1, priority=1, timeout="5m", result_ttl=KEPT)
-def load_files(files: Sequence[FoundFile], model: Model) -> Loaded:
+@job(queue="ingest", cpu=1, priority=1, timeout="5m", result_ttl=RESULT_TTL)
+def load_files(files: Sequence[FoundFile], model: Model) -> LoadedFiles:
     """Read and chunk those files that changed; a file that cannot be read stops no other."""
     chunker, fingerprint = model.chunker(), fingerprint_of(model)
-    loaded = Loaded()
+    loaded = LoadedFiles()
     for file in current_job().track(files, "reading"):
         try:
-            data = read(file.path)
-            if hashlib.sha256(data).hexdigest() == file.sha256:
-                loaded.unchanged.append(file.path)
-                continue
-            document = load_bytes(data, file.path)
+            _load(file, chunker, fingerprint, loaded)
         except LoadError as exc:
             loaded.failed.append(FailedDocument(path=file.path, stage="load", reason=exc.reason))
-            continue
-        record = DocumentRecord(
-            path=file.path,
-            source=file.source,
-            kind=document.kind,
-            title=document.title,
-            sha256=document.sha256,
-            fingerprint=fingerprint,
-            metadata={"bytes": document.size},
-        )
-        loaded.documents.append((record, chunker.chunk(document)))
     return loaded
 
 
-@job(queue="embeddings", timeout="30m", result_ttl=KEPT)
-def embed_chunks(model: Model, hashes: Hashes, sources: Sequence[Loaded]) -> Embedded:
+def _load(file: FoundFile, chunker: Chunker, fingerprint: str, loaded: LoadedFiles) -> None:
+    data = read(file.on_disk)
+    if hashlib.sha256(data).hexdigest() == file.sha256:
+        loaded.unchanged.append(file.path)
+        return
+    document = load_bytes(data, file.path)
+    record = _record_of(document, file.source, fingerprint)
+    loaded.documents.append((record, chunker.chunk(document)))
+
+
+def _record_of(document: Document, source: str, fingerprint: str) -> DocumentRecord:
+    return DocumentRecord(
+        path=document.path,
+        source=source,
+        kind=document.kind,
+        title=document.title,
+        sha256=document.sha256,
+        fingerprint=fingerprint,
+        metadata={"bytes": document.size},
+    )
+
+
+@job(queue="embeddings", timeout="30m", result_ttl=RESULT_TTL)
+def embed_chunks(
+    model: Model, hashes: ChunkHashes, sources: Sequence[LoadedFiles]
+) -> EmbeddedChunks:
     """Embed the chunks of these hashes, which are in documents of `sources`."""
-    wanted = frozenset(hashes.keys)
-    texts = {
-        chunk.hash: chunk.text
-        for source in sources
-        for chunk in source.chunks()
-        if chunk.hash in wanted
-    }
+    texts = _texts_of(hashes, sources)
     keys, embedder = list(texts), load_embedder(model.name, model.backend)
-    size = max(SMALLEST_PART, -(-len(keys) // STEPS))
+    size = max(SMALLEST_PART, -(-len(keys) // PARTS))
     done = embedder.embed_in_parts([texts[key] for key in keys], size)
     order: list[int] = []
-    vectors: list[Vectors] = []
+    vectors: list[Vectors] = [np.zeros((0, embedder.dimension), np.float32)]
     for indices, part in current_job().track(done, "embedding", total=-(-len(keys) // size)):
         order += indices
         vectors.append(part)
-    return Embedded(
+    return EmbeddedChunks(
         tuple(keys[index] for index in order), np.concatenate(vectors), embedder.backend
     )
 
 
+def _texts_of(hashes: ChunkHashes, sources: Sequence[LoadedFiles]) -> dict[bytes, str]:
+    wanted = frozenset(hashes.keys)
+    chunks = (chunk for source in sources for chunk in source.chunks())
+    return {chunk.hash: chunk.text for chunk in chunks if chunk.hash in wanted}
+
+
 @job(queue="ingest", io=1, timeout="15m", retries=3, retry_on=(ServerError, VectorStoreError))
 async def store_documents(
-    target: Target, model: Model, loaded: Loaded, embedded: Sequence[Embedded]
-) -> Stored:
-    """Store each document whose vectors are all here, in a transaction of its own."""
+    target: Target, model: Model, loaded: LoadedFiles, embedded: Sequence[EmbeddedChunks]
+) -> StoredDocuments:
+    """Store each document whose vectors are all given, in a transaction of its own."""
     vectors: dict[bytes, Vectors] = {}
     for part in embedded:
         vectors.update(zip(part.hashes, part.vectors, strict=True))
-    stored = Stored()
+    stored = StoredDocuments()
     async with await target.open(model) as store:
         async for record, chunks in current_job().track(loaded.documents, "storing"):
             if any(chunk.hash not in vectors for chunk in chunks):
@@ -207,7 +138,7 @@ async def store_documents(
             try:
                 await store.put(record, chunks, _stacked(chunks, vectors, model.dimension))
             except VectorStoreError as exc:
-                if store.closed:
+                if store.closed:  # the server is away: a retry of the job may find it
                     raise
                 failure = FailedDocument(path=record.path, stage="store", reason=str(exc))
                 stored.failed.append(failure)
@@ -217,6 +148,7 @@ async def store_documents(
 
 
 def _stacked(chunks: Sequence[Chunk], vectors: Mapping[bytes, Vectors], dimension: int) -> Vectors:
+    """Return the vectors of the chunks in their order, of shape (len(chunks), dimension)."""
     if not chunks:
         return np.zeros((0, dimension), np.float32)
     return np.stack([vectors[chunk.hash] for chunk in chunks])
@@ -224,6 +156,6 @@ def _stacked(chunks: Sequence[Chunk], vectors: Mapping[bytes, Vectors], dimensio
 
 @job(queue="ingest", io=1, timeout="6h", retries=1, title="Build the vector index")
 async def build_index(target: Target, model: Model) -> None:
-    """Build the index over what is stored, unless it is there."""
+    """Build the index over what is stored, unless it exists."""
     async with await target.open(model) as store:
         await store.build_index()

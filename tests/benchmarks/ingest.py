@@ -28,8 +28,8 @@ from parrot_async.ingest.embed.model_files import find_model
 from parrot_async.ingest.errors import LoadError
 from parrot_async.ingest.load.loaders import load
 from parrot_async.ingest.search import open_collection
+from parrot_async.ingest.vectors.records import DocumentRecord
 from parrot_async.ingest.vectors.server import ensure_server, stop_server
-from parrot_async.ingest.vectors.vectors import DocumentRecord
 from tests.benchmarks.harness import interleaved, our_client, private_home, report
 
 CORPUS = Path(os.environ.get("PARROT_CORPUS", ".corpus"))

@@ -1,4 +1,4 @@
-"""Documents become chunks that the model reads whole: cut by characters, checked by its tokens."""
+"""The chunker cuts documents into chunks that the model reads whole."""
 
 import hashlib
 import os
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from semantic_text_splitter import MarkdownSplitter, TextSplitter
     from tokenizers import Tokenizer
 
-#: Part of each document's fingerprint: raise it when the same text gives other chunks.
 CHUNKS_VERSION = "1"
+"""Part of each document's fingerprint; raise it when the same text gives other chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Chunk:
 class Chunker:
     """Cuts documents into chunks of at most `size` characters and `max_tokens` tokens.
 
-    The model's start and end marks count as tokens. Plain settings, so that it travels to workers;
-    tokenizer and splitters are made once in each process. The size of 800 characters keeps 83-98 %
-    of real chunks within MiniLM's 256 tokens; the others are cut again by tokens, since a model
-    drops silently what is past its limit.
+    The model's start and end marks count as tokens. A chunker holds plain settings, so that it
+    travels to workers; tokenizer and splitters are made once in each process. At 800 characters
+    83-98 % of real chunks are within MiniLM's 256 tokens; the others are cut again by tokens, since
+    a model silently drops what is past its limit.
     """
 
     tokenizer_file: str
@@ -49,11 +49,11 @@ class Chunker:
 
     @property
     def fingerprint(self) -> str:
-        """What makes the chunks of the same text differ, apart from the model."""
+        """The settings that change the chunks of a text, apart from the model."""
         return f"chunks-{CHUNKS_VERSION}-{self.size}-{self.max_tokens}"
 
     def chunk(self, document: Document) -> list[Chunk]:
-        """The chunks of `document` in order; offsets count characters of its text."""
+        """Return the chunks of `document` in order; offsets count characters of its text."""
         spans = self._fitting(self._cut(document))
         return [
             _chunk(document, ordinal, start, text) for ordinal, (start, text) in enumerate(spans)
@@ -66,6 +66,7 @@ class Chunker:
         ]
 
     def _fitting(self, spans: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        """Yield the spans, those that have too many tokens in pieces."""
         lengths = count_tokens(self.tokenizer_file, [text for _, text in spans], self.max_tokens)
         for (start, text), length in zip(spans, lengths, strict=True):
             if length <= self.max_tokens:
@@ -83,10 +84,10 @@ class Chunker:
 
 
 def count_tokens(tokenizer_file: str, texts: list[str], enough: int = 0) -> list[int]:
-    """How many tokens each of `texts` costs, its start and end marks included.
+    """Return the number of tokens of each of `texts`, its start and end marks included.
 
-    No token is shorter than a character or byte, so a text that is surely within `enough` tokens is
-    not tokenized: its bytes and marks are given as its length.
+    No token is shorter than a byte, so a text with at most `enough` bytes and marks is not
+    tokenized: that number is returned as its length.
     """
     tokenizer = load_tokenizer(tokenizer_file)
     marks = tokenizer.num_special_tokens_to_add(False)
@@ -100,9 +101,12 @@ def count_tokens(tokenizer_file: str, texts: list[str], enough: int = 0) -> list
 
 @lru_cache(maxsize=8)
 def load_tokenizer(tokenizer_file: str) -> "Tokenizer":
-    """The tokenizer in a `tokenizer.json`, which neither truncates nor pads; not to be changed."""
-    # A worker has one thread: the tokenizer's own pool would take the neighbour's core, and warns
-    # after a fork.
+    """Return the tokenizer in a `tokenizer.json`, which neither truncates nor pads.
+
+    It is shared in this process: do not change it.
+    """
+    # A worker has one thread: the tokenizer's own pool would use the core of another worker, and it
+    # warns after a fork.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Tokenizer
 

@@ -1,4 +1,4 @@
-"""Texts become unit vectors, by the fastest backend of this machine that costs no accuracy."""
+"""The embedder turns texts into unit vectors, by the fastest backend of this machine."""
 
 import os
 import threading
@@ -23,15 +23,18 @@ Vectors = NDArray[np.float32]
 # Texts in a batch, which are of like length. On one OpenVINO thread more only pads more; 16 was
 # best for torch on a CPU; that for a GPU is not measured.
 _BATCH = 4
-_BATCH_OF_TORCH = 16
-_BATCH_ON_GPU = 256
+_TORCH_BATCH = 16
+_GPU_BATCH = 256
 
-# OpenVINO's inputs are a multiple of so many tokens long: it prepares itself anew for each shape.
+# The length of OpenVINO's inputs is a multiple of this: it compiles kernels anew for each shape.
 _WIDTHS = 16
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors; made by `load_embedder`, one for each process."""
+    """Turns texts into vectors; `load_embedder` makes one for each process.
+
+    Runs on: any thread.
+    """
 
     @property
     def backend(self) -> str:
@@ -46,24 +49,23 @@ class Embedder(Protocol):
         """The model's identity: vectors of equal fingerprints compare, whatever the backend."""
 
     def embed(self, texts: Sequence[str], role: Role = "document") -> Vectors:
-        """The vectors of `texts`, float32 of shape (len(texts), dimension), each of length 1.
+        """Return the vectors of `texts`: float32, shape (len(texts), dimension), each of length 1.
 
-        Safe to call from several threads. Raises `ModelError` when the model gives numbers that are
-        not finite.
+        Raises `ModelError` when the model gives numbers that are not finite.
         """
 
     def embed_in_parts(
         self, texts: Sequence[str], size: int, role: Role = "document"
     ) -> Iterator[tuple[list[int], Vectors]]:
-        """The same, `size` texts at a time: yields their indices, and their vectors."""
+        """Embed `size` texts at a time: yield their indices in `texts`, and their vectors."""
 
 
 Text = TypeVar("Text")
 """What a backend makes of a text before it embeds it."""
 
 
-class _Sorted(Generic[Text]):
-    """What the backends share: prompts, batches of like length, and unit vectors in fp32."""
+class _SortedBatches(Generic[Text]):
+    """The part that backends share: prompts, batches of like length, and unit vectors in fp32."""
 
     backend: str
     dimension: int
@@ -90,7 +92,7 @@ class _Sorted(Generic[Text]):
             yield part, self._vectors([ready[index] for index in part])
 
     def _vectors(self, ready: list[Text]) -> Vectors:
-        """The vectors of texts that are in the order of their lengths."""
+        """Return the vectors of texts that are in the order of their lengths."""
         starts = range(0, len(ready), self.batch)
         with self._one_at_a_time:
             parts = [self._forward(ready[start : start + self.batch]) for start in starts]
@@ -121,7 +123,7 @@ def _unit(vectors: Vectors, backend: str) -> Vectors:
     return unit
 
 
-class OpenVINOEmbedder(_Sorted["Encoding"]):
+class OpenVINOEmbedder(_SortedBatches["Encoding"]):
     """OpenVINO on one CPU thread, in bf16 where the CPU has it; without torch once exported."""
 
     def __init__(self, files: ModelFiles) -> None:
@@ -132,7 +134,7 @@ class OpenVINOEmbedder(_Sorted["Encoding"]):
 
         core = openvino.Core()
         bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        # Two processes that pin their thread pin it to the same core, and each has half of it.
+        # Two processes that pin their thread pin it to the same core, and each gets half of it.
         options = {
             "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
             "INFERENCE_NUM_THREADS": 1,
@@ -157,7 +159,7 @@ class OpenVINOEmbedder(_Sorted["Encoding"]):
 
 
 def _padded(encodings: "Sequence[Encoding]", limit: int) -> dict[str, NDArray[np.int64]]:
-    """Model inputs of like shapes; past `limit` tokens a text loses all but its end mark."""
+    """Return model inputs of like shapes; past `limit` tokens a text keeps only its end mark."""
     rows = [
         encoding.ids
         if len(encoding.ids) <= limit
@@ -173,8 +175,8 @@ def _padded(encodings: "Sequence[Encoding]", limit: int) -> dict[str, NDArray[np
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
 
 
-class TorchEmbedder(_Sorted[str]):
-    """sentence-transformers: fp16 on a GPU, bf16 on a CPU that has it, else and if told so fp32."""
+class TorchEmbedder(_SortedBatches[str]):
+    """sentence-transformers: fp16 on a GPU, bf16 on a CPU that has it, else (or `exact`) fp32."""
 
     def __init__(self, files: ModelFiles, device: str, exact: bool = False) -> None:
         super().__init__(files)
@@ -193,7 +195,7 @@ class TorchEmbedder(_Sorted[str]):
         self._model = SentenceTransformer(
             files.path, device=device, model_kwargs={"dtype": dtype}, local_files_only=True
         )
-        self.batch = _BATCH_OF_TORCH if kind == "cpu" else _BATCH_ON_GPU
+        self.batch = _TORCH_BATCH if kind == "cpu" else _GPU_BATCH
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         names = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
         self.backend = f"torch-{names[dtype]} on {device}"
@@ -219,11 +221,11 @@ _loading = threading.Lock()
 def load_embedder(
     model: str | Path = DEFAULT_MODEL, backend: Backend = "auto", device: str | None = None
 ) -> Embedder:
-    """The embedder of `model`, one for each process: later calls give the same.
+    """Return the embedder of `model`, one for each process: later calls return the same.
 
     `auto` takes torch on a CUDA GPU where there is one, else OpenVINO, else torch on the CPU;
-    `device` ("cpu", "cuda:0") overrides the place. Raises `ModelError` when the model or the
-    backend is not to be had.
+    `device` ("cpu", "cuda:0") overrides the device. Raises `ModelError` when the model cannot be
+    found or the backend is not installed.
     """
     key = (str(model), backend, device)
     with _loading:
@@ -249,7 +251,7 @@ def _prefers_openvino(device: str | None) -> bool:
     if device is None and _torch_device() != "cpu":
         return False
     try:
-        import openvino  # noqa: F401
+        import openvino  # noqa: F401  whether it can be imported is the question
     except ImportError:
         return False
     return True
@@ -266,7 +268,7 @@ def _torch_device() -> str:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bf16 by itself; emulated, it is slower than fp32."""
+    """Return whether this CPU multiplies bf16 in hardware; emulated, it is slower than fp32."""
     try:
         flags = Path("/proc/cpuinfo").read_text().split("\n\n", 1)[0].split()
     except OSError:

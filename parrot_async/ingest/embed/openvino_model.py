@@ -1,4 +1,7 @@
-"""A model in OpenVINO's form: exported once, in a process apart, then kept on disk."""
+"""The OpenVINO form of a model: exported once, in a separate process, and cached on disk."""
+
+# mypy: allow-subclassing-any
+# torch is not analysed (pyproject.toml), so its Module is Any.
 
 import importlib.metadata
 import inspect
@@ -21,13 +24,15 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _EXPORT_VERSION = "1"
+"""Part of the folder's name; raise it when an export gives another model."""
 _EXPORT_LIMIT = 900.0
+"""Seconds after which an export is killed."""
 
 
 def exported(model: ModelFiles) -> Path:
-    """The `model.xml` of `model`, exported now if it never was, which takes about 20 s.
+    """Return the `model.xml` of `model`; export it if it never was, which takes about 20 s.
 
-    Kept under the user's cache by the model's fingerprint and OpenVINO's version. Raises
+    It is kept in the user's cache by the model's fingerprint and OpenVINO's version. Raises
     `ModelError` when it cannot be exported.
     """
     folder = (
@@ -47,7 +52,7 @@ def _cache() -> Path:
 
 
 def _export_apart(model_path: str, folder: Path) -> None:
-    """Export in a new process, so that no worker carries torch; `folder` appears when whole."""
+    """Export in a new process, so that no worker imports torch; `folder` appears when complete."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as fresh:
         command = [sys.executable, "-m", __spec__.name, model_path, fresh]
         env = os.environ | {
@@ -55,15 +60,14 @@ def _export_apart(model_path: str, folder: Path) -> None:
             "HF_HUB_OFFLINE": "1",
         }
         try:
-            subprocess.run(  # noqa: S603
+            subprocess.run(  # noqa: S603  no shell, and our own module
                 command, env=env, check=True, capture_output=True, timeout=_EXPORT_LIMIT
             )
         except subprocess.CalledProcessError as exc:
-            why = exc.stderr.decode(errors="replace").strip().splitlines()[-1:] or [
-                "no reason given"
-            ]
+            said = exc.stderr.decode(errors="replace").strip() or "no reason given"
+            why = said.splitlines()[-1]
             raise ModelError(
-                f"cannot export {model_path} to OpenVINO: {why[0]}: use backend='torch'"
+                f"cannot export {model_path} to OpenVINO: {why}: use backend='torch'"
             ) from exc
         except subprocess.TimeoutExpired as exc:
             raise ModelError(
@@ -100,10 +104,10 @@ def export(model_path: str, folder: str) -> None:
 
 
 def _pooled(model: "SentenceTransformer") -> "torch.nn.Module":
-    """`model` from plain tensors to embeddings of shape (n, dimension), as torch can export it."""
+    """Wrap `model` as torch can export it: plain tensors in, shape (n, dimension) out."""
     import torch
 
-    class Pooled(torch.nn.Module):  # type: ignore[misc]
+    class Pooled(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = model

@@ -1,4 +1,4 @@
 """Loading finds files and reads their text.
 
-It runs on io workers, and in the client for the list of files; the pipeline's stages call it.
+It runs on cpu workers, and for the list of files on an io worker; the pipeline calls it.
 """

