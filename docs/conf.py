@@ -72,7 +72,7 @@ def from_markdown(
 
 
 def hide_signature(
-    app: Sphinx, what: str, name: str, obj: object, options: Any, signature: str, returns: str
+    app: Sphinx, what: str, name: str, obj: object, options: Any, *as_it_is: str
 ) -> tuple[str, str] | None:
     """Hide how to make an object where users get it ready-made: `:class-doc-from: class`."""
     return ("", "") if options.get("class-doc-from") == "class" else None
