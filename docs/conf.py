@@ -21,6 +21,7 @@ exclude_patterns = ["_site"]
 html_theme = "furo"
 html_title = "parrot_async"
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 
 nitpicky = True
