@@ -16,7 +16,8 @@ from parrot_async.ingest.progress import Progress
 from parrot_async.ingest.stages import LoadedFiles, embed_chunks
 from parrot_async.ingest.workers import EmbeddingPool
 from parrot_async.jobs.children import Child
-from parrot_async.jobs.context import LocalHost, current_job
+from parrot_async.jobs.context import current_job
+from parrot_async.jobs.host import LocalHost
 from parrot_async.testing import Recording, recording_job
 from parrot_async.transport.outcome import Outcome
 
