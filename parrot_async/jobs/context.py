@@ -364,10 +364,10 @@ def _outcome(fn: Callable[..., Any], call: Call) -> Outcome:
         return Outcome.of_error(exc)
 
 
-_current: ContextVar[JobContext] = ContextVar("parrot_job")
+current_context: ContextVar[JobContext] = ContextVar("parrot_job")
 
 
 def current_job() -> JobContext:
     """Return the job that this code runs in, or one that does nothing where it runs in none."""
-    found = _current.get(None)
+    found = current_context.get(None)
     return JobContext(LocalHost()) if found is None else found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO, cast
 from weakref import WeakKeyDictionary
 
-from parrot_async.jobs.context import JobContext, _current
+from parrot_async.jobs.context import JobContext, current_context
 from parrot_async.model.models import LogLine
 
 LONGEST = 2000
@@ -33,7 +33,7 @@ class _Tee:
         self._partial: dict[JobContext, str] = {}
 
     def write(self, text: str) -> int:
-        context = _current.get(None)
+        context = current_context.get(None)
         if context is not None:
             *lines, rest = (self._partial.pop(context, "") + text).split("\n")
             for line in lines:
@@ -70,7 +70,7 @@ class _Handler(logging.Handler):
         self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        context = _current.get(None)
+        context = current_context.get(None)
         if context is not None:
             text = self.format(record)[:LONGEST]
             self._keep(context, LogLine(record.created, record.levelname, text))
@@ -83,7 +83,7 @@ class _InJobs:
         self._behind = behind
 
     def match(self, text: str) -> bool:
-        if _current.get(None) is None:
+        if current_context.get(None) is None:
             return False
         return self._behind is None or self._behind.match(text) is not None
 
@@ -154,7 +154,7 @@ class Output:
             tee.close_job(context)
 
     def _warned(self, message: Warning | str, category: type[Warning], *place: Any) -> None:
-        context = _current.get(None)
+        context = current_context.get(None)
         if context is None:
             self._showwarning(message, category, *place)
             return

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from parrot_async.client.client import JobClient
 from parrot_async.client.connection import Connection
-from parrot_async.testing.host import Host
+from parrot_async.testing.host import EagerHost
 from parrot_async.testing.line import Line
 
 LABELS = ("cpu", "gpu", "io")
@@ -29,11 +29,11 @@ class EagerClient(JobClient):
         super().__init__()
         self._slots = slots
         self._labels = labels
-        self._host: Host | None = None
+        self._host: EagerHost | None = None
 
     async def _connect(self) -> Connection:
         """Start a service of our own."""
-        self._host = Host(self._labels, self._slots)
+        self._host = EagerHost(self._labels, self._slots)
         await self._host.start()
         return Line(self._host, self._mirror.take_in, self._mirror.lose)
 

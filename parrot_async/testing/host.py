@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from parrot_async.testing.ending import end
+from parrot_async.runner.jobs_loop import close_loop
 from parrot_async.testing.scheduler import EagerScheduler, EagerService
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ PATIENCE = 10.0
 LOOK_AGAIN = 0.005
 
 
-class Host:
+class EagerHost:
     """The service and its worker on a loop of their own, so that a test may block as it likes."""
 
     def __init__(self, labels: Sequence[str], slots: int) -> None:
@@ -43,7 +43,7 @@ class Host:
         """Cancel what still runs, and leave nothing behind."""
         await self.here(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        await asyncio.to_thread(end, self._loop, self._thread)
+        await asyncio.to_thread(close_loop, self._loop, self._thread)
         await asyncio.to_thread(self._folder.cleanup)
         # The service and its runner tune a process that is all theirs; this one is not.
         sys.setswitchinterval(self._interval)

@@ -8,7 +8,7 @@ from parrot_async.client.connection import Connection
 from parrot_async.errors import DisconnectedError
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId
-from parrot_async.testing.host import Host
+from parrot_async.testing.host import EagerHost
 
 ADDRESS = "eager://this-process"
 
@@ -18,7 +18,7 @@ class Line(Connection):
 
     def __init__(
         self,
-        host: Host,
+        host: EagerHost,
         on_records: Callable[[list[tuple[JobId, int, Record]]], None],
         on_lost: Callable[[DisconnectedError], None],
     ) -> None:
@@ -47,7 +47,7 @@ class Line(Connection):
 class _Questions:
     """Calls the service's handlers by their names, as Dask's `rpc` does, on the service's loop."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: EagerHost) -> None:
         self._host = host
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:

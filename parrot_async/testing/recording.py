@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from parrot_async.jobs.children import Children
-from parrot_async.jobs.context import JobContext, LocalHost, _current
+from parrot_async.jobs.context import JobContext, LocalHost, current_context
 from parrot_async.model.models import Usage
 from parrot_async.transport.pickling import Call
 
@@ -75,11 +75,11 @@ def recording_job(
     `attempt` and `restored` are what the body finds in `current_job()`.
     """
     recording = Recording(instead or {}, restored)
-    token = _current.set(JobContext(recording, "recorded", attempt))
+    token = current_context.set(JobContext(recording, "recorded", attempt))
     try:
         yield recording
     finally:
-        _current.reset(token)
+        current_context.reset(token)
 
 
 def _body(fn: Callable[..., Any]) -> Callable[..., Any]:

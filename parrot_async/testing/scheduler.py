@@ -9,10 +9,10 @@ from distributed import Status
 
 from parrot_async.jobs.request import Group
 from parrot_async.model.models import JobSpec
+from parrot_async.runner.jobs_loop import close_loop
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.plugin import JobService
-from parrot_async.testing.ending import end
 from parrot_async.transport.wire import CHECK, RUNNER, SERVICE
 
 WORKER = "eager-worker"
@@ -100,7 +100,7 @@ class EagerRunner(Runner):
     async def teardown(self, worker: Any) -> None:
         """Leave the process as it was."""
         await super().teardown(worker)
-        await asyncio.to_thread(end, self._jobs_loop, self._jobs_thread)
+        await asyncio.to_thread(close_loop, self._jobs_loop.loop, self._jobs_loop.thread)
 
 
 class EagerPlacement(Placement):

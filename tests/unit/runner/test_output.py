@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from parrot_async.jobs.context import JobContext, _current
+from parrot_async.jobs.context import JobContext, current_context
 from parrot_async.model.models import LogLine
 from parrot_async.runner.output import Output
 
@@ -42,7 +42,7 @@ def attempt(category: type[Warning] = UserWarning, times: int = 1) -> JobContext
     context = JobContext(cast("Any", None))
 
     def body() -> None:
-        _current.set(context)
+        current_context.set(context)
         for _ in range(times):
             warnings.warn("old recipe", category, stacklevel=1)
 
