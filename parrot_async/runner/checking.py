@@ -1,4 +1,4 @@
-"""Whether functions that were submitted long ago are still the same here."""
+"""A check whether functions that were submitted earlier are still the same on this worker."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,7 +12,10 @@ MISSING = "is not in the job store any more"
 
 
 async def check(functions: Mapping[str, tuple[bytes | None, str]]) -> dict[str, str]:
-    """Say what is wrong with functions; of each there is its pickle, and the hash of its code."""
+    """Return what is wrong with functions, by id; of each there is its pickle and its code's hash.
+
+    A function that has not changed is left out, and so is one whose code has no hash ("").
+    """
     found = {
         function_id: await asyncio.to_thread(_problem, data, code)
         for function_id, (data, code) in functions.items()
