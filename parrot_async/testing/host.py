@@ -1,4 +1,4 @@
-"""A job service in a thread of this process, with a store that goes when it ends."""
+"""The host of an eager client: a job service in a thread of this process, with its own store."""
 
 import asyncio
 import gc
@@ -22,10 +22,13 @@ LOOK_AGAIN = 0.005
 
 
 class EagerHost:
-    """The service and its worker on a loop of their own, so that a test may block as it likes."""
+    """The service and its worker on a loop in a thread of its own, so that a test may block.
+
+    Runs on: the caller's loop; what it is given runs on its own.
+    """
 
     def __init__(self, labels: Sequence[str], slots: int) -> None:
-        """Prepare one worker of these pools; nothing runs yet."""
+        """`labels` are the pools of the one worker."""
         self._labels = labels
         self._slots = slots
         self._interval = sys.getswitchinterval()
@@ -37,28 +40,28 @@ class EagerHost:
     async def start(self) -> None:
         """Start the service."""
         self._thread.start()
-        await self.here(self._start())
+        await self.run(self._start())
 
     async def close(self) -> None:
-        """Cancel what still runs, and leave nothing behind."""
-        await self.here(self._close())
+        """Cancel what still runs, stop the service, and delete its store."""
+        await self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(close_loop, self._loop, self._thread)
         await asyncio.to_thread(self._folder.cleanup)
-        # The service and its runner tune a process that is all theirs; this one is not.
+        # Service and runner tune their process, which is all theirs on a cluster; this one is not.
         sys.setswitchinterval(self._interval)
         gc.unfreeze()
 
-    async def here(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run on the service's loop, awaited on the caller's."""
-        return await asyncio.wrap_future(self.post(work))
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run work on the service's loop, and return its value on the caller's."""
+        return await asyncio.wrap_future(self.submit(work))
 
-    def post(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Run on the service's loop, from any thread."""
+    def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Run work on the service's loop, from any thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def handler(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        """Return what answers a question to the service."""
+        """Return the service's handler of this name."""
         return self._scheduler.handlers[name]
 
     async def _start(self) -> None:

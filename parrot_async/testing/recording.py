@@ -1,4 +1,4 @@
-"""A job's body alone, without any client: what it reports is written down."""
+"""A job's body alone, without any client: what it reports is recorded."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -20,12 +20,12 @@ class ChildCall(NamedTuple):
 
 
 class Recording(LocalHost):
-    """What a body said of itself, in order; a value that was said twice in a row is there once."""
+    """What a body reported, in order; of equal reports in a row there is one."""
 
     def __init__(
         self, instead: Mapping[Callable[..., Any], Callable[..., Any]], restored: Any
     ) -> None:
-        """`instead` has the functions that run in the place of children's own."""
+        """`instead` has the functions that run instead of children's own."""
         super().__init__()
         super().save(restored)
         self.checkpoints: list[Any] = []
@@ -41,7 +41,7 @@ class Recording(LocalHost):
             self.stopped.set_result(None)
 
     def progressed(self, context: JobContext) -> None:
-        """Note the progress."""
+        """Record the progress."""
         _note(self.percents, context.percent)
         _note(self.steps, context.current_step)
 
@@ -50,12 +50,12 @@ class Recording(LocalHost):
         self.usage += usage
 
     def save(self, state: Any) -> None:
-        """Note the state, and keep it as what the body finds restored."""
+        """Record the state, which the body finds as `restored` from now on."""
         self.checkpoints.append(state)
         super().save(state)
 
     def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Children[Any]]":
-        """Note the children, and run them here."""
+        """Record the children, and run them here."""
         self.children += [ChildCall(fn, *call) for call in calls]
         return super().submit(self._instead.get(_body(fn), fn), calls)
 
@@ -69,9 +69,9 @@ def recording_job(
 ) -> Iterator[Recording]:
     """Make plain calls of jobs in this block report to the recording that it gives.
 
-    `with recording_job() as recorded: embed(texts)`, or `await embed(texts)`, and then look at
-    `recorded.percents`, `.steps`, `.usage`, `.checkpoints` and `.children`. Children run here, at
-    once; `instead={load: fake_load}` has another function run in the place of one's own.
+    Write `with recording_job() as recorded: embed(texts)`, or `await embed(texts)`, and then look
+    at `recorded.percents`, `.steps`, `.usage`, `.checkpoints` and `.children`. Children run here,
+    at once; with `instead={load: fake_load}` another function runs instead of a child's own.
     `attempt` and `restored` are what the body finds in `current_job()`.
     """
     recording = Recording(instead or {}, restored)

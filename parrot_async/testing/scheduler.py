@@ -1,4 +1,4 @@
-"""What the job service and its runner need of Dask, without Dask: one worker, in this process."""
+"""The scheduler and the one worker of an eager client, as service and runner see them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Questions:
     """Calls the service's handlers by their names, as Dask's `rpc` does."""
 
     def __init__(self, handlers: dict[str, Callable[..., Any]]) -> None:
-        """Ask these."""
+        """`handlers` are the service's, by name."""
         self._handlers = handlers
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -31,29 +31,29 @@ class Questions:
 
 
 class EagerScheduler:
-    """The scheduler that the service lives beside: its handlers, and the one worker."""
+    """What the service needs of Dask's scheduler: a place for its handlers, and the one worker."""
 
     def __init__(self, labels: Sequence[str], slots: int) -> None:
-        """`labels` are the pools that the worker serves."""
+        """`labels` are the pools of the worker."""
         self.extensions: dict[str, Any] = {}
         self.handlers: dict[str, Callable[..., Any]] = {}
         self.stream_handlers: dict[str, Callable[..., None]] = {}
         self.worker = EagerWorker(self, labels, slots)
 
     async def register_worker_plugin(self, comm: None, plugin: bytes, **_: Any) -> None:  # noqa: ARG002
-        """Give the worker its runner; Dask would unpickle the plugin."""
+        """Set up a runner on the worker; Dask would unpickle the plugin."""
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))
 
 
 class EagerWorker:
-    """The worker as its runner sees it, and the stream between it and the service."""
+    """What the runner needs of Dask's worker, and the stream between it and the service."""
 
     interval = 0.0
     status = Status.running
 
     def __init__(self, scheduler: EagerScheduler, labels: Sequence[str], slots: int) -> None:
-        """Run nothing yet."""
+        """`slots` is how many jobs run at once."""
         self.address = WORKER
         self.local_directory = ""
         self.state = SimpleNamespace(nthreads=slots, total_resources=dict.fromkeys(labels, 1))
@@ -65,35 +65,35 @@ class EagerWorker:
         self._listening = scheduler.stream_handlers
 
     async def run_with(self, runner: "EagerRunner") -> None:
-        """Take the runner on."""
+        """Set up the runner."""
         self.plugins[RUNNER] = runner
         self._loop = asyncio.get_running_loop()
         await runner.setup(self)  # type: ignore[arg-type]  # it asks for no more
 
     @staticmethod
     def closed() -> bool:
-        """Whether the stream is; it never is."""
+        """Whether the stream is closed: it never is."""
         return False
 
     async def close(self) -> None:
-        """Let the runner go."""
+        """Tear the runner down."""
         await self.plugins[RUNNER].teardown(self)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Tell the service something, in the next turn of the loop."""
+        """Send the service a message, which arrives in the next turn of the loop."""
         words = {**message, "worker": self.address}
         self._loop.call_soon(lambda: self._listening[words.pop("op")](**words))
 
     def hear(self, operation: str, **message: Any) -> None:
-        """Tell the runner something, in the next turn of the loop."""
+        """Give the runner a message, in the next turn of the loop."""
         self._loop.call_soon(lambda: self.stream_handlers[operation](**message))
 
 
 class EagerRunner(Runner):
-    """A runner whose loop of jobs ends with it, in a process whose streams others change."""
+    """A runner that closes its jobs' loop, in a process whose streams others replace."""
 
     def take(self, batch: Sequence[Any]) -> None:
-        """Queue a batch for slots."""
+        """Queue a batch for slots; pytest replaces the streams before each test."""
         self._output.renew()
         super().take(batch)
 
@@ -104,18 +104,18 @@ class EagerRunner(Runner):
 
 
 class EagerPlacement(Placement):
-    """Runs each batch on the one worker, in this process; nobody asks whether it is busy."""
+    """Sends each batch to the one worker of this process."""
 
     def __init__(self, scheduler: Any) -> None:
-        """Take the worker that there is."""
+        """Take the scheduler's worker."""
         super().__init__(scheduler)
         self._worker: EagerWorker = scheduler.worker
 
     def worker_joined(self, worker: str) -> None:
-        """It is the one that there is."""
+        """Do nothing: there is no stream to tune."""
 
     def _begin_shift(self, worker: str) -> None:
-        """There is no Dask to know of it."""
+        """Do nothing: there is no Dask to show that the worker is busy."""
 
     def _send(self, worker: str, operation: str, **message: Any) -> None:  # noqa: ARG002
         self._worker.hear(operation, **message)
@@ -130,21 +130,21 @@ class EagerPlacement(Placement):
         return found
 
     def takes(self, worker: str) -> bool:  # noqa: ARG002
-        """Say yes: nobody pauses it."""
+        """Return True: nobody pauses it."""
         return True
 
     def can_kill(self, worker: str) -> bool:  # noqa: ARG002
-        """Say no: it is this process."""
+        """Return False: it is this process."""
         return False
 
 
 class EagerService(JobService):
-    """The job service beside such a scheduler."""
+    """The job service of an eager client."""
 
     placement = EagerPlacement
 
     def _find_home(self) -> None:
-        """It was given one: it makes none in the user's."""
+        """Do nothing: its store has a folder already."""
 
     def _listen(self, scheduler: Any) -> None:
         super()._listen(scheduler)
@@ -173,7 +173,7 @@ def _without_waiting(accept: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _impatient(group: Group) -> Group:
-    """A test waits for no backoff, and its worker has a slot for whoever asks for many."""
+    """Return a group whose jobs wait for no backoff, and take one slot whatever they ask for."""
     spec = JobSpec.model_validate_json(group["spec"])
     retry = spec.retry.model_copy(update={"first": 0.0, "longest": 0.0})
     changed = spec.model_copy(update={"retry": retry, "slots": 1})

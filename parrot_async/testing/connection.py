@@ -1,4 +1,4 @@
-"""A client's line to a service in the same process: the one of a cluster, without the network."""
+"""A client's connection to a service in the same process, without a network."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,8 +13,11 @@ from parrot_async.testing.host import EagerHost
 ADDRESS = "eager://this-process"
 
 
-class Line(Connection):
-    """Asks the service's handlers themselves, and is told of events through a queue."""
+class EagerConnection(Connection):
+    """Calls the service's handlers themselves, and gets events through a queue.
+
+    Runs on: the caller's loop; the handlers run on the service's.
+    """
 
     def __init__(
         self,
@@ -22,7 +25,7 @@ class Line(Connection):
         on_records: Callable[[list[tuple[JobId, int, Record]]], None],
         on_lost: Callable[[DisconnectedError], None],
     ) -> None:
-        """Go to this host when it opens."""
+        """`host` is where the service runs."""
         super().__init__(ADDRESS, None, on_records, on_lost)
         self._host = host
 
@@ -35,7 +38,7 @@ class Line(Connection):
     async def _watch(self, patience: float = 0.0) -> None:  # noqa: ARG002 - nothing is far
         comm = _Comm()
         watch = self._host.handler("parrot_watch")
-        self._serving = self._host.post(watch(comm=comm.other_end, client=self.client, number=1))
+        self._serving = self._host.submit(watch(comm=comm.other_end, client=self.client, number=1))
         await comm.read()
         self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]
 
@@ -52,7 +55,7 @@ class _Questions:
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         async def ask(**message: Any) -> Any:
-            return await self._host.here(self._host.handler(name)(**message))
+            return await self._host.run(self._host.handler(name)(**message))
 
         return ask
 
