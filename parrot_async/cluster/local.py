@@ -225,7 +225,7 @@ def _spawn(spec: DaemonSpec, places: Mapping[str, str]) -> int:
     try:
         # -c, not -m: the workers then have no main module to import again, and the package is
         # found where the starter found it, without a PYTHONPATH that the users' jobs would inherit.
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(  # noqa: S603 - our own words
             [sys.executable, "-c", _ENTRY, root, spec.model_dump_json()],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
+
+from distributed.comm.core import Comm
 
 from parrot_async.client.connection import Connection
 from parrot_async.errors import DisconnectedError
@@ -40,7 +42,7 @@ class EagerConnection(Connection):
         watch = self._host.handler("parrot_watch")
         self._serving = self._host.submit(watch(comm=comm.other_end, client=self.client, number=1))
         await comm.read()
-        self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]
+        self._watching = asyncio.create_task(self._read(cast("Comm", comm)))  # it asks for no more
 
     async def _close(self) -> None:
         await super()._close()

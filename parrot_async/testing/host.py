@@ -9,7 +9,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from distributed import Scheduler
 
 from parrot_async.runner.jobs_loop import close_loop
 from parrot_async.testing.scheduler import EagerScheduler, EagerService
@@ -69,12 +71,12 @@ class EagerHost:
         home = Path(self._folder.name)
         self._scheduler = EagerScheduler(self._labels, self._slots)
         self._service = EagerService(f"sqlite:///{home / 'jobs.db'}", (home / "results").as_uri())
-        await self._service.start(self._scheduler)  # type: ignore[arg-type]  # it asks for no more
+        await self._service.start(cast("Scheduler", self._scheduler))  # it asks for no more
 
     async def _close(self) -> None:
         self._service.stop_all()
         until = time.monotonic() + PATIENCE
-        while not self._service.at_rest and time.monotonic() < until:  # noqa: ASYNC110
+        while not self._service.at_rest and time.monotonic() < until:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(LOOK_AGAIN)
         await self._service.before_close()
         await self._scheduler.worker.close()

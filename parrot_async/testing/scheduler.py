@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
-from distributed import Status
+from distributed import Status, Worker
 
 from parrot_async.jobs.request import Group
 from parrot_async.model.models import JobSpec
@@ -40,7 +40,7 @@ class EagerScheduler:
         self.stream_handlers: dict[str, Callable[..., None]] = {}
         self.worker = EagerWorker(self, labels, slots)
 
-    async def register_worker_plugin(self, comm: None, plugin: bytes, **_: Any) -> None:  # noqa: ARG002
+    async def register_worker_plugin(self, comm: None, plugin: bytes, **_: Any) -> None:  # noqa: ARG002 - as Dask
         """Set up a runner on the worker; Dask would unpickle the plugin."""
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))
@@ -68,7 +68,7 @@ class EagerWorker:
         """Set up the runner."""
         self.plugins[RUNNER] = runner
         self._loop = asyncio.get_running_loop()
-        await runner.setup(self)  # type: ignore[arg-type]  # it asks for no more
+        await runner.setup(cast("Worker", self))  # it asks for no more
 
     @staticmethod
     def closed() -> bool:
@@ -117,23 +117,23 @@ class EagerPlacement(Placement):
     def _begin_shift(self, worker: str) -> None:
         """Do nothing: there is no Dask to show that the worker is busy."""
 
-    def _send(self, worker: str, operation: str, **message: Any) -> None:  # noqa: ARG002
+    def _send(self, worker: str, operation: str, **message: Any) -> None:  # noqa: ARG002 - there is one
         self._worker.hear(operation, **message)
 
     async def check(
         self,
-        worker: str,  # noqa: ARG002
+        worker: str,  # noqa: ARG002 - there is one
         functions: Mapping[str, tuple[bytes | None, str]],
     ) -> dict[str, str]:
         """Have the worker look at stored functions."""
         found: dict[str, str] = await self._worker.handlers[CHECK](functions=dict(functions))
         return found
 
-    def takes(self, worker: str) -> bool:  # noqa: ARG002
+    def takes(self, worker: str) -> bool:  # noqa: ARG002 - there is one
         """Return True: nobody pauses it."""
         return True
 
-    def can_kill(self, worker: str) -> bool:  # noqa: ARG002
+    def can_kill(self, worker: str) -> bool:  # noqa: ARG002 - there is one
         """Return False: it is this process."""
         return False
 
@@ -151,7 +151,7 @@ class EagerService(JobService):
         for name in ("parrot_submit", "parrot_children"):
             scheduler.handlers[name] = _without_waiting(scheduler.handlers[name])
 
-    def _patience(self, pool: str) -> float:  # noqa: ARG002
+    def _patience(self, pool: str) -> float:  # noqa: ARG002 - the same for all
         return 0.0  # no other worker will ever come
 
     def stop_all(self) -> None:
