@@ -175,4 +175,6 @@ async def test_the_idle_timeout_may_come_from_the_environment(
 def test_a_status_leads_to_the_clusters_own_credentials(folder: Folder) -> None:
     found = ClusterStatus(record=published(folder), log_file=folder.log_file, workers={"cpu": 1})
 
-    assert found.security().tls_client_key == str(folder.key_file)
+    args = found.security().get_tls_config_for_role("client")
+
+    assert args["key"] == str(folder.key_file)

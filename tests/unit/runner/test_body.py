@@ -114,9 +114,10 @@ def test_a_body_that_blocks_the_loop_is_interrupted_in_the_loops_thread() -> Non
 
     async def work(_: None) -> None:
         body.enter_task()
+        until = time.monotonic() + 20
         blocking.set()
         try:
-            while True:
+            while time.monotonic() < until:
                 pass
         except JobStopped:
             ended.set()

@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,11 +22,13 @@ from parrot_async.transport.pickling import dump_function
 from parrot_async.transport.wire import CHECK, CONTROL, EVENTS, HELLO, REST, TAKE, unpack
 from tests.unit.runner.attempts import batch
 
-unblocked = threading.Event()
+blocking, unblocked = threading.Event(), threading.Event()
 
 
 async def block_the_loop() -> None:
-    while not unblocked.is_set():
+    blocking.set()
+    until = time.monotonic() + 20
+    while not unblocked.is_set() and time.monotonic() < until:
         pass
 
 
@@ -100,11 +103,14 @@ async def running_on(worker: BareWorker) -> AsyncIterator[Runner]:
     runner = Runner("memory://results")
     await runner.setup(cast("Worker", worker))
     loops = {runner._jobs_loop}
-    yield runner
-    loops.add(runner._jobs_loop)
-    await runner.teardown(cast("Worker", worker))
-    for one in loops:
-        await asyncio.to_thread(close_loop, one.loop, one.thread)
+    try:
+        yield runner
+    finally:
+        unblocked.set()
+        loops.add(runner._jobs_loop)
+        await runner.teardown(cast("Worker", worker))
+        for one in loops:
+            await asyncio.to_thread(close_loop, one.loop, one.thread)
 
 
 @pytest.fixture
@@ -237,17 +243,17 @@ async def test_a_shift_that_has_not_begun_ends_as_it_begins(
 
 
 async def test_a_loop_that_a_job_blocks_is_replaced_and_its_other_jobs_are_lost() -> None:
+    unblocked.clear()
     worker = BareWorker(slots=3)
 
     async with running_on(worker):
         await worker.run(partial(asyncio.sleep, 3600), block_the_loop, is_async=True)
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(blocking.wait, 10)
         worker.tell(abandon=[("b", 1)])
         lost = (await worker.ended("a"))["a"]
         worker.sent.clear()
         await worker.run(int, is_async=True)
         after = await worker.ended("a")
-        unblocked.set()
 
     assert lost == BLOCKED
     assert after == {"a": None}
