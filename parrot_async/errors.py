@@ -6,7 +6,7 @@
     ├── JobNotFoundError        no such job here (also a LookupError)
     ├── NotEndedError           the job has not ended, and what was asked needs its end
     ├── ResultExpiredError      the job completed, its result's time to live is over
-    ├── InterruptedJobError     whose service ended before it: `await client.recover()`
+    ├── InterruptedJobError     the job's service ended before it: `await client.recover()`
     ├── FunctionChangedError    an interrupted job's function is another now, or is gone
     ├── JobError                a job ended without a result; `.job_id`, `.info`
     │   ├── JobFailedError      its body raised what cannot be raised again here
@@ -21,11 +21,12 @@
     └── StoreError              the job store refused; nothing accepted is lost
         ├── StoreFullError      no space left
         ├── StoreLockedError    another process holds it
+        ├── StoreUnsureError    cut off in a commit, which may have happened or not
         ├── LeaseLostError      another service has taken over trees; `.root_ids`
         └── KeyTakenError       another job has this job key; `.key`, `.job_id`
 
-What a job's own body raises is raised again as itself where it can be, with the job and the
-remote traceback as notes, so that `except ValueError` means the same here and there.
+What a job's own body raises is raised again in the client as itself, where that can be, with the
+job and the remote traceback as notes: `except ValueError` means the same as in a local call.
 """
 
 from typing import Literal
@@ -54,7 +55,7 @@ class ErrorInfo:
     type_name: str = ""
     traceback: str = ""
     bases: tuple[str, ...] = ()
-    """Names of the error's type and of all that it derives from, for `retry_on`."""
+    """Names of the error's type and of its base classes, for `retry_on`."""
 
 
 class ParrotError(Exception):
@@ -152,7 +153,7 @@ class StoreLockedError(StoreError):
 
 
 class StoreUnsureError(StoreError):
-    """The line to the job store was cut during a commit; the same commit again finds out."""
+    """The connection to the job store was lost in a commit; the same commit again finds out."""
 
 
 class LeaseLostError(StoreError):
@@ -175,7 +176,7 @@ class KeyTakenError(StoreError):
 
 
 def error_name(kind: type) -> str:
-    """`module.qualname` of an error type; builtins go by their bare name."""
+    """Return the `module.qualname` of an error type, of a builtin one the bare name."""
     if kind.__module__ == "builtins":
         return kind.__qualname__
     return f"{kind.__module__}.{kind.__qualname__}"

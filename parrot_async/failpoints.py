@@ -1,16 +1,16 @@
-"""Faults on purpose: a process dies, raises or dawdles at a named point of a job's way.
+"""Failpoints: named points of a job's way, at which a process dies, raises or waits on purpose.
 
-They are armed by `$PARROT_FAULTS` when a process starts, or by `arm`, and told as
-`point:pass:action`, with `;` between two of them. The action happens once in each process, when it
-passes the point for the given time:
+`$PARROT_FAULTS` arms faults when a process starts, `arm` and `faults` arm them later. A fault is
+written `point:pass:action`, with `;` between two of them. The action happens once in each process,
+when it passes the point for the given time:
 
     started:3:kill                  kill -9 of the process in which a third attempt starts
     ending:1:raise=StoreFullError   raise an error of parrot_async, or of Python
     accepted:2:delay=1.5            sleep for so many seconds
 
-`traps=FOLDER` holds one process at any point for which FOLDER has a file of the point's name. The
-file says at which pass; then it is gone, and another, `.caught`, has the number of the process,
-which goes on when that is removed.
+`traps=FOLDER` holds one process at each point for which FOLDER has a file of the point's name. The
+file says at which pass. When a process is held, the file is gone, and another one, with the suffix
+`.caught`, has the number of the process, which goes on when that file is removed.
 """
 
 import builtins
@@ -20,8 +20,8 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -64,26 +64,40 @@ _armed = False
 
 
 def reach(point: str) -> None:
-    """Say that the process is at this point; costs next to nothing where nothing is armed."""
+    """Note that the process is at this point; costs next to nothing where nothing is armed."""
     if _armed:
         _passes(point)
 
 
-def arm(faults: str) -> None:
-    """Have these faults happen from now on, and no others; OptionsError where one is unknown."""
+def arm(text: str) -> None:
+    """Arm these faults and no others; raises OptionsError, and changes nothing, for a wrong one."""
     global _armed  # noqa: PLW0603 - a plain name is the cheapest thing to look at
-    told = [text.strip() for text in faults.split(";") if text.strip()]
-    traps = [Path(text.removeprefix("traps=")) for text in told if text.startswith("traps=")]
-    found = [_fault(text) for text in told if not text.startswith("traps=")]
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    traps = [Path(part.removeprefix("traps=")) for part in parts if part.startswith("traps=")]
+    found = [_fault(part) for part in parts if not part.startswith("traps=")]
     _faults[:], _traps[:] = found, traps
     _passed.clear()
-    _armed = bool(told)
+    _armed = bool(parts)
+
+
+@contextmanager
+def faults(text: str) -> Iterator[None]:
+    """Arm faults in this process, and in no other, for one block of a test.
+
+    `with faults("ending:1:raise=StoreFullError"): ...`; `parrot_async.failpoints` says how they are
+    written, and at which points of a job's way they may happen.
+    """
+    arm(text)
+    try:
+        yield
+    finally:
+        arm("")
 
 
 def _passes(point: str) -> None:
     number = _count(point)
     for folder in _traps:
-        _step_on(folder / point)
+        _enter(folder / point)
     for fault in _faults:
         if (fault.point, fault.number) == (point, number):
             fault.happen()
@@ -95,11 +109,11 @@ def _count(what: str) -> int:
         return _passed[what]
 
 
-def _step_on(trap: Path) -> None:
-    """Be held by a trap that is set; of many processes, one is."""
+def _enter(trap: Path) -> None:
+    """Wait in a trap that is set for this pass; of many processes, one is caught."""
     with suppress(FileNotFoundError):
         wanted = int(trap.read_text() or 1)
-        # One that is set again counts anew.
+        # A trap that is set again counts anew: its time of change is part of the name.
         if _count(f"{trap}:{trap.stat().st_mtime_ns}") == wanted:
             trap.unlink()
             _hold(trap.with_name(trap.name + CAUGHT))
@@ -114,6 +128,7 @@ def _hold(caught: Path) -> None:
 
 
 def _fault(text: str) -> _Fault:
+    """Return the fault that is written so; raises OptionsError where it is none."""
     match = _FAULT.fullmatch(text)
     if match is None or match[1] not in POINTS:
         raise OptionsError(

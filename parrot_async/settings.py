@@ -1,4 +1,4 @@
-"""Where parrot_async keeps what must outlive a process."""
+"""Where parrot_async keeps what must outlive a process: `$PARROT_HOME`, `_STORE`, `_RESULTS`."""
 
 import os
 from pathlib import Path
@@ -19,9 +19,9 @@ def local_store(name: str | None = None) -> str:
 
 
 def chosen_places(store: str | None = None) -> dict[str, str]:
-    """Return what tells a cluster where to keep jobs and big results, as environment variables.
+    """Return the environment variables that tell a cluster where to keep jobs and big results.
 
-    Not as arguments: these would show a password in the list of processes.
+    As arguments, they would show a password in the list of processes.
     """
     places = {
         "PARROT_STORE": chosen_store(store),
@@ -31,7 +31,7 @@ def chosen_places(store: str | None = None) -> dict[str, str]:
 
 
 def chosen_store(store: str | None = None) -> str | None:
-    """Return the URL that was given, else `$PARROT_STORE`, if any; a path in it is absolute."""
+    """Return the given URL, else `$PARROT_STORE`, else None; a SQLite path is made absolute."""
     url = store or os.environ.get("PARROT_STORE") or None
     if url is None or not url.startswith("sqlite:///"):
         return url

@@ -1,4 +1,4 @@
-"""The TLS credentials of one cluster: its identity, made at its start, for its user only."""
+"""The TLS credentials of one cluster, made at its start, which only its user can read."""
 
 import socket
 import ssl
@@ -24,7 +24,7 @@ def make(folder: Folder) -> None:
 
 
 def load(folder: Folder) -> "Security":
-    """Dask's view of the credentials, for every role; holds paths, so that no repr shows a key."""
+    """Return Dask's `Security` for every role; it has paths only, so that no repr shows a key."""
     from distributed import Security
 
     cert, key = str(folder.cert_file), str(folder.key_file)
@@ -41,7 +41,7 @@ def load(folder: Folder) -> "Security":
 
 
 def answers(folder: Folder, address: str, timeout: float) -> bool:
-    """Whether the holder of this cluster's key answers at the address, its event loop alive."""
+    """Whether a process with this cluster's key answers at the address within `timeout` seconds."""
     target = urlsplit(address)
     try:
         context = _context(folder)
@@ -53,7 +53,10 @@ def answers(folder: Folder, address: str, timeout: float) -> bool:
 
 
 def _shake_hands(plain: socket.socket, context: ssl.SSLContext) -> None:
-    """Not by `wrap_socket`, which leaves a socket open whose other end is just being killed."""
+    """Shake hands as a TLS client.
+
+    `wrap_socket` would leave the socket open where the other end is killed at that moment.
+    """
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing)
     while True:
@@ -69,7 +72,7 @@ def _shake_hands(plain: socket.socket, context: ssl.SSLContext) -> None:
 
 
 def _context(folder: Folder) -> ssl.SSLContext:
-    """As distributed.security makes it: one dedicated CA, no host names."""
+    """Return the context that distributed.security makes: one CA of our own, no host names."""
     context = ssl.create_default_context(cafile=folder.cert_file)
     context.check_hostname = False
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -1,4 +1,4 @@
-"""The background process: Dask's scheduler, the job service beside it, and the pools of workers."""
+"""The background process: Dask's scheduler with the job service, and the nannies of the workers."""
 
 import gc
 import importlib
@@ -22,8 +22,9 @@ import anyio
 from pydantic import BaseModel, ConfigDict
 
 from parrot_async.cluster import credentials, parent_watch
-from parrot_async.cluster.folder import Folder, Holder, Record, package_version
+from parrot_async.cluster.folder import ClusterRecord, Folder, Holder
 from parrot_async.cluster.nannies import HOST, Nannies
+from parrot_async.cluster.package import package_version
 from parrot_async.cluster.pools import Pools, workers
 from parrot_async.errors import ClusterError
 from parrot_async.settings import chosen_places
@@ -59,8 +60,8 @@ _CONFIG: Final[dict[str, object]] = {
 _log = logging.getLogger("parrot_async.cluster")
 
 
-class Spec(BaseModel):
-    """What the starter tells the daemon."""
+class DaemonSpec(BaseModel):
+    """What the process that starts a daemon tells it, as JSON in its first argument."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -72,13 +73,13 @@ class Spec(BaseModel):
 
     @property
     def folder(self) -> Folder:
-        """Where it lives."""
+        """The cluster's folder."""
         return Folder(self.root, self.path)
 
 
 def main() -> None:
-    """Become a daemon: leave the starter behind, hold the running lock, serve."""
-    spec = Spec.model_validate_json(sys.argv[1])
+    """Take the running lock, fork away from the process that started us, and serve."""
+    spec = DaemonSpec.model_validate_json(sys.argv[1])
     # Inherited by every worker: Jupyter's Stop signals whole process groups.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     group = os.getpgrp()
@@ -91,8 +92,8 @@ def main() -> None:
     _run(spec)
 
 
-def _run(spec: Spec) -> None:
-    """Serve until the end, then leave no process of the group behind."""
+def _run(spec: DaemonSpec) -> None:
+    """Serve until the end, then end every process of the group."""
     status = 0
     try:
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -102,7 +103,7 @@ def _run(spec: Spec) -> None:
         ):
             _start_forkserver()
         anyio.run(serve, spec)
-    except BaseException:  # noqa: BLE001  the process ends here, the log is all that remains
+    except BaseException:  # noqa: BLE001 - the process ends here, the log is all that remains
         traceback.print_exc()
         status = 1
     spec.folder.withdraw()
@@ -115,7 +116,7 @@ def _run(spec: Spec) -> None:
 
 
 def _start_forkserver() -> None:
-    """Start it first of all, so that its import of distributed runs beside ours."""
+    """Start the fork server first of all, so that its import of distributed runs beside ours."""
     preload = [parent_watch.__name__, "distributed.nanny", "parrot_async.runner"]
     multiprocessing.set_forkserver_preload(preload)
     os.environ[parent_watch.TIE] = "1"
@@ -123,8 +124,8 @@ def _start_forkserver() -> None:
     del os.environ[parent_watch.TIE]
 
 
-async def serve(spec: Spec) -> None:
-    """Run scheduler, service and workers until SIGTERM, the RPC `terminate`, or idleness."""
+async def serve(spec: DaemonSpec) -> None:
+    """Run scheduler, service and workers until SIGTERM, the RPC `terminate` or the idle timeout."""
     import dask
     from distributed import Scheduler
 
@@ -144,7 +145,7 @@ async def serve(spec: Spec) -> None:
             dashboard_address=f"{HOST}:0",  # None would take 8787, ":0" every interface
         ) as scheduler:
             await _install_service(scheduler, spec, pools)
-            gc.freeze()  # modules stay for ever: the collector need not look at them again
+            gc.freeze()  # modules stay for ever: the garbage collector may skip them
             _publish(scheduler, spec, pools)
             await _first_of(
                 partial(nannies.keep, scheduler.address),
@@ -158,9 +159,9 @@ async def serve(spec: Spec) -> None:
             await nannies.close()
 
 
-async def _install_service(scheduler: "Scheduler", spec: Spec, pools: Pools) -> None:
-    """Install the service, and promise its jobs the workers that are still to start."""
-    # By name: the layers have the two side by side, as each is of use without the other.
+async def _install_service(scheduler: "Scheduler", spec: DaemonSpec, pools: Pools) -> None:
+    """Install the service; its jobs may count on the pools whose workers are still to start."""
+    # By name: service and cluster are on one layer, and neither imports the other.
     install: Callable[..., Awaitable[None]] = importlib.import_module(_SERVICE).install
     places = chosen_places()
     await install(
@@ -171,10 +172,10 @@ async def _install_service(scheduler: "Scheduler", spec: Spec, pools: Pools) -> 
     )
 
 
-def _publish(scheduler: "Scheduler", spec: Spec, pools: Pools) -> None:
-    """Let others in; jobs may come before the first worker does."""
+def _publish(scheduler: "Scheduler", spec: DaemonSpec, pools: Pools) -> None:
+    """Publish the record, so that others can join; jobs may come before the first worker does."""
     spec.folder.publish(
-        Record(
+        ClusterRecord(
             id=spec.id,
             address=scheduler.address,
             pid=os.getpid(),
@@ -206,8 +207,8 @@ async def _sigterm() -> None:
             return
 
 
-async def _idle(scheduler: "Scheduler", spec: Spec) -> None:
-    """Return when nobody was connected and nothing ran for the whole timeout."""
+async def _idle(scheduler: "Scheduler", spec: DaemonSpec) -> None:
+    """Return when no client was connected and no job ran for the whole idle timeout."""
     quiet_since = time.monotonic()
     while True:
         await anyio.sleep(min(1.0, spec.idle_timeout / 5))
@@ -216,7 +217,7 @@ async def _idle(scheduler: "Scheduler", spec: Spec) -> None:
             quiet_since = time.monotonic()
             continue
         idle = time.monotonic() - max(quiet_since, service_since)
-        if idle >= spec.idle_timeout and _may_leave(spec):
+        if idle >= spec.idle_timeout and _withdraw_if_unused(spec):
             _log.info("idle for %.0f s: closing", idle)
             return
 
@@ -227,8 +228,8 @@ def _service_idle_since(scheduler: "Scheduler", otherwise: float) -> float | Non
     return since
 
 
-def _may_leave(spec: Spec) -> bool:
-    """Withdraw the record unless somebody is joining, or has just joined and is to connect."""
+def _withdraw_if_unused(spec: DaemonSpec) -> bool:
+    """Withdraw the record; False where somebody joins, or has just joined and will connect."""
     with suppress(ClusterError), spec.folder.joining(patience=0):
         if spec.folder.since_joined() >= spec.idle_timeout:
             spec.folder.withdraw()

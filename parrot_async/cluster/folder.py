@@ -1,4 +1,4 @@
-"""The folder of one cluster: its record, its locks, its log, readable by the user alone."""
+"""The folder of one cluster: its record, its locks and its log, readable by the user alone."""
 
 import fcntl
 import hashlib
@@ -12,24 +12,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from parrot_async.cluster.package import PACKAGE, fingerprint, package_version
 from parrot_async.cluster.pools import Pools
 from parrot_async.errors import ClusterError
 from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import shown
 
-PACKAGE = Path(__file__).parents[1]
-"""The folder of the parrot_async that runs here."""
 _POLL = 0.02
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
-class Record(BaseModel):
+class ClusterRecord(BaseModel):
     """What a running cluster publishes of itself."""
 
     model_config = ConfigDict(frozen=True)
@@ -53,38 +50,22 @@ class Holder(BaseModel):
     group: int
 
 
-def package_version() -> str:
-    """The installed version, or "0" for a checkout that was never installed."""
-    try:
-        return version("parrot-async")
-    except PackageNotFoundError:
-        return "0"
-
-
-@cache
-def fingerprint(package: Path) -> str:
-    """The state of a package's code when this process first asked, which is what it has loaded.
-
-    Names, sizes and times of the files: two milliseconds, where to read them all takes many.
-    """
-    paths = (path for kind in ("py", "sql") for path in package.rglob(f"[!.]*.{kind}"))
-    found = ((path, path.stat()) for path in paths)
-    files = sorted((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found)
-    return hashlib.sha256(repr(files).encode()).hexdigest()
-
-
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The files of one cluster; `root` belongs to the name, `path` to this environment too."""
+    """The files of one cluster.
+
+    `root` is the folder of the cluster's name; `path`, in it, is that of this environment and code.
+    """
 
     root: Path
     path: Path
 
     @classmethod
     def of(cls, name: str | None, store: str | None = None) -> "Folder":
-        """The folder of the cluster that this user, host, Python environment and code share.
+        """Return the folder of the cluster that this user, host, environment and code share.
 
-        Who names another job store than its own shares it only with who names the same.
+        Each job store that is not the cluster's own has a folder of its own. Raises ClusterError
+        for a name that cannot be one of a folder.
         """
         name = name or "default"
         if not _NAME.fullmatch(name):
@@ -100,14 +81,14 @@ class Folder:
 
     @classmethod
     def all_of(cls, name: str | None, store: str | None = None) -> "list[Folder]":
-        """The same, and then those of this name of other environments, code or stores."""
+        """Return the same, and then those of this name of other environments, code or stores."""
         own = cls.of(name, store)
         paths = sorted(path.parent for path in own.root.glob("*/running.lock"))
         return [own, *(cls(own.root, path) for path in paths if path != own.path)]
 
     @classmethod
     def names(cls) -> list[str]:
-        """The names of the clusters of this user that run here."""
+        """Return the names of the clusters of this user that run on this host."""
         paths = [path.parent for path in data_home().glob("*/*/running.lock")]
         return sorted({path.parent.name for path in paths if cls(path.parent, path).is_running()})
 
@@ -138,12 +119,12 @@ class Folder:
 
     @property
     def join_lock(self) -> Path:
-        """Held while somebody starts, joins or stops; its mtime is the last join."""
+        """Held while somebody starts, joins or stops the cluster; its mtime is the last join."""
         return self.path / "join.lock"
 
     @property
     def running_lock(self) -> Path:
-        """Held by the daemon as long as it lives: the kernel gives it back, whatever kills it."""
+        """Held by the daemon as long as it lives: the kernel frees it, however the daemon ends."""
         return self.path / "running.lock"
 
     def make(self) -> None:
@@ -152,15 +133,15 @@ class Folder:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)
 
-    def read(self) -> Record | None:
-        """The published record, or None where there is none that can be read."""
+    def read(self) -> ClusterRecord | None:
+        """Return the published record, or None where there is none that can be read."""
         try:
-            return Record.model_validate_json(self.record_file.read_bytes())
+            return ClusterRecord.model_validate_json(self.record_file.read_bytes())
         except (OSError, ValidationError):
             return None
 
-    def publish(self, record: Record) -> None:
-        """Show the record to others, whole or not at all."""
+    def publish(self, record: ClusterRecord) -> None:
+        """Write the record for others, whole or not at all."""
         self.write(self.record_file, record.model_dump_json(indent=1))
 
     def write(self, path: Path, text: str) -> None:
@@ -171,25 +152,25 @@ class Folder:
         draft.replace(path)
 
     def withdraw(self) -> None:
-        """Take back what lets others in."""
+        """Remove the record and the credentials, without which nobody can join."""
         for path in (self.record_file, self.cert_file, self.key_file):
             path.unlink(missing_ok=True)
 
     def tail(self, lines: int = 20) -> str:
-        """The last lines of the log."""
+        """Return the last lines of the log."""
         with suppress(OSError):
             return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
         return ""
 
     def holder(self) -> Holder | None:
-        """Who holds, or held last, the running lock."""
+        """Return who holds the running lock, or held it last; None where nobody ever did."""
         try:
             return Holder.model_validate_json(self.running_lock.read_bytes())
         except (OSError, ValidationError):
             return None
 
     def is_running(self) -> bool:
-        """Whether a daemon holds the running lock; never asks for a pid."""
+        """Whether a daemon holds the running lock, which no other process with its pid can."""
         with suppress(FileNotFoundError):
             fd = os.open(self.running_lock, os.O_RDONLY)
             try:
@@ -199,7 +180,10 @@ class Folder:
         return False
 
     def take_running(self, holder: Holder, patience: float) -> int | None:
-        """Take the running lock for this process' life; None where another cluster has it."""
+        """Take the running lock for the life of this process, and return its file descriptor.
+
+        Returns None where another daemon runs, or holds the lock for `patience` seconds.
+        """
         fd = private(self.running_lock, os.O_RDWR)
         until = time.monotonic() + patience
         while not try_flock(fd, fcntl.LOCK_EX):
@@ -211,14 +195,14 @@ class Folder:
         return fd
 
     def sign(self, fd: int, holder: Holder) -> None:
-        """Say in the lock file who holds it."""
+        """Write into the lock file who holds it."""
         text = json.dumps(holder.model_dump()).encode()
         os.pwrite(fd, text, 0)
         os.ftruncate(fd, len(text))
 
     @contextmanager
     def joining(self, patience: float) -> Iterator[None]:
-        """Hold the join lock; raises ClusterError after `patience` seconds."""
+        """Hold the join lock; raises ClusterError if it is not free within `patience` seconds."""
         fd = private(self.join_lock, os.O_RDWR)
         try:
             until = time.monotonic() + patience
@@ -232,23 +216,23 @@ class Folder:
             os.close(fd)
 
     def touch(self) -> None:
-        """Note that somebody joins, so that the cluster does not leave in the same moment."""
+        """Note that somebody joins, so that the cluster does not end at the same moment."""
         os.utime(self.join_lock)
 
     def since_joined(self) -> float:
-        """Seconds since somebody last joined."""
+        """Return the seconds since somebody last joined."""
         return max(0.0, time.time() - self.join_lock.stat().st_mtime)
 
 
 def private(path: Path, flags: int) -> int:
-    """Open a file, created for the user alone."""
+    """Open a file, created for the user alone, and return its file descriptor."""
     fd = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.fchmod(fd, 0o600)
     return fd
 
 
 def try_flock(fd: int, kind: int) -> bool:
-    """Take the lock if nobody holds it."""
+    """Take a lock if nobody holds it; False where somebody does."""
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except OSError:

@@ -2,25 +2,24 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
-import psutil
 from pydantic import BaseModel, ConfigDict
 
 from parrot_async.cluster import credentials
-from parrot_async.cluster.daemon import HELD_BY_ANOTHER, Spec
-from parrot_async.cluster.folder import PACKAGE, Folder, Holder, Record, private
+from parrot_async.cluster.daemon import HELD_BY_ANOTHER, DaemonSpec
+from parrot_async.cluster.folder import ClusterRecord, Folder, private
+from parrot_async.cluster.package import PACKAGE
 from parrot_async.cluster.parent_watch import MARK
 from parrot_async.cluster.pools import Pools
+from parrot_async.cluster.processes import stop, sweep
 from parrot_async.errors import ClusterError
 from parrot_async.model.durations import Duration, seconds
 from parrot_async.settings import chosen_places
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 _IDLE_TIMEOUT: Final = "15m"
 _START_PATIENCE: Final = 60.0
 _ANSWER_PATIENCE: Final = 30.0
-_SWEEP_PATIENCE: Final = 5.0
 _POLL: Final = 0.02
 # Set before the interpreter starts, where Dask's own setting comes too late for a fork server.
 _EARLY_ENV: Final = {
@@ -60,16 +58,16 @@ class LocalCluster(BaseModel):
     started_by_us: bool
 
     def security(self) -> "Security":
-        """The TLS credentials, for `distributed.Client(address, security=...)`."""
+        """Return the TLS credentials for `distributed.Client(address, security=...)`."""
         return credentials.load(Folder(self.folder.parent, self.folder))
 
 
 class ClusterStatus(BaseModel):
-    """How a running local cluster is."""
+    """The state of a running local cluster."""
 
     model_config = ConfigDict(frozen=True)
 
-    record: Record
+    record: ClusterRecord
     log_file: Path
     workers: dict[str, int]
     """Live worker processes of each pool."""
@@ -77,7 +75,7 @@ class ClusterStatus(BaseModel):
     """False for one of another Python environment, other code of parrot_async, or another store."""
 
     def security(self) -> "Security":
-        """The TLS credentials, for `distributed.Client(record.address, security=...)`."""
+        """Return the TLS credentials for `distributed.Client(record.address, security=...)`."""
         path = self.log_file.parent
         return credentials.load(Folder(path.parent, path))
 
@@ -90,14 +88,14 @@ async def ensure(
 ) -> LocalCluster:
     """Start, or join, the cluster of this user, Python environment and code of parrot_async.
 
-    Who joins takes the pools and the idle timeout as they are. Returns as soon as jobs can be
+    A cluster that runs already keeps its pools and its idle timeout. Returns when jobs can be
     submitted; workers may still be starting. After an upgrade or an edit of the package, new
-    processes get a cluster of their own, and the old one leaves when it is idle.
+    processes get a cluster of their own, and the old one ends when it is idle.
 
     Args:
         name: a private cluster beside the default one.
-        pools: the workers; by default what the machine has.
-        idle_timeout: how long without a client or an active job until the cluster leaves;
+        pools: the workers; by default those that the machine has.
+        idle_timeout: how long without a client or an active job until the cluster ends;
             by default `$PARROT_IDLE_TIMEOUT` (such as "30s"), or 15 minutes.
         store: URL of the job store; by default `$PARROT_STORE`, or a file of the cluster's own.
             Each store has a cluster of its own.
@@ -112,7 +110,7 @@ async def ensure(
 
 
 async def status(name: str | None = None) -> ClusterStatus | None:
-    """How the cluster is, or None where none runs.
+    """Return the state of the cluster, or None where none runs.
 
     Raises:
         ClusterError: it runs but does not answer.
@@ -123,7 +121,7 @@ async def status(name: str | None = None) -> ClusterStatus | None:
 
 
 async def running(name: str | None = None, *, store: str | None = None) -> list[ClusterStatus]:
-    """Every cluster of this name that runs, whatever `own` says of it; our own comes first.
+    """Return every running cluster of this name, of other environments too; our own comes first.
 
     Raises:
         ClusterError: one runs but does not answer.
@@ -132,7 +130,7 @@ async def running(name: str | None = None, *, store: str | None = None) -> list[
 
 
 async def down(name: str | None = None, grace: float = 10.0, *, store: str | None = None) -> bool:
-    """Stop the cluster and all its processes; False where none ran.
+    """Stop the cluster and all its processes; return False where none ran.
 
     Args:
         name: which one, as given to `ensure`.
@@ -145,7 +143,7 @@ async def down(name: str | None = None, grace: float = 10.0, *, store: str | Non
 
 
 async def down_all(name: str | None = None, grace: float = 10.0) -> int:
-    """Stop every cluster of this name, of other environments, code and stores; how many ran."""
+    """Stop every cluster of this name, of other environments too; return how many ran."""
 
     def work() -> int:
         return sum([_down(folder, grace) for folder in Folder.all_of(name)])
@@ -165,7 +163,7 @@ def _ensure(
         record = _live(folder)
         started_by_us = record is None
         if record is None:
-            _sweep(folder)
+            sweep(folder)
             record = _start(folder, pools, timeout, chosen_places(store))
         folder.touch()
     return LocalCluster(
@@ -178,8 +176,8 @@ def _ensure(
     )
 
 
-def _live(folder: Folder) -> Record | None:
-    """The running cluster's record; None where none runs; waits for one that is only busy."""
+def _live(folder: Folder) -> ClusterRecord | None:
+    """Return the running cluster's record, or None where none runs; wait for one that is busy."""
     until = time.monotonic() + _ANSWER_PATIENCE
     while folder.is_running():
         record = folder.read()
@@ -196,8 +194,8 @@ def _live(folder: Folder) -> Record | None:
 
 def _start(
     folder: Folder, pools: Pools | None, idle_timeout: float, places: Mapping[str, str]
-) -> Record:
-    spec = Spec(
+) -> ClusterRecord:
+    spec = DaemonSpec(
         id=uuid.uuid4().hex,
         root=folder.root,
         path=folder.path,
@@ -217,8 +215,8 @@ def _start(
     raise ClusterError(message)
 
 
-def _spawn(spec: Spec, places: Mapping[str, str]) -> int:
-    """Run the daemon up to its fork: from then on it holds the running lock."""
+def _spawn(spec: DaemonSpec, places: Mapping[str, str]) -> int:
+    """Run the daemon until its fork, when it holds the running lock; return its exit status."""
     folder = spec.folder
     root = str(PACKAGE.parent)
     if folder.log_file.exists():
@@ -227,7 +225,7 @@ def _spawn(spec: Spec, places: Mapping[str, str]) -> int:
     try:
         # -c, not -m: the workers then have no main module to import again, and the package is
         # found where the starter found it, without a PYTHONPATH that the users' jobs would inherit.
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(  # noqa: S603 - our own words
             [sys.executable, "-c", _ENTRY, root, spec.model_dump_json()],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -272,63 +270,9 @@ def _down(folder: Folder, grace: float) -> bool:
         return False
     with folder.joining(_START_PATIENCE):
         running = folder.is_running()
-        _stop(folder, grace)
-        _sweep(folder)
+        stop(folder, grace)
+        sweep(folder)
     return running
-
-
-def _stop(folder: Folder, grace: float) -> None:
-    """SIGTERM, then SIGKILL; the held lock proves that the pid is still the daemon's."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        holder = folder.holder()
-        if holder is None or not folder.is_running():
-            return
-        with suppress(ProcessLookupError):  # it ended just now
-            os.kill(holder.pid, number)
-        _await_end(folder, grace)
-    if folder.is_running():
-        message = f"{_named(folder)} could not be killed: see {folder.running_lock} for its pid"
-        raise ClusterError(message)
-
-
-def _await_end(folder: Folder, patience: float) -> None:
-    until = time.monotonic() + patience
-    while folder.is_running() and time.monotonic() < until:
-        time.sleep(_POLL)
-
-
-def _sweep(folder: Folder) -> None:
-    """Remove what a dead cluster left: its record, its credentials, processes of its group."""
-    holder = folder.holder()
-    if folder.is_running() or holder is None:
-        return
-    folder.withdraw()
-    until = time.monotonic() + _SWEEP_PATIENCE
-    while (left := list(_members(holder))) and time.monotonic() < until:
-        for process in left:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        time.sleep(_POLL)
-
-
-def _members(holder: Holder) -> Iterator[psutil.Process]:
-    """Group and mark together: a number used again is not the cluster's."""
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == holder.group and _is_marked(process, holder.id):
-                yield process
-        except (OSError, psutil.Error):
-            continue
-
-
-def _is_marked(process: psutil.Process, mark: str) -> bool:
-    try:
-        environment = process.environ()
-    except psutil.ZombieProcess:
-        return False
-    except psutil.NoSuchProcess:
-        return True  # no memory any more, but still exiting: waited for, like the others
-    return bool(environment.get(MARK) == mark)
 
 
 def _named(folder: Folder) -> str:

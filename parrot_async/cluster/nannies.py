@@ -1,4 +1,4 @@
-"""The workers' nannies: each starts again a worker that dies, and is itself replaced when lost."""
+"""The nannies: each restarts its worker when that dies, and is replaced when it is lost itself."""
 
 import logging
 import os
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 
-# Nothing is lost by haste: the service has closed before, attempts end by kill like any other.
+# Seconds. Nothing is lost by haste: the service has closed before, and a kill ends attempts.
 _CLOSE: Final = 0.5
 _START_PATIENCE: Final = 120.0
 _LOOK: Final = 0.5
 _MISSES: Final = 4
-"""Looks in a row that find no process: a nanny needs a moment itself to start another one."""
+"""Checks in a row that find no process: a nanny needs a moment to start another one."""
 _SHORTEST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 _STEADY: Final = 10.0
-"""Seconds after which a worker counts as started for good, and the pauses as helpful."""
+"""Seconds that a worker has to live for the pauses to begin again with the shortest."""
 
 _log = logging.getLogger("parrot_async.cluster")
 
@@ -37,21 +37,21 @@ _log = logging.getLogger("parrot_async.cluster")
 class Nannies:
     """One nanny for each worker of a cluster, for as long as the cluster runs.
 
-    A nanny gives up for good when its worker dies before the nanny has heard of its start, which
-    is up to half a second after the scheduler, and so a job that kills it, has heard of it.
+    A nanny gives up for good when its worker dies before the nanny knows that it has started. The
+    scheduler, and so a job that kills its worker, knows that up to half a second earlier.
     """
 
     def __init__(self, folder: Folder, security: "Security", specs: Sequence[WorkerSpec]) -> None:
-        """Start nothing yet."""
+        """Keep what is to be started."""
         self._folder = folder
         self._security = security
         self._specs = specs
         self._nannies: dict[str, Nanny] = {}
 
     async def keep(self, address: str) -> None:
-        """Have all workers at the scheduler of this address; does not return."""
+        """Run all workers for the scheduler at this address; never returns."""
         await _all([partial(self._keep, address, spec) for spec in self._specs])
-        await anyio.sleep_forever()  # there may be none
+        await anyio.sleep_forever()  # where there are no workers
 
     async def close(self) -> None:
         """End all workers."""
@@ -62,8 +62,8 @@ class Nannies:
         while True:
             began = time.monotonic()
             try:
-                await self._live(address, spec)
-            except Exception as exc:  # noqa: BLE001  the next one may fare better
+                await self._run_nanny(address, spec)
+            except Exception as exc:  # noqa: BLE001 - the next one may fare better
                 _log.warning("worker %s: %r", spec.name, exc)
             if time.monotonic() - began > _STEADY:
                 pause = _SHORTEST_PAUSE
@@ -71,8 +71,8 @@ class Nannies:
             await anyio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _live(self, address: str, spec: WorkerSpec) -> None:
-        """One nanny from its start to its loss."""
+    async def _run_nanny(self, address: str, spec: WorkerSpec) -> None:
+        """Start one nanny, and return when it is lost."""
         nanny = self._nannies[spec.name] = self._nanny(address, spec)
         try:
             with anyio.fail_after(_START_PATIENCE):
@@ -105,7 +105,7 @@ class Nannies:
 
 
 async def _until_lost(nanny: "Nanny") -> None:
-    """Return when a nanny is closed, or has had no process for a while."""
+    """Return when a nanny is closed, or has had no worker process for two seconds."""
     from distributed.core import Status
 
     missed = 0
@@ -116,9 +116,9 @@ async def _until_lost(nanny: "Nanny") -> None:
 
 
 async def _discard(nanny: "Nanny") -> None:
-    """Close a nanny of which nothing may be left: its successor's worker has the same name."""
+    """Kill a nanny's worker and close it: the next one's worker has the same name."""
     pid: int | None = nanny.pid
-    if pid is not None:  # still starting, of which Dask would lose sight
+    if pid is not None:  # it is still starting: Dask would not wait for it, nor kill it
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     await _close(nanny)

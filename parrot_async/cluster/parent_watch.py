@@ -1,4 +1,4 @@
-"""Keeps the cluster's processes from outliving it: preloaded by its fork server and its workers."""
+"""The kernel's watch over a cluster's daemon: fork server and workers die when it does."""
 
 import ctypes
 import os
@@ -9,10 +9,10 @@ MARK = "PARROT_CLUSTER_ID"
 """The variable that every process of a cluster carries."""
 
 TIE = "PARROT_CLUSTER_TIE"
-"""Set while the daemon's main thread starts the fork server, and never else.
+"""Set only while the daemon's main thread starts the fork server.
 
-The kernel ties a child to the thread that started it. A fork server that Dask has to start again
-belongs to a thread that ends with its worker, and must not die, with all others, at that moment.
+The kernel ties a child to the thread that started it. When Dask has to start a fork server again,
+it does so in a thread that ends with its worker; that must not end the fork server and all others.
 """
 
 _PR_SET_PDEATHSIG = 1
@@ -28,7 +28,7 @@ def die_with_parent() -> None:
 
 
 def dask_setup(_worker: object) -> None:
-    """Called by Dask in each new worker: a forked process does not inherit the tie."""
+    """Prepare a new worker; Dask calls this. A forked process does not inherit the tie."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
 

@@ -1,4 +1,4 @@
-"""The pools of workers: how many processes and slots each has, which device a GPU worker gets."""
+"""The pools of workers: how many processes and slots each has, and which GPU a worker gets."""
 
 import os
 import subprocess
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 CAPACITY = 1_000_000
-"""A pool is a label: its resource never runs out, threads are the slots, the service counts."""
+"""Of a pool's Dask resource, which is a mere label: it never runs out, the service counts slots."""
 
 
 class Pools(BaseModel):
-    """How many workers run: `cpu` and `gpu` processes of one slot, an `io` process of many."""
+    """How many slots there are: a process for each `cpu` and `gpu` slot, one for all `io` slots."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,7 +22,7 @@ class Pools(BaseModel):
 
     @classmethod
     def found(cls) -> "Pools":
-        """What this machine has; `PARROT_GPUS=2` pretends two devices."""
+        """Return the pools that fit this machine; `PARROT_GPUS=2` pretends two devices."""
         from dask.system import CPU_COUNT  # respects affinity and cgroup quotas
 
         pretended = os.environ.get("PARROT_GPUS")
@@ -31,7 +31,7 @@ class Pools(BaseModel):
 
 
 class WorkerSpec(NamedTuple):
-    """One worker process to be."""
+    """One worker process that is to be started."""
 
     name: str
     pool: str
@@ -40,12 +40,12 @@ class WorkerSpec(NamedTuple):
 
     @property
     def resources(self) -> dict[str, float]:
-        """What its Dask worker announces; one kind each, or Dask's queue blocks at the head."""
+        """The Dask worker's resources: one kind, or the head of Dask's queue blocks the rest."""
         return {self.pool: CAPACITY}
 
 
 def workers(pools: Pools) -> list[WorkerSpec]:
-    """The processes of the pools; io first, as it has slots for everybody."""
+    """Return the processes of the pools; io first, as it has slots for everybody."""
     io = [WorkerSpec("io-0", "io", pools.io, {})] if pools.io else []
     cpu = [WorkerSpec(f"cpu-{i}", "cpu", 1, {}) for i in range(pools.cpu)]
     gpu = [
@@ -58,13 +58,13 @@ def workers(pools: Pools) -> list[WorkerSpec]:
 
 
 def pinned(count: int) -> list[str]:
-    """One device for each of `count` GPU workers; numbers where more are declared than found."""
+    """Return a device for each of `count` GPU workers; numbers where fewer devices are found."""
     found = devices()
     return found[:count] if len(found) >= count else [str(i) for i in range(count)]
 
 
 def devices() -> list[str]:
-    """The NVIDIA devices this process may use, in the words of CUDA_VISIBLE_DEVICES."""
+    """Return the NVIDIA devices that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return [str(i) for i in range(_count())]
@@ -74,13 +74,18 @@ def devices() -> list[str]:
 
 
 def _count() -> int:
-    """The driver's own list costs nothing; `nvidia-smi` is for where /proc lacks it (WSL)."""
+    """Return how many devices the driver lists, or `nvidia-smi` where /proc has no list (WSL)."""
     listing = Path("/proc/driver/nvidia/gpus")
     if listing.is_dir():
         return len(list(listing.iterdir()))
     try:
-        command = ["nvidia-smi", "-L"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+        done = subprocess.run(
+            ["nvidia-smi", "-L"],  # noqa: S607 - it lies where the driver was installed
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return 0
     return sum(line.startswith("GPU ") for line in done.stdout.splitlines())

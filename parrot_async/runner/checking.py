@@ -1,4 +1,4 @@
-"""Whether functions that were submitted long ago are still the same here."""
+"""A check whether functions that were submitted earlier are still the same on this worker."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,7 +13,10 @@ MISSING = "is not in the job store any more"
 
 
 async def check(functions: Mapping[str, StoredFunction]) -> dict[str, str]:
-    """Return what is wrong with functions, by their ids."""
+    """Return what is wrong with functions, by their ids.
+
+    A function that has not changed is left out, and so is one whose code has no hash ("").
+    """
     found = {
         function_id: await asyncio.to_thread(_problem, stored)
         for function_id, stored in functions.items()

@@ -1,4 +1,4 @@
-"""Everything that this worker has to tell the service, gathered and sent as few events."""
+"""What a worker tells the service, collected and sent as few events."""
 
 import time
 from collections import deque
@@ -13,19 +13,18 @@ from parrot_async.model.events import Event, Record
 from parrot_async.model.models import LOG_LINES, JobId, JobResult, LogLine, Usage
 
 INTERVAL = 0.01
-"""Seconds between two sendings while there is much to say; the first one goes at once."""
-SHORT = 0.003
-"""Seconds that the news of a start waits for company."""
+"""Seconds between two flushes, where others do not say more; the first one comes at once."""
+START_DELAY = 0.003
+"""Seconds that a start waits, so that the end of a quick job goes with it in one message."""
 LINES_INTERVAL = 5.0
-"""Seconds between two sendings of what a job writes that has written MOST_LINES."""
+"""Seconds between two flushes of the lines of a job that has written MOST_LINES."""
 MOST_LINES = 1000
 PROGRESS_INTERVAL = 0.1
-"""Seconds between two sendings of progress alone."""
+"""Seconds between two flushes of progress alone."""
 SAVES_INTERVAL = 0.5
-"""Seconds between two sendings of a job's state, of which the latest counts."""
+"""Seconds between two flushes of a job's state, of which the latest counts."""
 
-
-Turn = events.Waiting | events.Paused | events.Continued
+SlotEvent = events.Waiting | events.Paused | events.Continued
 
 
 class _Pace:
@@ -40,24 +39,27 @@ class _Pace:
 
 
 class Attempted(Protocol):
-    """The execution that something is said about."""
+    """The attempt that something is told about."""
 
     id: JobId
     attempt: int
 
 
 class Outbox:
-    """Collects from any thread, sends from the worker's loop; the latest progress wins."""
+    """Collects what attempts do until the next flush; of progress and states, the latest counts.
+
+    Runs on: any thread; `flush` on the worker's loop.
+    """
 
     def __init__(self, wake: Callable[[float], None], worker: str) -> None:
-        """`wake(seconds)` has `flush` called on the loop after so long, from any thread."""
+        """`wake(seconds)` schedules a `flush` on the loop, from any thread."""
         self._wake = wake
         self._worker = worker
         self._started: deque[tuple[Attempted, float]] = deque()
         self._middle: deque[tuple[Attempted, LogLine | Usage]] = deque()
         self._lines: dict[Attempted, deque[LogLine]] = {}
-        self._turned: dict[Attempted, type[Turn]] = {}
-        self._said: dict[Attempted, type[Turn]] = {}
+        self._slot_events: dict[Attempted, type[SlotEvent]] = {}
+        self._slot_told: dict[Attempted, type[SlotEvent]] = {}
         self._progress: dict[Attempted, JobProgress] = {}
         self._saved: dict[Attempted, tuple[float, bytes | None, str | None]] = {}
         self._completed: deque[tuple[Attempted, float, JobResult, bytes | None]] = deque()
@@ -68,60 +70,57 @@ class Outbox:
         self._last = 0.0
 
     def _due(self, interval: float, pause: float = 0.0) -> None:
-        """Have it all sent, `pause` seconds from now, and `interval` after the last time at least.
-
-        A pause gives what follows at once the time to go along, as the end of a quick job does.
-        """
+        """Schedule a flush in `pause` seconds, but not within `interval` of the last one."""
         at = max(time.monotonic() + pause, self._last + interval)
         if at < self._scheduled - 0.001:
             self._scheduled = at
             self._wake(at - time.monotonic())
 
     def started(self, execution: Attempted) -> None:
-        """An attempt began."""
+        """Note that an attempt began."""
         self._started.append((execution, time.time()))
-        self._due(INTERVAL, SHORT)
+        self._due(INTERVAL, START_DELAY)
 
     def progressed(self, execution: Attempted, progress: JobProgress) -> None:
-        """There is new progress, which is read when it is sent."""
+        """Note that there is new progress, which the flush reads."""
         if execution not in self._progress:
             self._progress[execution] = progress
-            self._due(PROGRESS_INTERVAL, SHORT)
+            self._due(PROGRESS_INTERVAL, START_DELAY)
 
     def logged(self, execution: Attempted, line: LogLine) -> None:
-        """A job logged, printed or warned."""
+        """Note a line that a job logged, printed or warned."""
         self._middle.append((execution, line))
         self._due(PROGRESS_INTERVAL)
 
     def spent(self, execution: Attempted, usage: Usage) -> None:
-        """A job used tokens or money."""
+        """Note that a job used tokens or money."""
         self._middle.append((execution, usage))
         self._due(PROGRESS_INTERVAL)
 
-    def turned(self, execution: Attempted, kind: "type[Turn]") -> None:
-        """A job gave its slot back, or wants it again; only the latest is told."""
-        self._turned[execution] = kind
+    def slot_changed(self, execution: Attempted, kind: "type[SlotEvent]") -> None:
+        """Note that a job freed its slot, or takes it again; only the latest is told."""
+        self._slot_events[execution] = kind
         self._due(INTERVAL)
 
     def saved(self, execution: Attempted, data: bytes | None, url: str | None) -> None:
-        """A job saved a state; only the latest is told."""
+        """Note a state that a job saved, or its URL; only the latest is told."""
         is_first = execution not in self._saved
         self._saved[execution] = time.time(), data, url
         if is_first:
             self._due(INTERVAL, self._pace(execution).saved_due - time.monotonic())
 
     def completed(self, execution: Attempted, result: JobResult, data: bytes | None) -> None:
-        """An attempt returned."""
+        """Note that an attempt returned; a big result has its URL in `result`, and no data."""
         self._completed.append((execution, time.time(), result, data))
         self._due(INTERVAL)
 
     def failed(self, execution: Attempted, error: ErrorInfo, data: bytes | None) -> None:
-        """An attempt raised, or was stopped."""
+        """Note that an attempt raised, or was stopped; `data` is the pickled exception."""
         self._failed.append((execution, time.time(), error, data))
         self._due(INTERVAL)
 
     def flush(self) -> list[Record]:
-        """Return all that was collected, each job's events in their order."""
+        """Return all that was collected, and forget it; each job's events are in their order."""
         self._scheduled = float("inf")
         self._last = time.monotonic()
         ends = self._take(self._completed), self._take(self._failed)
@@ -131,11 +130,11 @@ class Outbox:
         if self._middle or self._lines or self._saved:
             ended = {entry[0] for some in ends for entry in some}
             records += [*self._happenings(ended), *self._saves(ended)]
-        return [*records, *self._turns(), *self._returns(ends[0]), *self._raises(ends[1])]
+        return [*records, *self._slot_changes(), *self._returns(ends[0]), *self._raises(ends[1])]
 
     @staticmethod
     def _take(entries: "deque[Any]") -> list[Any]:
-        """Empty a deque that other threads append to."""
+        """Empty a deque to which other threads append."""
         return [entries.popleft() for _ in range(len(entries))]
 
     def _starts(self) -> list[Record]:
@@ -165,12 +164,12 @@ class Outbox:
         return [Record(events.dump(progressed))]
 
     def _happenings(self, ended: set[Attempted]) -> list[Record]:
-        """Return usage, summed up by job and API, and the lines of each job together."""
+        """Return the usage, summed up by job and API, and the lines of each job."""
         spent: dict[tuple[Attempted, str], Usage] = {}
         for execution, what in self._take(self._middle):
             if isinstance(what, Usage):
-                place = execution, what.api
-                spent[place] = spent[place] + what if place in spent else what
+                key = execution, what.api
+                spent[key] = spent[key] + what if key in spent else what
             else:
                 self._lines.setdefault(execution, deque(maxlen=LOG_LINES)).append(what)
         happened: list[Event] = [
@@ -181,8 +180,8 @@ class Outbox:
         return [Record(events.dump(event)) for event in happened]
 
     def _lines_of(self, ended: set[Attempted]) -> list[Event]:
-        """Return what jobs wrote; of one that writes without end, the latest now and then."""
-        said: list[Event] = []
+        """Return what jobs wrote; of one that writes much, the latest lines every few seconds."""
+        logged: list[Event] = []
         for execution, lines in list(self._lines.items()):
             pace = self._pace(execution)
             much = pace.lines_sent >= MOST_LINES
@@ -193,8 +192,8 @@ class Outbox:
             pace.lines_due = self._last + LINES_INTERVAL
             del self._lines[execution]
             event = events.Logged(id=execution.id, attempt=execution.attempt, lines=tuple(lines))
-            said.append(event)
-        return said
+            logged.append(event)
+        return logged
 
     def _pace(self, execution: Attempted) -> _Pace:
         return self._paces.setdefault(execution, _Pace())
@@ -212,19 +211,19 @@ class Outbox:
             rows.append((execution.id, execution.attempt, at, url, data))
         return [rows.build()[1]] if rows else []
 
-    def _turns(self) -> list[Record]:
-        """Return who waits, who rests and who goes on, where that is news."""
-        by_kind: dict[type[Turn], list[Attempted]] = {}
-        for _ in range(len(self._turned)):
-            execution, kind = self._turned.popitem()
-            if self._said.get(execution, events.Continued) is not kind:
-                self._said[execution] = kind
+    def _slot_changes(self) -> list[Record]:
+        """Return which jobs wait, rest or go on, where that is not what was told last."""
+        by_kind: dict[type[SlotEvent], list[Attempted]] = {}
+        for _ in range(len(self._slot_events)):
+            execution, kind = self._slot_events.popitem()
+            if self._slot_told.get(execution, events.Continued) is not kind:
+                self._slot_told[execution] = kind
                 by_kind.setdefault(kind, []).append(execution)
-        return [_turn(kind, some) for kind, some in by_kind.items()]
+        return [_slot_change(kind, some) for kind, some in by_kind.items()]
 
     def _forget(self, ended: Iterable[Attempted]) -> None:
         for execution in ended:
-            self._said.pop(execution, None)
+            self._slot_told.pop(execution, None)
 
     def _returns(
         self, taken: list[tuple[Attempted, float, JobResult, bytes | None]]
@@ -241,7 +240,7 @@ class Outbox:
         return [events.AttemptFailedRows(rows).build()[1]] if rows else []
 
 
-def _turn(kind: type[Turn], executions: list[Attempted]) -> Record:
+def _slot_change(kind: type[SlotEvent], executions: list[Attempted]) -> Record:
     ids = tuple(execution.id for execution in executions)
     attempts = tuple(execution.attempt for execution in executions)
     return Record(events.dump(kind(ids=ids, attempts=attempts, at=time.time())))

@@ -1,4 +1,4 @@
-"""What jobs print, log and warn, kept on their nodes as well as in the worker's own log."""
+"""What jobs print, log and warn: kept on their nodes as well as in the worker's own log."""
 
 import logging
 import re
@@ -24,7 +24,10 @@ _ONCE = ("default", "module", "once")
 
 
 class _Tee:
-    """A stream that also keeps the lines written by jobs."""
+    """A stream that also keeps the lines that jobs write.
+
+    Runs on: any thread; the lines of two jobs do not mix.
+    """
 
     def __init__(self, stream: TextIO, level: str, keep: Keep) -> None:
         self._stream = stream
@@ -43,7 +46,7 @@ class _Tee:
         return self._stream.write(text)
 
     def close_job(self, context: JobContext) -> None:
-        """Keep a last line that has no end."""
+        """Keep a last line that does not end in a newline."""
         if rest := self._partial.pop(context, ""):
             self._keep_line(context, rest)
 
@@ -56,13 +59,13 @@ class _Tee:
 
 
 def _as_shown(line: str) -> str:
-    """What a terminal would show of a line that writes over itself, as progress bars do."""
+    """Return what a terminal shows of a line that overwrites itself, as progress bars do."""
     text = line.rstrip("\r")
     return text.rpartition("\r")[2] + line[len(text) :]
 
 
 class _Handler(logging.Handler):
-    """Keeps the records that are logged inside a job."""
+    """Keeps what is logged inside a job."""
 
     def __init__(self, keep: Keep) -> None:
         super().__init__()
@@ -77,36 +80,39 @@ class _Handler(logging.Handler):
 
 
 class _InJobs:
-    """A filter's pattern for what jobs warn: it fits there where the pattern behind it does."""
+    """A filter's pattern that matches inside jobs only, and there what the original matches."""
 
-    def __init__(self, behind: re.Pattern[str] | None) -> None:
-        self._behind = behind
+    def __init__(self, original: re.Pattern[str] | None) -> None:
+        self._original = original
 
     def match(self, text: str) -> bool:
         if current_context.get(None) is None:
             return False
-        return self._behind is None or self._behind.match(text) is not None
+        return self._original is None or self._original.match(text) is not None
 
 
-def _with_ours(filters: Iterable[_Filter]) -> Iterator[_Filter]:
-    """Filters, with one of ours before each that shows a warning once in a process.
+def _with_job_filters(filters: Iterable[_Filter]) -> Iterator[_Filter]:
+    """Yield the filters, with one for jobs before each that shows a warning once in a process.
 
-    Python keeps in each module what it has warned, and is silent from then on; with the action
-    "always" it keeps nothing. What is an error, or ignored, stays so.
+    Python notes in each module what it has warned, and is silent from then on; with the action
+    "always" it notes nothing. What is an error, or ignored, stays so.
     """
-    for action, pattern, *place in filters:
+    for action, pattern, *rest in filters:
         if action in _ONCE:
-            yield ("always", _InJobs(pattern), *place)
-        yield (action, pattern, *place)
+            yield ("always", _InJobs(pattern), *rest)
+        yield (action, pattern, *rest)
     yield ("always", _InJobs(None), Warning, None, 0)  # where Python would have shown it once
 
 
-def _is_ours(one: _Filter) -> bool:
+def _is_job_filter(one: _Filter) -> bool:
     return isinstance(one[1], _InJobs)
 
 
 class Output:
-    """Keeps jobs' output from `install` to `remove`."""
+    """Keeps jobs' output from `install` to `remove`.
+
+    Runs on: the worker's loop; what it installs runs on any thread.
+    """
 
     def __init__(self, keep: Keep) -> None:
         """`keep` is called for each line, on the job's own thread."""
@@ -116,7 +122,7 @@ class Output:
         self._warnings: WeakKeyDictionary[JobContext, set[Any]] = WeakKeyDictionary()
 
     def install(self) -> None:
-        """Put ourselves between the jobs and the process's streams, loggers and warnings."""
+        """Replace the process's streams, add a log handler, and take over its warnings."""
         self.renew()
         root = logging.getLogger()
         root.addHandler(self._handler)
@@ -126,41 +132,41 @@ class Output:
         warnings.showwarning = cast("Any", self._warned)
 
     def renew(self) -> None:
-        """Do so again where somebody has put others in place, as pytest does."""
+        """Replace streams and filters again where somebody has set others, as pytest does."""
         if not self._has_streams():
             self._streams = sys.stdout, sys.stderr
             self._tees = [_Tee(sys.stdout, "OUT", self._keep), _Tee(sys.stderr, "ERR", self._keep)]
             sys.stdout, sys.stderr = (cast("TextIO", tee) for tee in self._tees)
         filters = cast("list[_Filter]", warnings.filters)
-        if not any(map(_is_ours, filters)):
-            filters[:] = _with_ours(filters)
+        if not any(map(_is_job_filter, filters)):
+            filters[:] = _with_job_filters(filters)
 
     def _has_streams(self) -> bool:
         return any(stream in self._tees for stream in (sys.stdout, sys.stderr))
 
     def remove(self) -> None:
-        """Leave the process as it was."""
+        """Restore the process's own streams, handlers and warnings."""
         if self._has_streams():
             sys.stdout, sys.stderr = self._streams
         logging.getLogger().removeHandler(self._handler)
         logging.getLogger().setLevel(self._level)
         warnings.showwarning = self._showwarning
         filters = cast("list[_Filter]", warnings.filters)
-        filters[:] = [one for one in filters if not _is_ours(one)]
+        filters[:] = [one for one in filters if not _is_job_filter(one)]
 
     def close_job(self, context: JobContext) -> None:
-        """Keep what the job wrote last without ending the line."""
+        """Keep what the job wrote last, if that does not end in a newline."""
         for tee in self._tees:
             tee.close_job(context)
 
-    def _warned(self, message: Warning | str, category: type[Warning], *place: Any) -> None:
+    def _warned(self, message: Warning | str, category: type[Warning], *where: Any) -> None:
         context = current_context.get(None)
         if context is None:
-            self._showwarning(message, category, *place)
+            self._showwarning(message, category, *where)
             return
         text = f"{category.__name__}: {message}"[:LONGEST]
         told = self._warnings.setdefault(context, set())
-        if (text, *place[:2]) in told:
+        if (text, *where[:2]) in told:
             return
-        told.add((text, *place[:2]))
+        told.add((text, *where[:2]))
         self._keep(context, LogLine(time.time(), "WARNING", text))

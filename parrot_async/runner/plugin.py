@@ -19,11 +19,13 @@ from parrot_async.jobs.futures import mapped
 from parrot_async.jobs.host import Accepted
 from parrot_async.jobs.request import groups_of_calls
 from parrot_async.jobs.spec import check_call
-from parrot_async.model.models import JobId, LogLine, parent_of
+from parrot_async.model.models import JobId, LogLine
 from parrot_async.runner.checking import check
+from parrot_async.runner.children import ChildFutures
 from parrot_async.runner.execution import Execution
-from parrot_async.runner.functions import Functions
-from parrot_async.runner.jobs_loop import end_loop, loop_in_thread
+from parrot_async.runner.functions import LoadedFunctions
+from parrot_async.runner.host import ExecutionHost
+from parrot_async.runner.jobs_loop import JobsLoop
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
@@ -57,7 +59,7 @@ DEFAULT_LABELS = ["cpu", "io"]
 FORCE_EARLY = 0.3
 """Seconds before the end of the grace period, at which the service has the worker killed."""
 PAUSED_INTERVAL = 0.1
-"""Seconds between two looks whether Dask lets a worker go on that is short of memory."""
+"""Seconds between two checks whether Dask still pauses this worker, as its memory is short."""
 FORCE_AGAIN = 1.0
 """Seconds between two attempts to stop code by an exception."""
 
@@ -67,7 +69,7 @@ logger = logging.getLogger(__name__)
 
 
 async def run_shift(key: str) -> None:
-    """Last as long as the worker has jobs; this is the one function that Dask knows of."""
+    """Run until the worker has no more jobs; Dask knows of no other function."""
     worker = get_worker()
     runner: Any = worker.plugins[RUNNER]
     # The runner's slots decide what runs: Dask's own are for other people's tasks.
@@ -76,7 +78,10 @@ async def run_shift(key: str) -> None:
 
 
 class Runner(WorkerPlugin):
-    """Runs attempts on one worker."""
+    """Runs attempts on one worker.
+
+    Runs on: the worker's loop; `_start`, `run_on_loop`, `ended`, `submit` on any thread.
+    """
 
     name = RUNNER
     idempotent = True
@@ -89,24 +94,22 @@ class Runner(WorkerPlugin):
 
     async def setup(self, worker: Worker) -> None:
         """Take over the worker: label it, listen, and tell the service that it is ready."""
-        # What was imported until now stays for ever: the collector need not look at it again.
+        # What was imported until now stays for ever: the garbage collector may skip it.
         gc.freeze()
         self.worker = worker
         self._loop = asyncio.get_running_loop()
         self._service = service_stub(self._ask)
         self._reports = reports_stub(self._tell)
-        self.functions = Functions(self._service.function)
+        self.functions = LoadedFunctions(self._service.function)
         self._executions: dict[tuple[JobId, int], Execution] = {}
         self._batches: dict[Execution, _Countdown] = {}
-        self._ends: dict[JobId, Future[Outcome]] = {}
-        self._early: dict[JobId, Outcome] = {}
+        self._children = ChildFutures()
         self._shifts: dict[str, asyncio.Future[None]] = {}
         self._arriving: set[asyncio.Task[None]] = set()
         self.outbox = Outbox(self._wake, worker.address)
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
-        self._jobs_loop, self._jobs_thread = loop_in_thread()
-        self._seated: set[asyncio.Task[None]] = set()
+        self._jobs_loop = JobsLoop()
         self._output = Output(self._keep)
         self._output.install()
         tune(worker.batched_stream)
@@ -118,21 +121,21 @@ class Runner(WorkerPlugin):
         self._reports.worker_ready(worker.address, labels, self.slots.count, VERSION)
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
-        """Leave the worker as it was."""
+        """Restore the worker's streams and loggers, and stop what runs."""
         for task in self._arriving:
             task.cancel()
         self._output.remove()
-        self._jobs_loop.call_soon_threadsafe(self._jobs_loop.stop)
+        self._jobs_loop.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel to the worker with the settings only."""
+        """Pickle the settings only: the rest is made on the worker."""
         return {"results_url": self.results_url}
 
     # Batches.
 
     async def shift(self, key: str) -> None:
-        """Wait until the service lets the worker rest."""
+        """Wait until the service ends the shift."""
         await self._end_of(key)
         del self._shifts[key]
 
@@ -140,12 +143,12 @@ class Runner(WorkerPlugin):
         return self._shifts.setdefault(key, self._loop.create_future())
 
     def rest(self, key: str) -> None:
-        """End a shift, or have it end at once that Dask has not begun yet."""
+        """End a shift; one that Dask has not begun yet will end as it begins."""
         if key in self.worker.state.tasks and not (end := self._end_of(key)).done():
             end.set_result(None)
 
     def take(self, batch: Batch) -> None:
-        """Queue a batch for slots; what it says goes out with its last end at once."""
+        """Queue a batch for slots; its last end is sent at once."""
         executions = [Execution(self, batch, index) for index in range(len(batch["ids"]))]
         countdown = _Countdown(len(executions), partial(self._wake, 0.0))
         for execution in executions:
@@ -163,11 +166,11 @@ class Runner(WorkerPlugin):
         return self.worker.status is Status.paused
 
     async def _prepare(self, executions: list[Execution]) -> None:
-        """Have the functions here, and wait until the worker may start something."""
-        missing = await self.functions.fetch(execution.function_id for execution in executions)
+        """Get the functions, wait until the worker may start jobs, and queue the executions."""
+        missing = await self.functions.fetch(execution.call.function_id for execution in executions)
         for execution in executions:
-            if execution.function_id in missing and not execution.over:
-                execution.fail(missing[execution.function_id])
+            if execution.call.function_id in missing and not execution.over:
+                execution.fail(missing[execution.call.function_id])
         while self._is_paused():  # noqa: ASYNC110 - Dask tells nobody when that is over
             await asyncio.sleep(PAUSED_INTERVAL)
         self.slots.add(executions)
@@ -182,57 +185,46 @@ class Runner(WorkerPlugin):
         self.worker.batched_stream.send({"op": operation.wire_name, **told})
 
     def _start(self, executions: list[Execution]) -> None:
-        """Start executions that have got a slot each, from any thread."""
-        coroutines = [execution for execution in executions if execution.coroutine]
+        """Start executions that have taken a slot each."""
+        coroutines = [execution for execution in executions if execution.is_async]
         if coroutines:
-            loop = self._jobs_loop
+            jobs_loop = self._jobs_loop
             for execution in coroutines:
-                execution.seat = loop
-            loop.call_soon_threadsafe(self._seat_all, coroutines)
+                execution.loop = jobs_loop.loop
+            jobs_loop.start(self._run, coroutines)
         for execution in executions:
-            if not execution.coroutine:
-                self._threads.submit(self._lane, execution)
+            if not execution.is_async:
+                self._threads.submit(self._run_in_thread, execution)
 
-    def _lane(self, execution: Execution | None) -> None:
+    def _run_in_thread(self, execution: Execution | None) -> None:
         """Run sync executions in this thread, one after the other, as long as there is one."""
         while execution is not None:
-            if execution.coroutine:
+            if execution.is_async:
                 self._start([execution])
                 return
-            if not execution.run_in_thread() or not execution.parts_with_place():
+            if not execution.run_in_thread() or not execution.host.give_up_slot():
                 return
-            execution = self.slots.next()
+            execution = self.slots.hand_on()
 
-    def seats(self, coroutine: Coroutine[Any, Any, Any], execution: Execution) -> None:
-        """Go on with what turned out to be a coroutine, on the jobs' loop."""
-        execution.seat = self._jobs_loop
-        execution.seat.call_soon_threadsafe(self._seat, execution, coroutine)
+    def run_on_loop(self, coroutine: Coroutine[Any, Any, Any], execution: Execution) -> None:
+        """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
+        execution.loop = self._jobs_loop.loop
+        self._jobs_loop.start(partial(self._run, started=coroutine), [execution])
 
-    def _seat_all(self, executions: list[Execution]) -> None:
-        for execution in executions:
-            self._seat(execution)
-
-    def _seat(self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None) -> None:
-        task = asyncio.get_running_loop().create_task(self._sit(execution, started))
-        self._seated.add(task)
-        task.add_done_callback(self._seated.discard)
-
-    async def _sit(self, execution: Execution, started: Coroutine[Any, Any, Any] | None) -> None:
+    async def _run(
+        self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None
+    ) -> None:
         await execution.run(started)
-        if execution.parts_with_place():
-            self.slots.leave()
+        if execution.host.give_up_slot():
+            self.slots.free()
 
-    def ends(self, execution: Execution) -> None:
-        """Take what is left of an execution's output, before its end is told."""
-        self._output.close_job(execution.context)
+    def close_output(self, context: JobContext) -> None:
+        """Keep what a job wrote last, before its end is told."""
+        self._output.close_job(context)
 
     def ended(self, execution: Execution) -> None:
-        """Count an execution as over, from any thread."""
-        for child_id, _ in execution.children:
-            self._ends.pop(child_id, None)
-        for child_id in list(self._early):
-            if parent_of(child_id) == execution.id:
-                self._early.pop(child_id, None)
+        """Forget an execution that is over, and count its batch down."""
+        self._children.forget(execution.host)
         self._executions.pop((execution.id, execution.attempt), None)
         self._batches.pop(execution).down()
 
@@ -253,7 +245,7 @@ class Runner(WorkerPlugin):
             self._reports.happened(self.worker.address, [pack(record) for record in records])
 
     def _keep(self, context: JobContext, line: LogLine) -> None:
-        if isinstance(host := host_of(context), Execution):
+        if isinstance(host := host_of(context), ExecutionHost):
             self.outbox.logged(host, line)
 
     # What comes in.
@@ -271,36 +263,37 @@ class Runner(WorkerPlugin):
         """Return what has not started; what runs holds at its next checkpoint."""
         for name in each_attempt(attempts):
             if (execution := self._executions.get(name)) is not None:
-                execution.pause()
+                execution.host.pause()
         self.recall(attempts)
 
     def resume(self, attempts: Attempts) -> None:
         """Let attempts that hold go on."""
         for name in each_attempt(attempts):
             if (execution := self._executions.get(name)) is not None:
-                execution.resume()
+                execution.host.resume()
 
     def _force(self, execution: Execution) -> None:
         if not execution.over:
-            execution.force(self._jobs_thread.ident)
+            execution.force(self._jobs_loop.thread.ident)
             self._loop.call_later(FORCE_AGAIN, self._force, execution)
 
     def abandon(self, attempts: Attempts) -> None:
-        """Give the slots of code that cannot be stopped to others; its threads may go on."""
+        """Hand on the slots of code that cannot be stopped; its threads may go on."""
         for name in each_attempt(attempts):
             if (execution := self._executions.get(name)) is not None:
-                if execution.hogs_loop():
-                    self._leave_loop(execution)
+                if execution.body.blocks_loop():
+                    self._replace_loop(execution)
                 execution.abandon()
 
-    def _leave_loop(self, hog: Execution) -> None:
+    def _replace_loop(self, blocking: Execution) -> None:
         """Go on with a new jobs' loop; what the old one can run no more is lost, and runs again."""
-        old, (self._jobs_loop, self._jobs_thread) = self._jobs_loop, loop_in_thread()
-        stuck = [e for e in list(self._executions.values()) if e.seat is old and e is not hog]
-        for execution in stuck:
-            self.outbox.failed(execution, BLOCKED, None)
-            execution.abandon()
-        old.call_soon_threadsafe(end_loop, old)
+        old, self._jobs_loop = self._jobs_loop, JobsLoop()
+        on_old = [e for e in list(self._executions.values()) if e.loop is old.loop]
+        for execution in on_old:
+            if execution is not blocking:
+                execution.fail(BLOCKED)
+                execution.abandon()
+        old.abandon()
 
     def recall(self, attempts: Attempts) -> None:
         """Return what has not started, so that an idle worker can have it."""
@@ -316,7 +309,7 @@ class Runner(WorkerPlugin):
     # Children.
 
     def submit(
-        self, parent: Execution, fn: Callable[..., Any], calls: Sequence[Call]
+        self, parent: ExecutionHost, fn: Callable[..., Any], calls: Sequence[Call]
     ) -> "Future[Accepted]":
         """Ask the service for children of a running job, from any thread."""
         for call in calls[:1]:
@@ -325,20 +318,12 @@ class Runner(WorkerPlugin):
         groups = groups_of_calls(fn, calls, function_id)
         asking = self._submit(parent, groups, {function_id: data})
         asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
-        return mapped(asked, lambda ids: self._adopt(parent, ids))
+        return mapped(asked, lambda ids: self._children.add(parent, ids, self._cancel))
 
     async def _submit(
-        self, parent: Execution, groups: Sequence[Group], functions: Mapping[str, bytes]
+        self, parent: ExecutionHost, groups: Sequence[Group], functions: Mapping[str, bytes]
     ) -> list[JobId]:
         return list(await self._service.children(parent.id, parent.attempt, groups, functions))
-
-    def _adopt(self, parent: Execution, ids: list[JobId]) -> Accepted:
-        ends = [self._ends.setdefault(child_id, Future()) for child_id in ids]
-        parent.children.extend(zip(ids, ends, strict=True))
-        for child_id in ids:
-            if (early := self._early.pop(child_id, None)) is not None:
-                self._child_ended(early)
-        return Accepted(ids, ends, self._cancel)
 
     def children_ended(self, outcomes: Sequence[OutcomeMessage]) -> None:
         """Tell the bodies of parents how children of theirs ended."""
@@ -350,13 +335,10 @@ class Runner(WorkerPlugin):
 
     def _child_ended(self, outcome: Outcome) -> None:
         reach("child_done")
-        future = self._ends.get(outcome.job_id)
-        if future is None:
-            parent = parent_of(outcome.job_id)
-            if any(parent == running for running, _ in list(self._executions)):
-                self._early[outcome.job_id] = outcome
-        elif not future.done():
-            future.set_result(outcome)
+        self._children.ended(outcome, self._is_running)
+
+    def _is_running(self, job_id: JobId) -> bool:
+        return any(job_id == running for running, _ in list(self._executions))
 
     def _cancel(self, job_id: JobId) -> None:
         async def ask() -> None:

@@ -1,4 +1,4 @@
-"""A worker's slots: who runs now, who waits for a turn, who gave the place back."""
+"""The slots of a worker: which job takes one, who waits for one, who has freed one."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,28 +11,32 @@ class Queued(Protocol):
     """What waits for a slot."""
 
     dropped: bool
-    """Set where it must not start any more."""
-    holds: bool
-    """Set where it has got a place."""
+    """True where it must not start any more."""
+
+    def take_slot(self) -> None:
+        """Note that it has a slot."""
 
 
 E = TypeVar("E", bound=Queued)
 
 
 class Slots(Generic[E]):
-    """`count` places; who comes back from waiting goes before who has not started."""
+    """A fixed number of slots; a job that goes on after a wait gets one before a new job does.
+
+    Runs on: any thread.
+    """
 
     def __init__(self, count: int, start: Callable[[list[E]], None]) -> None:
-        """Keep `count` places; `start` is called with those that have got one."""
+        """Make `count` slots; `start` is called with executions that have taken one each."""
         self.count = count
         self._free = count
         self._start = start
         self._lock = Lock()
         self._queue: deque[E] = deque()
-        self._returning: deque[Future[None]] = deque()
+        self._requests: deque[Future[None]] = deque()
 
     def add(self, executions: Sequence[E]) -> None:
-        """Queue new executions and start as many as there are free places."""
+        """Queue new executions, and start as many as there are free slots."""
         with self._lock:
             self._queue.extend(executions)
             started = self._pop(self._free)
@@ -45,40 +49,43 @@ class Slots(Generic[E]):
         while self._queue and len(found) < most:
             execution = self._queue.popleft()
             if not execution.dropped:
-                execution.holds = True
+                execution.take_slot()
                 found.append(execution)
         return found
 
-    def next(self) -> E | None:
-        """Hand on the caller's place: to one that returns, else to the next, which is returned."""
+    def hand_on(self) -> E | None:
+        """Hand on the caller's slot; return the execution that got it and is to be started.
+
+        Returns None where a job got it that goes on after a wait, or where nobody wants it.
+        """
         with self._lock:
-            if self._returning:
-                self._returning.popleft().set_result(None)
+            if self._requests:
+                self._requests.popleft().set_result(None)
                 return None
             found = self._pop(1)
             if not found:
                 self._free += 1
         return found[0] if found else None
 
-    def leave(self) -> None:
-        """Give the caller's place to whoever is next."""
-        if (execution := self.next()) is not None:
+    def free(self) -> None:
+        """Free the caller's slot, and start the execution that gets it, if there is one."""
+        if (execution := self.hand_on()) is not None:
             self._start([execution])
 
-    def come_back(self) -> "Future[None] | None":
-        """Ask for a place again; None when there is one at once."""
+    def request(self) -> "Future[None] | None":
+        """Take a slot after a wait; returns None, or what is done when there is one."""
         with self._lock:
             if self._free > 0:
                 self._free -= 1
                 return None
-            place: Future[None] = Future()
-            self._returning.append(place)
-            return place
+            request: Future[None] = Future()
+            self._requests.append(request)
+            return request
 
-    def forget(self, place: "Future[None]") -> None:
-        """Withdraw a request that nobody waits for any more, or pass on what it got."""
+    def withdraw(self, request: "Future[None]") -> None:
+        """Withdraw a request that nobody waits for any more; free the slot that it got."""
         with self._lock:
-            if place in self._returning:
-                self._returning.remove(place)
+            if request in self._requests:
+                self._requests.remove(request)
                 return
-        self.leave()
+        self.free()

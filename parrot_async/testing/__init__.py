@@ -3,10 +3,9 @@
 It runs in one process, your test's; users import its names from here.
 """
 
-from parrot_async.failpoints import POINTS
+from parrot_async.failpoints import POINTS, faults
 from parrot_async.jobs.slot import JobStopped
 from parrot_async.testing.client import EagerClient
-from parrot_async.testing.faulty import faults
 from parrot_async.testing.recording import ChildCall, Recording, recording_job
 
 __all__ = [

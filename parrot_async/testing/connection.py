@@ -8,7 +8,7 @@ from parrot_async.client.connection import Connection
 from parrot_async.errors import DisconnectedError
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId
-from parrot_async.testing.host import Host
+from parrot_async.testing.host import EagerHost
 from parrot_async.transport.api import Arguments, Operation
 from parrot_async.transport.messages import ServiceHello
 
@@ -20,7 +20,7 @@ class EagerConnection(Connection):
 
     def __init__(
         self,
-        host: Host,
+        host: EagerHost,
         on_records: Callable[[list[tuple[JobId, int, Record]]], None],
         on_lost: Callable[[DisconnectedError], None],
     ) -> None:
@@ -35,12 +35,12 @@ class EagerConnection(Connection):
 
     async def _watch(self) -> None:
         comm = _Comm()
-        self._serving = self._host.post(self._host.watch(comm.other_end, self.client))
+        self._serving = self._host.submit(self._host.watch(comm.other_end, self.client))
         await comm.read()
         self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]  # no more is asked of it
 
     async def _ask(self, operation: Operation, arguments: Arguments) -> Any:
-        return await self._host.here(getattr(self._host.api, operation.name)(**arguments))
+        return await self._host.run(getattr(self._host.api, operation.name)(**arguments))
 
     async def _close(self) -> None:
         await super()._close()

@@ -1,4 +1,4 @@
-"""A job service in a thread of this process, with a store that goes when it ends."""
+"""The host of an eager client: a job service in a thread of this process, with its own store."""
 
 import asyncio
 import gc
@@ -9,9 +9,11 @@ from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from parrot_async.testing.ending import end
+from distributed import Scheduler
+
+from parrot_async.runner.jobs_loop import close_loop
 from parrot_async.testing.scheduler import EagerScheduler, EagerService
 from parrot_async.transport.api import ServiceApi
 
@@ -22,11 +24,14 @@ PATIENCE = 10.0
 LOOK_AGAIN = 0.005
 
 
-class Host:
-    """The service and its worker on a loop of their own, so that a test may block as it likes."""
+class EagerHost:
+    """The service and its worker on a loop in a thread of its own, so that a test may block.
+
+    Runs on: the caller's loop; what it is given runs on its own.
+    """
 
     def __init__(self, labels: Sequence[str], slots: int) -> None:
-        """Prepare one worker of these pools; nothing runs yet."""
+        """`labels` are the pools of the one worker."""
         self._labels = labels
         self._slots = slots
         self._interval = sys.getswitchinterval()
@@ -38,24 +43,24 @@ class Host:
     async def start(self) -> None:
         """Start the service."""
         self._thread.start()
-        await self.here(self._start())
+        await self.run(self._start())
 
     async def close(self) -> None:
-        """Cancel what still runs, and leave nothing behind."""
-        await self.here(self._close())
+        """Cancel what still runs, stop the service, and delete its store."""
+        await self.run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        await asyncio.to_thread(end, self._loop, self._thread)
+        await asyncio.to_thread(close_loop, self._loop, self._thread)
         await asyncio.to_thread(self._folder.cleanup)
-        # The service and its runner tune a process that is all theirs; this one is not.
+        # Service and runner tune their process, which is all theirs on a cluster; this one is not.
         sys.setswitchinterval(self._interval)
         gc.unfreeze()
 
-    async def here(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run on the service's loop, awaited on the caller's."""
-        return await asyncio.wrap_future(self.post(work))
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run work on the service's loop, and return its value on the caller's."""
+        return await asyncio.wrap_future(self.submit(work))
 
-    def post(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Run on the service's loop, from any thread."""
+    def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Run work on the service's loop, from any thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     @property
@@ -72,12 +77,12 @@ class Host:
         home = Path(self._folder.name)
         self._scheduler = EagerScheduler(self._labels, self._slots)
         self._service = EagerService(f"sqlite:///{home / 'jobs.db'}", (home / "results").as_uri())
-        await self._service.start(self._scheduler)  # type: ignore[arg-type]  # it asks for no more
+        await self._service.start(cast("Scheduler", self._scheduler))  # it asks for no more
 
     async def _close(self) -> None:
         self._service.stop_all()
         until = time.monotonic() + PATIENCE
-        while not self._service.at_rest and time.monotonic() < until:  # noqa: ASYNC110
+        while not self._service.at_rest and time.monotonic() < until:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(LOOK_AGAIN)
         await self._service.before_close()
         await self._scheduler.worker.close()

@@ -1,4 +1,4 @@
-"""A job's body alone, without any client: what it reports is written down."""
+"""A job's body alone, without any client: what it reports is recorded."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,12 +21,12 @@ class ChildCall(NamedTuple):
 
 
 class Recording(LocalHost):
-    """What a body said of itself, in order; a value that was said twice in a row is there once."""
+    """What a body reported, in order; of equal reports in a row there is one."""
 
     def __init__(
         self, instead: Mapping[Callable[..., Any], Callable[..., Any]], restored: Any
     ) -> None:
-        """`instead` has the functions that run in the place of children's own."""
+        """`instead` has the functions that run instead of children's own."""
         super().__init__()
         super().save(restored)
         self.checkpoints: list[Any] = []
@@ -51,7 +51,7 @@ class Recording(LocalHost):
         self.usage += usage
 
     def save(self, state: Any) -> None:
-        """Note the state, and keep it as what the body finds restored."""
+        """Record the state, which the body finds as `restored` from now on."""
         self.checkpoints.append(state)
         super().save(state)
 
@@ -70,9 +70,9 @@ def recording_job(
 ) -> Iterator[Recording]:
     """Make plain calls of jobs in this block report to the recording that it gives.
 
-    `with recording_job() as recorded: embed(texts)`, or `await embed(texts)`, and then look at
-    `recorded.percents`, `.steps`, `.usage`, `.checkpoints` and `.children`. Children run here, at
-    once; `instead={load: fake_load}` has another function run in the place of one's own.
+    Write `with recording_job() as recorded: embed(texts)`, or `await embed(texts)`, and then look
+    at `recorded.percents`, `.steps`, `.usage`, `.checkpoints` and `.children`. Children run here,
+    at once; with `instead={load: fake_load}` another function runs instead of a child's own.
     `attempt` and `restored` are what the body finds in `current_job()`.
     """
     recording = Recording(instead or {}, restored)

@@ -1,18 +1,18 @@
-"""What the job service and its runner need of Dask, without Dask: one worker, in this process."""
+"""The scheduler and the one worker of an eager client, as service and runner see them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from distributed import Status
+from distributed import Status, Worker
 
 from parrot_async.model.models import JobId, JobSpec
+from parrot_async.runner.jobs_loop import close_loop
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.plugin import JobService
 from parrot_async.service.rpc import Parts, Rpc
-from parrot_async.testing.ending import end
 from parrot_async.transport.api import Arguments, Operation, RunnerApi, ServiceApi, runner_stub
 from parrot_async.transport.messages import Accepted, Batch, Group
 from parrot_async.transport.wire import RUNNER, SERVICE
@@ -31,29 +31,29 @@ class _Service:
 
 
 class EagerScheduler:
-    """The scheduler that the service lives beside: its handlers, and the one worker."""
+    """What the service needs of Dask's scheduler: a place for its handlers, and the one worker."""
 
     def __init__(self, labels: Sequence[str], slots: int) -> None:
-        """`labels` are the pools that the worker serves."""
+        """`labels` are the pools of the worker."""
         self.extensions: dict[str, Any] = {}
         self.handlers: dict[str, Callable[..., Any]] = {}
         self.stream_handlers: dict[str, Callable[..., None]] = {}
         self.worker = EagerWorker(self, labels, slots)
 
-    async def register_worker_plugin(self, comm: None, plugin: bytes, **_: Any) -> None:  # noqa: ARG002
-        """Give the worker its runner; Dask would unpickle the plugin."""
+    async def register_worker_plugin(self, comm: None, plugin: bytes, **_: Any) -> None:  # noqa: ARG002 - as Dask
+        """Set up a runner on the worker; Dask would unpickle the plugin."""
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))
 
 
 class EagerWorker:
-    """The worker as its runner sees it, and the stream between it and the service."""
+    """What the runner needs of Dask's worker, and the stream between it and the service."""
 
     interval = 0.0
     status = Status.running
 
     def __init__(self, scheduler: EagerScheduler, labels: Sequence[str], slots: int) -> None:
-        """Run nothing yet."""
+        """`slots` is how many jobs run at once."""
         self.address = WORKER
         self.local_directory = ""
         self.state = SimpleNamespace(nthreads=slots, total_resources=dict.fromkeys(labels, 1))
@@ -65,22 +65,22 @@ class EagerWorker:
         self._listening = scheduler.stream_handlers
 
     async def run_with(self, runner: "EagerRunner") -> None:
-        """Take the runner on."""
+        """Set up the runner."""
         self.plugins[RUNNER] = runner
         self._loop = asyncio.get_running_loop()
-        await runner.setup(self)  # type: ignore[arg-type]  # it asks for no more
+        await runner.setup(cast("Worker", self))  # it asks for no more
 
     @staticmethod
     def closed() -> bool:
-        """Whether the stream is; it never is."""
+        """Whether the stream is closed: it never is."""
         return False
 
     async def close(self) -> None:
-        """Let the runner go."""
+        """Tear the runner down."""
         await self.plugins[RUNNER].teardown(self)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Tell the service something, in the next turn of the loop."""
+        """Send the service a message, which arrives in the next turn of the loop."""
         words = {**message, "worker": self.address}
         self._loop.call_soon(lambda: self._listening[words.pop("op")](**words))
 
@@ -94,7 +94,7 @@ class EagerWorker:
 
 
 class EagerRunner(Runner):
-    """A runner whose loop of jobs ends with it, in a process whose streams others change."""
+    """A runner that closes its jobs' loop, in a process whose streams others replace."""
 
     def take(self, batch: Batch) -> None:
         """Queue a batch for slots."""
@@ -104,7 +104,7 @@ class EagerRunner(Runner):
     async def teardown(self, worker: Any) -> None:
         """Leave the process as it was."""
         await super().teardown(worker)
-        await asyncio.to_thread(end, self._jobs_loop, self._jobs_thread)
+        await asyncio.to_thread(close_loop, self._jobs_loop.loop, self._jobs_loop.thread)
 
 
 class CalledWorker(Protocol):
@@ -154,13 +154,13 @@ class EagerPlacement(Placement):
 
 
 class EagerService(JobService):
-    """The job service beside such a scheduler."""
+    """The job service of an eager client."""
 
     def _reach(self, scheduler: Any) -> Placement:
         return EagerPlacement(scheduler.worker)
 
     def _find_home(self) -> None:
-        """It was given one: it makes none in the user's."""
+        """Do nothing: its store has a folder already."""
 
     @property
     def api(self) -> ServiceApi:
@@ -170,7 +170,7 @@ class EagerService(JobService):
     def _make_rpc(self, parts: Parts) -> Rpc:
         return _ImpatientRpc(parts)
 
-    def _patience(self, pool: str) -> float:  # noqa: ARG002
+    def _patience(self, pool: str) -> float:  # noqa: ARG002 - the same for all
         return 0.0  # no other worker will ever come
 
     def stop_all(self) -> None:
@@ -204,7 +204,7 @@ class _ImpatientRpc(Rpc):
 
 
 def _impatient(group: Group) -> Group:
-    """A test waits for no backoff, and its worker has a slot for whoever asks for many."""
+    """Return a group whose jobs wait for no backoff, and take one slot whatever they ask for."""
     spec = JobSpec.model_validate_json(group["spec"])
     retry = spec.retry.model_copy(update={"first": 0.0, "longest": 0.0})
     changed = spec.model_copy(update={"retry": retry, "slots": 1})

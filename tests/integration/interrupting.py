@@ -10,7 +10,7 @@ import psutil
 
 from parrot_async import JobClient, Plan, Pools, current_job, job, result_of
 from parrot_async.cluster.folder import Folder
-from parrot_async.cluster.local import _members
+from parrot_async.cluster.processes import members
 from tests.integration.traces import leave
 
 POOLS = Pools(cpu=1, gpu=0, io=2)
@@ -67,7 +67,7 @@ def kill_all(name: str, *others: int) -> None:
     root = Folder.of(name).root
     folders = [Folder(root, lock.parent) for lock in root.glob("*/running.lock")]
     holders = [holder for folder in folders if (holder := folder.holder()) is not None]
-    members = [process for holder in holders for process in _members(holder)]
+    members = [process for holder in holders for process in members(holder)]
     assert members
     for pid in [*(process.pid for process in members), *others]:
         os.kill(pid, signal.SIGKILL)

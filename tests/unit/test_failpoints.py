@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from parrot_async.errors import OptionsError, StoreFullError
-from parrot_async.failpoints import POINTS, VARIABLE, arm, reach
+from parrot_async.failpoints import POINTS, VARIABLE, arm, faults, reach
 
 PACKAGE = Path(__file__).parents[2] / "parrot_async"
 PASSES = "from parrot_async.failpoints import reach; reach('started'); print('still here')"
@@ -59,6 +59,15 @@ def test_arming_again_begins_anew() -> None:
     reach("started")
     with pytest.raises(OSError, match="on purpose"):
         reach("started")
+
+
+def test_faults_of_a_block_end_with_it_whatever_it_raises() -> None:
+    with pytest.raises(OSError, match="on purpose"), faults("started:1:raise=OSError"):
+        reach("started")
+
+    with faults("ended:2:raise=OSError"):
+        reach("ended")
+    reach("ended")
 
 
 @pytest.mark.parametrize(

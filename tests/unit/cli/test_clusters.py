@@ -9,13 +9,13 @@ from click.testing import CliRunner
 
 from parrot_async.cli import cli, clusters
 from parrot_async.cluster import Pools
-from parrot_async.cluster.folder import Record
+from parrot_async.cluster.folder import ClusterRecord
 from parrot_async.cluster.local import ClusterStatus
 from tests.unit.cli.conftest import Run
 
 
 def status(*, own: bool = True, **workers: int) -> ClusterStatus:
-    record = Record(
+    record = ClusterRecord(
         id="1",
         address="tls://127.0.0.1:40000",
         pid=4711,

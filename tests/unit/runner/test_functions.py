@@ -3,14 +3,14 @@
 from distributed.comm.core import CommClosedError
 
 from parrot_async.errors import StoreError
-from parrot_async.runner.functions import Functions
+from parrot_async.runner.functions import LoadedFunctions
 
 
 async def test_a_cut_line_counts_as_a_loss_and_no_error_of_the_job() -> None:
     async def cut(function_id: str) -> bytes:
         raise CommClosedError(f"the line was cut before {function_id}")
 
-    missing = await Functions(cut).fetch(["a"])
+    missing = await LoadedFunctions(cut).fetch(["a"])
 
     assert missing["a"].kind == "lost"
     assert "cut before a" in missing["a"].message
@@ -20,7 +20,7 @@ async def test_what_the_service_raises_is_the_error_of_the_job() -> None:
     async def refuse(_: str) -> bytes:
         raise StoreError("it is not in the job store")
 
-    missing = await Functions(refuse).fetch(["a"])
+    missing = await LoadedFunctions(refuse).fetch(["a"])
 
     assert missing["a"].kind == "exception"
     assert missing["a"].type_name == "StoreError"
@@ -35,7 +35,7 @@ async def test_a_function_that_did_not_come_is_asked_for_again() -> None:
             raise found
         return found
 
-    functions = Functions(answer)
+    functions = LoadedFunctions(answer)
 
     first = await functions.fetch(["a"])
     second = await functions.fetch(["a"])

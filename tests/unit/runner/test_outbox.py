@@ -104,12 +104,12 @@ def test_a_job_that_completes_needs_its_state_no_more(attempt: Attempt) -> None:
 def test_a_job_that_rests_for_a_moment_only_says_nothing(attempt: Attempt) -> None:
     box = Outbox(lambda _: None, "worker")
 
-    box.turned(attempt, events.Paused)
-    box.turned(attempt, events.Continued)
+    box.slot_changed(attempt, events.Paused)
+    box.slot_changed(attempt, events.Continued)
     moment = told(box.flush())
-    box.turned(attempt, events.Paused)
+    box.slot_changed(attempt, events.Paused)
     rest = told(box.flush())
-    box.turned(attempt, events.Waiting)
+    box.slot_changed(attempt, events.Waiting)
 
     assert moment == []
     assert rest == [("paused", ())]
