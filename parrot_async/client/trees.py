@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
+from parrot_async.client.pulse import Pulse
 from parrot_async.client.replica import Changes, Replica, Terminal
 from parrot_async.errors import (
     DisconnectedError,
@@ -21,7 +22,6 @@ from parrot_async.model.models import JobId, root_of
 from parrot_async.model.tree import JobTree
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.wire import GOES_ON, INTERRUPTED
-from parrot_async.widget.pulse import Pulse
 
 T = TypeVar("T")
 

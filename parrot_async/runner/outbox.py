@@ -124,13 +124,15 @@ class Outbox:
         self._scheduled = float("inf")
         self._last = time.monotonic()
         ends = self._take(self._completed), self._take(self._failed)
+        # Before the starts: other threads add meanwhile, and no job waits before it has started.
+        slot_changes = self._slot_changes()
         records = [*self._starts(), *self._progresses()]
         for execution, *_ in ends[0]:
             self._saved.pop(execution, None)
         if self._middle or self._lines or self._saved:
             ended = {entry[0] for some in ends for entry in some}
             records += [*self._happenings(ended), *self._saves(ended)]
-        return [*records, *self._slot_changes(), *self._returns(ends[0]), *self._raises(ends[1])]
+        return [*records, *slot_changes, *self._returns(ends[0]), *self._raises(ends[1])]
 
     @staticmethod
     def _take(entries: "deque[Any]") -> list[Any]:

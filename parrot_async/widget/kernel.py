@@ -10,22 +10,18 @@ the cell, and may block. The page asks for a subshell of its own: we let it have
 import sys
 from typing import Any
 
-from parrot_async.widget.pulse import Pulse
-
 _our_comms: set[str] = set()
 """Ids of the comms of our views."""
 
 
-def dispatch_during_cells(comm: Any) -> None:
-    """Have messages on this comm dispatched while a cell runs; without a kernel, do nothing."""
+def accept_during_cells(comm: Any) -> None:
+    """Let messages on this comm be dispatched while a cell runs; without a kernel, do nothing."""
     kernel = running_kernel()
     if kernel is None or comm is None:
         return
     _our_comms.add(comm.comm_id)
     if hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = _requested_subshell  # noqa: SLF001 - there is no public way
-    if hasattr(kernel, "msg_queue") and dispatch_queued not in Pulse.at_each_beat:
-        Pulse.at_each_beat.append(dispatch_queued)
 
 
 def running_kernel() -> Any:
@@ -36,8 +32,13 @@ def running_kernel() -> Any:
 
 
 def dispatch_queued() -> None:
-    """Dispatch the messages for our views out of those that wait for the end of the cell."""
+    """Dispatch the messages for our views out of those that wait for the end of the cell.
+
+    Whoever waits in a cell calls it now and then; newer kernels keep no such queue.
+    """
     kernel = running_kernel()
+    if not hasattr(kernel, "msg_queue"):
+        return
     # Once around the queue: what is not ours goes back, so that the order stays.
     for _ in range(kernel.msg_queue.qsize()):
         entry = kernel.msg_queue.get_nowait()

@@ -13,7 +13,7 @@ from parrot_async.view.conversation import Conversation
 from parrot_async.view.protocol import FromBrowser, ToBrowser
 from parrot_async.view.script import script, styles
 from parrot_async.view.ticking import TICKER
-from parrot_async.widget.kernel import dispatch_during_cells, running_kernel
+from parrot_async.widget.kernel import accept_during_cells, running_kernel
 from parrot_async.widget.saved import Bundle, SavedOutput
 
 SAVE = 10.0
@@ -50,7 +50,7 @@ class View(anywidget.AnyWidget):
         self._saved = SavedOutput(f"parrot-{uuid4().hex}")
         super().__init__()
         self.on_msg(self._hear)
-        dispatch_during_cells(self.comm)
+        accept_during_cells(self.comm)
         flush_after_cells()
         self._is_made = True
         self.conversation.wake()

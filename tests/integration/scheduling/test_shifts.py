@@ -291,7 +291,7 @@ async def test_a_worker_of_another_version_gets_no_jobs(
         service = scheduler_of(dask).extensions[SERVICE]
         before = service._dispatch.slots_of("tcp://other")
 
-        service._worker_ready("tcp://other", ["cpu"], 4)
+        service.worker_ready("tcp://other", ["cpu"], 4)
 
         assert before == service._dispatch.slots_of("tcp://other") == 0
         assert "tcp://other gets no jobs" in caplog.text

@@ -9,8 +9,6 @@ import pytest
 from jupyter_client.session import Session
 
 from parrot_async.widget import kernel as kernels
-from parrot_async.widget import pulse
-from parrot_async.widget.pulse import Pulse
 
 
 class Frame:
@@ -51,9 +49,8 @@ class OldKernel:
 def kernel(monkeypatch: pytest.MonkeyPatch) -> OldKernel:
     kernel = OldKernel()
     monkeypatch.setattr(kernels, "running_kernel", lambda: kernel)
-    monkeypatch.setattr(Pulse, "at_each_beat", [])
     monkeypatch.setattr(kernels, "_our_comms", set())
-    kernels.dispatch_during_cells(SimpleNamespace(comm_id="ours"))
+    kernels.accept_during_cells(SimpleNamespace(comm_id="ours"))
     return kernel
 
 
@@ -73,16 +70,10 @@ def test_clicks_of_our_views_are_handed_out_and_all_else_keeps_its_order(
     assert kernel.waiting() == [0, 2, 3, 5]
 
 
-async def test_clicks_are_handed_out_at_each_beat_while_somebody_waits(
-    kernel: OldKernel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pulse, "PULSE", 0.001)
-    kernel.receive("comm_msg", comm_id="ours", data={})
+def test_a_newer_kernel_has_no_queue_to_look_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "running_kernel", object)
 
-    with Pulse.of_this_loop():
-        await asyncio.wait_for(kernel.delivery.wait(), 10)
-
-    assert kernel.waiting() == []
+    assert kernels.dispatch_queued() is None  # type: ignore[func-returns-value]  # it returns
 
 
 def test_a_kernel_that_routes_clicks_is_told_to_take_the_shell_that_the_page_names(
@@ -91,7 +82,7 @@ def test_a_kernel_that_routes_clicks_is_told_to_take_the_shell_that_the_page_nam
     monkeypatch.setattr(kernels, "running_kernel", object)
     comm = SimpleNamespace(comm_id="ours", _reply_subshell_for=lambda *_: "the cell's")
 
-    kernels.dispatch_during_cells(comm)
+    kernels.accept_during_cells(comm)
 
     assert comm._reply_subshell_for({}, "the page's") == "the page's"
     assert comm._reply_subshell_for({}, None) is None
@@ -100,7 +91,6 @@ def test_a_kernel_that_routes_clicks_is_told_to_take_the_shell_that_the_page_nam
 def test_outside_of_a_kernel_nothing_is_done() -> None:
     comm = SimpleNamespace(comm_id="ours", _reply_subshell_for=None)
 
-    kernels.dispatch_during_cells(comm)
+    kernels.accept_during_cells(comm)
 
     assert comm._reply_subshell_for is None
-    assert kernels.dispatch_queued not in Pulse.at_each_beat
