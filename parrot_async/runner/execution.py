@@ -44,6 +44,23 @@ class Execution:
     Runs on: a thread of its own or the jobs' loop; the worker's loop withdraws and stops it.
     """
 
+    __slots__ = (
+        "_lock",
+        "attempt",
+        "body",
+        "call",
+        "dropped",
+        "grace",
+        "host",
+        "id",
+        "is_async",
+        "loop",
+        "over",
+        "reason",
+        "runner",
+        "started",
+    )
+
     def __init__(self, runner: ExecutionRunner, batch: Batch, index: int) -> None:
         """Keep what the batch says of the attempt at this index."""
         self.runner = runner

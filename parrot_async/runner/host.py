@@ -40,6 +40,24 @@ class ExecutionHost:
     Runs on: the job's thread or the jobs' loop; `stop`, `pause`, `resume` on the worker's loop.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_lock",
+        "_request",
+        "_runner",
+        "_state",
+        "_stopped",
+        "_submissions",
+        "_waits",
+        "attempt",
+        "children",
+        "context",
+        "has_slot",
+        "held",
+        "id",
+    )
+
     def __init__(
         self, runner: HostRunner, job_id: JobId, attempt: int, state: ValueMessage | None
     ) -> None:
