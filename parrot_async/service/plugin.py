@@ -88,6 +88,7 @@ class JobService(SchedulerPlugin):
     async def start(self, scheduler: Scheduler) -> None:
         """Begin, unless another service did while two clients came at once: that one counts."""
         self._tried = asyncio.Event()
+        self._store: JobStore | None = None
         while (first := scheduler.extensions.setdefault(SERVICE, self)) is not self:
             await first._tried.wait()  # noqa: SLF001 - one of ours
             if scheduler.extensions.get(SERVICE) is first:
@@ -95,6 +96,8 @@ class JobService(SchedulerPlugin):
         try:
             await self._begin(scheduler)
         except BaseException:
+            if self._store is not None:
+                await asyncio.to_thread(self._store.close)
             del scheduler.extensions[SERVICE]
             raise
         finally:
@@ -108,7 +111,7 @@ class JobService(SchedulerPlugin):
         self._loop = asyncio.get_running_loop()
         self._begun = time.monotonic()
         self._find_home()
-        store = await asyncio.to_thread(open_store, self.store_url)
+        store = self._store = await asyncio.to_thread(open_store, self.store_url)
         queues = await asyncio.to_thread(_queues, store)
         self._placement = self._reach(scheduler)
         self.watch = Watch()
