@@ -16,7 +16,7 @@ from parrot_async.errors import ErrorInfo
 from parrot_async.failpoints import reach
 from parrot_async.jobs.context import JobContext, host_of
 from parrot_async.jobs.futures import mapped
-from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.jobs.request import groups_of_calls
 from parrot_async.jobs.spec import check_call
 from parrot_async.model.models import JobId, LogLine
@@ -310,7 +310,7 @@ class Runner(WorkerPlugin):
 
     def submit(
         self, parent: ExecutionHost, fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Accepted]":
+    ) -> "Future[AcceptedChildren]":
         """Ask the service for children of a running job, from any thread."""
         for call in calls[:1]:
             check_call(fn, call)

@@ -190,14 +190,14 @@ class JobService(SchedulerPlugin):
 
     # Dask's hooks.
 
-    def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
+    def transition(self, key: object, start: str, finish: str, *_: object, **__: object) -> None:
         """See a shift end."""
         if self._closing or not isinstance(key, str) or not key.startswith(SHIFT):
             return
         if finish in ("memory", "erred", "no-worker") or (start, finish) == LOST:
             self._loop.call_soon(self._placement.shift_over, key)
 
-    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ARG002
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: object) -> None:  # noqa: ARG002 - Dask's own hook
         """See a worker go."""
         if self._closing:
             return
@@ -210,7 +210,7 @@ class JobService(SchedulerPlugin):
 
     def valid_workers_downscaling(
         self,
-        scheduler: Scheduler,  # noqa: ARG002
+        scheduler: Scheduler,  # noqa: ARG002 - Dask's own hook
         workers: list[WorkerState],
     ) -> list[WorkerState]:
         """Have Dask close no worker that has jobs."""

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from parrot_async.jobs.context import JobContext
-from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.model import events
 from parrot_async.model.events import Event
 from parrot_async.runner.execution import Execution
@@ -63,7 +63,7 @@ class BareRunner:
         self.over: list[str] = []
         self.closed: list[JobContext] = []
         self.coroutines: list[tuple[Execution, Coroutine[Any, Any, Any]]] = []
-        self.accepted: Future[Accepted] = Future()
+        self.accepted: Future[AcceptedChildren] = Future()
         self.asked: list[tuple[str, Callable[..., Any], Sequence[Call]]] = []
 
     async def _pickle(self, function_id: str) -> bytes:
@@ -79,7 +79,7 @@ class BareRunner:
 
     def submit(
         self, parent: ExecutionHost, fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Accepted]":
+    ) -> "Future[AcceptedChildren]":
         self.asked.append((parent.id, fn, calls))
         return self.accepted
 
@@ -87,7 +87,7 @@ class BareRunner:
         """Answer what `submit` asked."""
         ids = [f"{parent.id}.{index}" for index, _ in enumerate(ends)]
         parent.children.extend(zip(ids, ends, strict=True))
-        self.accepted.set_result(Accepted(ids, ends, lambda _: None))
+        self.accepted.set_result(AcceptedChildren(ids, ends, lambda _: None))
 
     def close_output(self, context: JobContext) -> None:
         self.closed.append(context)

@@ -10,6 +10,7 @@ from parrot_async.errors import ResultExpiredError, SerializationError
 from parrot_async.model import events
 from parrot_async.model.models import Usage
 from parrot_async.runner.execution import Execution
+from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.outbox import SAVES_INTERVAL
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import dump_value
@@ -21,6 +22,11 @@ from tests.unit.runner.clock import Clock
 async def two(runner: BareRunner) -> tuple[Execution, Execution]:
     """The execution that has the one slot, and one that waits for it."""
     return await runner.execution(pow), await runner.execution(abs)
+
+
+async def host_on(runner: BareRunner) -> ExecutionHost:
+    """The host of an execution that has the one slot."""
+    return (await runner.execution(pow)).host
 
 
 async def test_a_job_that_waits_frees_its_slot_for_the_next() -> None:
@@ -105,7 +111,7 @@ async def test_code_that_a_job_left_running_takes_no_slot() -> None:
 
 
 async def test_a_pause_holds_until_it_is_resumed() -> None:
-    host = (await BareRunner().execution(pow)).host
+    host = await host_on(BareRunner())
 
     host.pause()
     held = host.held
@@ -119,7 +125,7 @@ async def test_a_pause_holds_until_it_is_resumed() -> None:
 
 
 async def test_telling_a_job_to_stop_again_changes_nothing() -> None:
-    host = (await BareRunner().execution(pow)).host
+    host = await host_on(BareRunner())
 
     before = host.context.cancelled
     host.stop()
@@ -130,7 +136,7 @@ async def test_telling_a_job_to_stop_again_changes_nothing() -> None:
 
 async def test_what_a_job_reports_is_told_of_it() -> None:
     runner = BareRunner()
-    host = (await runner.execution(pow)).host
+    host = await host_on(runner)
 
     host.context.progress(40)
     host.context.spend(Usage(input_tokens=3))
@@ -144,7 +150,7 @@ async def test_what_a_job_reports_is_told_of_it() -> None:
 
 async def test_a_small_state_travels_and_a_big_one_is_written(tmp_path: Path, clock: Clock) -> None:
     runner = BareRunner(tmp_path.as_uri())
-    host = (await runner.execution(pow)).host
+    host = await host_on(runner)
 
     host.save("small")
     small = runner.outbox.flush()[0]
@@ -158,7 +164,7 @@ async def test_a_small_state_travels_and_a_big_one_is_written(tmp_path: Path, cl
 
 
 async def test_a_state_that_cannot_be_pickled_is_refused() -> None:
-    host = (await BareRunner().execution(pow)).host
+    host = await host_on(BareRunner())
 
     with pytest.raises(SerializationError):
         host.save(i for i in [1])
@@ -183,7 +189,7 @@ async def test_a_later_attempt_finds_what_an_earlier_one_saved(tmp_path: Path) -
 
 async def test_children_are_open_until_they_are_accepted_and_have_ended() -> None:
     runner = BareRunner()
-    host = (await runner.execution(pow)).host
+    host = await host_on(runner)
     end: Future[Outcome] = Future()
 
     without = host.open_children()
