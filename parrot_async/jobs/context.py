@@ -172,7 +172,7 @@ class _Checkpoint:
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
 
-    def __await__(self) -> Generator[Any, None, None]:
+    def __await__(self) -> Generator[object, None, None]:
         return hold(self._slot).__await__()
 
 

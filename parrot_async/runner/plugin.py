@@ -206,13 +206,13 @@ class Runner(WorkerPlugin):
                 return
             execution = self.slots.hand_on()
 
-    def run_on_loop(self, coroutine: Coroutine[Any, Any, Any], execution: Execution) -> None:
+    def run_on_loop(self, coroutine: Coroutine[object, None, Any], execution: Execution) -> None:
         """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
         execution.loop = self._jobs_loop.loop
         self._jobs_loop.start(partial(self._run, started=coroutine), [execution])
 
     async def _run(
-        self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None
+        self, execution: Execution, started: Coroutine[object, None, Any] | None = None
     ) -> None:
         await execution.run(started)
         if execution.host.give_up_slot():

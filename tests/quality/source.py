@@ -39,6 +39,17 @@ def length(function: Function) -> int:
     return (function.end_lineno or function.lineno) - function.lineno + 1
 
 
+def imported(path: Path) -> set[str]:
+    """Return the modules, and the names of modules, that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
 def is_front_door(path: Path) -> bool:
     """Whether a module is where a folder or a process is entered."""
     return path.name in {"__init__.py", "__main__.py", "preload.py"}
