@@ -112,7 +112,9 @@ class JobService(SchedulerPlugin):
         queues = await asyncio.to_thread(_queues, store)
         self._placement = self._reach(scheduler)
         self.watch = Watch()
-        self._journal = Journal(store, new_owner(), self.watch, self._ended, self._taken)
+        self._journal = Journal(
+            store, await asyncio.to_thread(new_owner), self.watch, self._ended, self._taken
+        )
         lease = Lease(self._journal.recorder)
         await lease.renew()
         self._dispatch = Dispatch(self._placement, queues, self._load)

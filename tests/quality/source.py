@@ -50,6 +50,16 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+def reached(test: Path) -> set[str]:
+    """Return what a test imports, itself or through the parts that it shares with others."""
+    found = imported(test)
+    for name in list(found):
+        part = TESTS.parent.joinpath(*name.split(".")).with_suffix(".py")
+        if name.startswith("tests.") and part.exists():
+            found |= imported(part)
+    return found
+
+
 def is_front_door(path: Path) -> bool:
     """Whether a module is where a folder or a process is entered."""
     return path.name in {"__init__.py", "__main__.py", "preload.py"}

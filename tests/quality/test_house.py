@@ -13,10 +13,10 @@ from tests.quality.source import (
     PACKAGE,
     TESTS,
     functions,
-    imported,
     is_front_door,
     length,
     modules,
+    reached,
     trees,
 )
 
@@ -68,7 +68,7 @@ def test_every_big_module_has_tests_of_its_name_that_import_it() -> None:
             continue
         test = TESTS / "unit" / path.parent / f"test_{path.name}"
         name = ".".join(("parrot_async", *path.with_suffix("").parts))
-        if not test.exists() or name not in imported(test):
+        if not test.exists() or name not in reached(test):
             missing.append(str(path))
 
     assert missing == []
