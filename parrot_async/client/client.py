@@ -136,7 +136,7 @@ class JobClient:
         trees = self._session.trees
         return Connection(address, security, trees.take_in, trees.lose)
 
-    def __await__(self) -> Generator[Any, None, Self]:
+    def __await__(self) -> Generator[object, None, Self]:
         """Open the client: `client = await JobClient()`."""
         return self.open().__await__()
 

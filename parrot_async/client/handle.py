@@ -45,7 +45,7 @@ class JobHandle(Generic[R_co]):
         """As an argument of another job, a handle arrives as its result."""
         return self.id
 
-    def __await__(self) -> Generator[Any, None, R_co]:
+    def __await__(self) -> Generator[object, None, R_co]:
         """Wait for the result; raises the job's error."""
         return self.result().__await__()
 
@@ -184,7 +184,7 @@ class JobHandle(Generic[R_co]):
     def _ipython_display_(self) -> None:
         display.show(self._session, self.id)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The job as it is now, where nothing can be live."""
         return {
             "text/plain": repr(self),
@@ -220,7 +220,7 @@ class JobHandles(Sequence[JobHandle[R]]):
             return [JobHandle(self._session, f"{self.root.id}.{number}") for number in numbers]
         return JobHandle(self._session, f"{self.root.id}.{numbers}")
 
-    def __await__(self) -> Generator[Any, None, list[R]]:
+    def __await__(self) -> Generator[object, None, list[R]]:
         """Wait for all results, in order; the first error to come, if there is one."""
         return gather(self._session, [self], return_exceptions=False).__await__()
 
@@ -253,7 +253,7 @@ class JobHandles(Sequence[JobHandle[R]]):
     def _ipython_display_(self) -> None:
         self.root._ipython_display_()
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {**self.root._repr_mimebundle_(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:

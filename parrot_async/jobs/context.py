@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from parrot_async.jobs.children import Child, Children, Pending
 from parrot_async.jobs.futures import chained, mapped
-from parrot_async.jobs.host import Accepted, JobHost, LocalHost
+from parrot_async.jobs.host import AcceptedChildren, JobHost, LocalHost
 from parrot_async.jobs.progress import JobProgress
 from parrot_async.jobs.slot import Slot, hold, stop_or_hold
 from parrot_async.jobs.tracking import Tracked
@@ -158,11 +158,11 @@ class JobContext:
         calls: list[Call] = [(args, same) for args in zip(*iterables, strict=False)]
         return Pending(mapped(self._submit(fn, calls), self._children), self._host)
 
-    def _submit(self, fn: Callable[..., Any], calls: list[Call]) -> "Future[Accepted]":
+    def _submit(self, fn: Callable[..., Any], calls: list[Call]) -> "Future[AcceptedChildren]":
         stop_or_hold(self._host)
         return self._host.submit(fn, calls)
 
-    def _children(self, accepted: Accepted) -> Children[Any]:
+    def _children(self, accepted: AcceptedChildren) -> Children[Any]:
         return Children(accepted.ids, accepted.ends, self._host, accepted.cancel)
 
 
@@ -172,7 +172,7 @@ class _Checkpoint:
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
 
-    def __await__(self) -> Generator[Any, None, None]:
+    def __await__(self) -> Generator[object, None, None]:
         return hold(self._slot).__await__()
 
 

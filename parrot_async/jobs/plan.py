@@ -70,7 +70,7 @@ class Plan:
         order = "in order" if self.sequential else "together"
         return f"<plan {self.title!r}: {len(self.steps)} steps {order}>"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Return the steps as an outline, for a notebook."""
         return {"text/plain": steps.text(self, _shown), "text/html": steps.html(self, _shown)}
 

@@ -34,7 +34,7 @@ class ExecutionRunner(HostRunner, Protocol):
     def ended(self, execution: "Execution") -> None:
         """Forget an execution that is over."""
 
-    def run_on_loop(self, coroutine: Coroutine[Any, Any, Any], execution: "Execution") -> None:
+    def run_on_loop(self, coroutine: Coroutine[object, None, Any], execution: "Execution") -> None:
         """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
 
 
@@ -124,7 +124,7 @@ class Execution:
         reach("started")
         return True
 
-    async def run(self, started: Coroutine[Any, Any, Any] | None = None) -> None:
+    async def run(self, started: Coroutine[object, None, Any] | None = None) -> None:
         """Run an async job to its end, on the jobs' loop; `started` is a body that was called."""
         if started is None and not self._begin():
             return

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from parrot_async.jobs.context import JobContext
 from parrot_async.jobs.futures import all_ended
-from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.jobs.progress import JobProgress
 from parrot_async.model.events import Continued, Paused, Waiting
 from parrot_async.model.models import JobId, Usage
@@ -30,7 +30,7 @@ class HostRunner(Protocol):
 
     def submit(
         self, parent: "ExecutionHost", fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Accepted]":
+    ) -> "Future[AcceptedChildren]":
         """Ask the service for children."""
 
 
@@ -169,7 +169,7 @@ class ExecutionHost:
         """Return what an earlier attempt saved last; ResultExpiredError where its file is gone."""
         return None if self._state is None else read_value(Value(**self._state))
 
-    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Accepted]":
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[AcceptedChildren]":
         """Ask the service for children of this job."""
         submission = self._runner.submit(self, fn, calls)
         self._submissions.append(submission)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from parrot_async.jobs.slot import JobStopped
 
@@ -37,11 +37,11 @@ class JobsLoop:
                 continue
             return
 
-    def start(self, run: Callable[[T], Coroutine[Any, Any, None]], each: Iterable[T]) -> None:
+    def start(self, run: Callable[[T], Coroutine[object, None, None]], each: Iterable[T]) -> None:
         """Make a task of `run(one)` for each one."""
         self.loop.call_soon_threadsafe(self._start, run, each)
 
-    def _start(self, run: Callable[[T], Coroutine[Any, Any, None]], each: Iterable[T]) -> None:
+    def _start(self, run: Callable[[T], Coroutine[object, None, None]], each: Iterable[T]) -> None:
         for one in each:
             task = self.loop.create_task(run(one))
             self._tasks.add(task)

@@ -16,7 +16,7 @@ from parrot_async.errors import ErrorInfo
 from parrot_async.failpoints import reach
 from parrot_async.jobs.context import JobContext, host_of
 from parrot_async.jobs.futures import mapped
-from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.jobs.request import groups_of_calls
 from parrot_async.jobs.spec import check_call
 from parrot_async.model.models import JobId, LogLine
@@ -206,13 +206,13 @@ class Runner(WorkerPlugin):
                 return
             execution = self.slots.hand_on()
 
-    def run_on_loop(self, coroutine: Coroutine[Any, Any, Any], execution: Execution) -> None:
+    def run_on_loop(self, coroutine: Coroutine[object, None, Any], execution: Execution) -> None:
         """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
         execution.loop = self._jobs_loop.loop
         self._jobs_loop.start(partial(self._run, started=coroutine), [execution])
 
     async def _run(
-        self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None
+        self, execution: Execution, started: Coroutine[object, None, Any] | None = None
     ) -> None:
         await execution.run(started)
         if execution.host.give_up_slot():
@@ -310,7 +310,7 @@ class Runner(WorkerPlugin):
 
     def submit(
         self, parent: ExecutionHost, fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Accepted]":
+    ) -> "Future[AcceptedChildren]":
         """Ask the service for children of a running job, from any thread."""
         for call in calls[:1]:
             check_call(fn, call)

@@ -88,7 +88,6 @@ class JobService(SchedulerPlugin):
     async def start(self, scheduler: Scheduler) -> None:
         """Begin, unless another service did while two clients came at once: that one counts."""
         self._tried = asyncio.Event()
-        self._store: JobStore | None = None
         while (first := scheduler.extensions.setdefault(SERVICE, self)) is not self:
             await first._tried.wait()  # noqa: SLF001 - one of ours
             if scheduler.extensions.get(SERVICE) is first:
@@ -96,26 +95,34 @@ class JobService(SchedulerPlugin):
         try:
             await self._begin(scheduler)
         except BaseException:
-            if self._store is not None:
-                await asyncio.to_thread(self._store.close)
             del scheduler.extensions[SERVICE]
             raise
         finally:
             self._tried.set()
 
     async def _begin(self, scheduler: Scheduler) -> None:
-        """Open the store, listen, and have every worker get a runner."""
+        """Open the store, and begin with it; it is closed where that cannot be."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._scheduler = scheduler
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._begun = time.monotonic()
         self._find_home()
-        store = self._store = await asyncio.to_thread(open_store, self.store_url)
+        store = await asyncio.to_thread(open_store, self.store_url)
+        try:
+            await self._assemble(scheduler, store)
+        except BaseException:
+            await asyncio.to_thread(store.close)
+            raise
+
+    async def _assemble(self, scheduler: Scheduler, store: JobStore) -> None:
+        """Make the parts, renew the lease, listen, and have every worker get a runner."""
         queues = await asyncio.to_thread(_queues, store)
         self._placement = self._reach(scheduler)
         self.watch = Watch()
-        self._journal = Journal(store, new_owner(), self.watch, self._ended, self._taken)
+        self._journal = Journal(
+            store, await asyncio.to_thread(new_owner), self.watch, self._ended, self._taken
+        )
         lease = Lease(self._journal.recorder)
         await lease.renew()
         self._dispatch = Dispatch(self._placement, queues, self._load)
@@ -193,14 +200,14 @@ class JobService(SchedulerPlugin):
 
     # Dask's hooks.
 
-    def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
+    def transition(self, key: object, start: str, finish: str, *_: object, **__: object) -> None:
         """See a shift end."""
         if self._closing or not isinstance(key, str) or not key.startswith(SHIFT):
             return
         if finish in ("memory", "erred", "no-worker") or (start, finish) == LOST:
             self._loop.call_soon(self._placement.shift_over, key)
 
-    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ARG002
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: object) -> None:  # noqa: ARG002 - Dask's own hook
         """See a worker go."""
         if self._closing:
             return
@@ -213,7 +220,7 @@ class JobService(SchedulerPlugin):
 
     def valid_workers_downscaling(
         self,
-        scheduler: Scheduler,  # noqa: ARG002
+        scheduler: Scheduler,  # noqa: ARG002 - Dask's own hook
         workers: list[WorkerState],
     ) -> list[WorkerState]:
         """Have Dask close no worker that has jobs."""

@@ -40,7 +40,7 @@ class EagerScheduler:
         self.stream_handlers: dict[str, Callable[..., None]] = {}
         self.worker = EagerWorker(self, labels, slots)
 
-    async def register_worker_plugin(self, comm: None, plugin: bytes, **_: Any) -> None:  # noqa: ARG002 - as Dask
+    async def register_worker_plugin(self, comm: None, plugin: bytes, **_: object) -> None:  # noqa: ARG002 - as Dask
         """Set up a runner on the worker; Dask would unpickle the plugin."""
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))

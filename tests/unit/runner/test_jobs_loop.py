@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from parrot_async.jobs.children import JobStopped
+from parrot_async.jobs.slot import JobStopped
 from parrot_async.runner.jobs_loop import JobsLoop, close_loop
 
 

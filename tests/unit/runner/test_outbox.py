@@ -9,8 +9,8 @@ from parrot_async.jobs.progress import JobProgress, Track
 from parrot_async.model import events
 from parrot_async.model.events import Record
 from parrot_async.model.models import LOG_LINES, JobResult, LogLine
-from parrot_async.runner import outbox
 from parrot_async.runner.outbox import LINES_INTERVAL, MOST_LINES, SAVES_INTERVAL, Outbox
+from tests.unit.runner.clock import Clock
 
 
 @dataclass(eq=False)
@@ -19,26 +19,6 @@ class Attempt:
 
     id: str = "r"
     attempt: int = 1
-
-
-class Clock:
-    """A time that goes on when it is told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(outbox, "time", clock)
-    return clock
 
 
 @pytest.fixture
