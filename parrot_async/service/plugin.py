@@ -116,7 +116,7 @@ class JobService(SchedulerPlugin):
         lease = Lease(self._journal.recorder)
         await lease.renew()
         self._dispatch = Dispatch(self._placement, queues, self._load)
-        self._executor = Executor(self._journal, self._dispatch, self._patience)
+        self._executor = Executor(self._journal, self._dispatch, self._gives_up_at)
         checking = Checking(self._journal, self._dispatch, self._placement)
         self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
         folder = f"{self.results_url.rstrip('/')}/{_mark(self.store_url)}"
@@ -205,8 +205,7 @@ class JobService(SchedulerPlugin):
         lost = self._dispatch.forget_worker(worker)
         self._placement.worker_left(worker)
         self._executor.lost(lost, f"its worker {worker} died", slots)
-        self._left = time.monotonic()
-        self._loop.call_later(RETURNING, self._check_ready, self._left)
+        self._executor.unschedulable.worker_left()
 
     def valid_workers_downscaling(
         self,
@@ -216,18 +215,16 @@ class JobService(SchedulerPlugin):
         """Have Dask close no worker that has jobs."""
         return [state for state in workers if not self._dispatch.has_work(state.address)]
 
-    def _check_ready(self, left: float) -> None:
-        """Give up what no worker can run, unless another one left since then, and may come back."""
-        if left == self._left:
-            self._executor.check_ready()
-
-    def _patience(self, pool: str) -> float:
+    def _gives_up_at(self, pool: str, since: float) -> float:
+        """Return until when a job waits for a worker that is ready `since` then (monotonic)."""
         known = self._dispatch.pools.get(pool)
-        if known is not None and known.members:
-            return PATIENCE
-        if pool in self.promised and time.monotonic() - self._begun < STARTING:
-            return STARTING
-        return PATIENCE if known is None else RETURNING
+        is_empty = known is None or not known.members
+        if is_empty and pool in self.promised and since - self._begun < STARTING:
+            return since + STARTING
+        at = since + (RETURNING if known is not None and is_empty else PATIENCE)
+        if known is not None and known.left_at is not None:
+            at = max(at, known.left_at + RETURNING)
+        return at
 
     # Runners.
 
