@@ -30,6 +30,7 @@ from parrot_async.service.engine.dispatch import Dispatch, LoadedValues
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.needs import load, outcome_of
 from parrot_async.service.engine.placement import Placement
+from parrot_async.service.engine.silence import Silence
 from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
@@ -124,6 +125,13 @@ class JobService(SchedulerPlugin):
         self._following = following = Following(
             self._journal, self._executor, self.watch, self._recovery
         )
+        self._silence = silence = Silence(
+            self._dispatch,
+            self._placement,
+            lost=self._executor.unheard,
+            begun=self._executor.begun,
+            timed_out=self._executor.stopping.time_out,
+        )
         abandoned = Abandoned(self._executor, self.watch)
         self._rpc = self._make_rpc(
             Parts(
@@ -140,7 +148,13 @@ class JobService(SchedulerPlugin):
             )
         )
         self._idle_since: float | None = time.monotonic()
-        lasting = (retention.keep(), lease.keep(), following.keep(), abandoned.keep())
+        lasting = (
+            retention.keep(),
+            lease.keep(),
+            following.keep(),
+            abandoned.keep(),
+            silence.keep(),
+        )
         self._tasks = [asyncio.create_task(each) for each in lasting]
         self._listen(scheduler)
         runner = dumps(Runner(f"{folder}/{self._journal.recorder.owner.rpartition(' ')[2]}"))
@@ -288,6 +302,10 @@ class JobService(SchedulerPlugin):
         self._executor.returned(each_attempt(attempts))
         if attempts["ids"]:
             self._dispatch.set_stuck(worker)
+
+    def attempts(self, worker: str, number: int, running: Attempts, queued: Attempts) -> None:
+        """Take in which attempts a runner has."""
+        self._silence.answered(worker, number, running, queued)
 
     def _ended(self, event: Terminal, record: events.Record) -> None:
         """Tell running parents of the ends of their children, now that they are durable."""

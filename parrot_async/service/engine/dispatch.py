@@ -103,7 +103,7 @@ class Dispatch:
         for pool in self.pools.values():
             if pool.members.pop(worker, None) is not None:
                 pool.left_at = time.monotonic()
-        return [job for job in self._sent.get(worker, ()) if job.state in IN_FLIGHT]
+        return self.jobs_on(worker)
 
     def has_work(self, worker: str) -> bool:
         """Return whether a worker has jobs, also such as wait or are held."""
@@ -112,6 +112,14 @@ class Dispatch:
     def in_flight(self) -> Iterable[TrackedJob]:
         """Return all jobs that are on workers."""
         return [job for jobs in self._sent.values() for job in jobs if job.state in IN_FLIGHT]
+
+    def jobs_on(self, worker: str) -> list[TrackedJob]:
+        """Return the jobs that are on a worker."""
+        return [job for job in self._sent.get(worker, ()) if job.state in IN_FLIGHT]
+
+    def jobs_by_worker(self) -> dict[str, list[TrackedJob]]:
+        """Return all jobs that are on workers, by worker."""
+        return {worker: list(jobs) for worker, jobs in self._sent.items()}
 
     # Slots.
 

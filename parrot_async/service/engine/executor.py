@@ -235,6 +235,18 @@ class Executor:
             self._dispatch.remove(job)
             self.retries.attempt_over(job, end)
 
+    def begun(self, job: TrackedJob) -> None:
+        """Note that an attempt runs of which no start was heard; it began when it was sent."""
+        self._presume_started(job)
+        job.started = at = time.time() - (time.monotonic() - job.sent)
+        if job.stop is None and job.node.spec.timeout:
+            self._timeouts.begin(job, job.node.spec.timeout, at)
+
+    def unheard(self, jobs: Sequence[TrackedJob], message: str) -> None:
+        """End attempts that their worker does not have, although it has not reported their end."""
+        # They may have run: as many slots as jobs, so that each counts as one that began.
+        self.lost(jobs, message, slots=len(jobs))
+
     def _presume_started(self, job: TrackedJob) -> None:
         """Record a start that the worker had no time to report."""
         # A worker reports starts some milliseconds late, and what it had not sent died with it. But
