@@ -9,8 +9,9 @@ when it passes the point for the given time:
     accepted:2:delay=1.5            sleep for so many seconds
 
 `traps=FOLDER` holds one process at each point for which FOLDER has a file of the point's name. The
-file says at which pass. When a process is held, the file is gone, and another one, with the suffix
-`.caught`, has the number of the process, which goes on when that file is removed.
+file says at which pass, as `3`. When a process is held, the file is gone, and another one, with the
+suffix `.caught`, has the number of the process, which goes on when that file is removed. With
+`3:raise=OSError` the process is not held, but does that.
 """
 
 import builtins
@@ -38,6 +39,7 @@ POINTS: Final = {
     "sent": "in the service, when attempts have been given to a worker",
     "started": "in the worker, before a job's body runs",
     "result_written": "in the worker, after the body, before its end is told to the service",
+    "reporting": "in the worker, before a message of events goes to the service",
     "ending": "in the service, before ends of jobs are committed to the store",
     "ended": "in the service, after that, before clients and parents are told",
     "child_done": "in the worker of a parent, when it was told of a child's end",
@@ -112,17 +114,25 @@ def _count(what: str) -> int:
 def _enter(trap: Path) -> None:
     """Wait in a trap that is set for this pass; of many processes, one is caught."""
     with suppress(FileNotFoundError):
-        wanted = int(trap.read_text() or 1)
+        number, _, action = trap.read_text().partition(":")
+        wanted = int(number or 1)
         # A trap that is set again counts anew: its time of change is part of the name.
         if _count(f"{trap}:{trap.stat().st_mtime_ns}") == wanted:
             trap.unlink()
-            _hold(trap.with_name(trap.name + CAUGHT))
+            caught = trap.with_name(trap.name + CAUGHT)
+            _tell(caught)
+            if action:
+                _fault(f"{trap.name}:1:{action}").happen()
+            _hold(caught)
 
 
-def _hold(caught: Path) -> None:
+def _tell(caught: Path) -> None:
     draft = caught.with_suffix(".draft")
     draft.write_text(str(os.getpid()))
     draft.replace(caught)
+
+
+def _hold(caught: Path) -> None:
     while caught.exists():
         time.sleep(_POLL)
 

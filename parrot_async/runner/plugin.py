@@ -63,6 +63,8 @@ PAUSED_INTERVAL = 0.1
 FORCE_AGAIN = 1.0
 """Seconds between two attempts to stop code by an exception."""
 
+LEFT = frozenset({Status.closing, Status.closed, Status.failed})
+"""States of a worker that has left its scheduler, or does now."""
 BLOCKED = ErrorInfo("lost", "another job blocked the event loop that it ran on")
 
 logger = logging.getLogger(__name__)
@@ -186,6 +188,8 @@ class Runner(WorkerPlugin):
 
     def _start(self, executions: list[Execution]) -> None:
         """Start executions that have taken a slot each."""
+        if not self._has_worker():
+            return
         coroutines = [execution for execution in executions if execution.is_async]
         if coroutines:
             jobs_loop = self._jobs_loop
@@ -204,7 +208,11 @@ class Runner(WorkerPlugin):
                 return
             if not execution.run_in_thread() or not execution.host.give_up_slot():
                 return
-            execution = self.slots.hand_on()
+            execution = self.slots.hand_on() if self._has_worker() else None
+
+    def _has_worker(self) -> bool:
+        """Whether this is still a worker: what it ran without one, nobody would hear of."""
+        return self._loop.is_running() and self.worker.status not in LEFT
 
     def run_on_loop(self, coroutine: Coroutine[object, None, Any], execution: Execution) -> None:
         """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
@@ -242,6 +250,7 @@ class Runner(WorkerPlugin):
     def _flush(self) -> None:
         records = self.outbox.flush()
         if records and not self.worker.batched_stream.closed():
+            reach("reporting")
             self._reports.happened(self.worker.address, [pack(record) for record in records])
 
     def _keep(self, context: JobContext, line: LogLine) -> None:
@@ -301,6 +310,18 @@ class Runner(WorkerPlugin):
         found = [self._executions[name] for name in wanted if name in self._executions]
         withdrawn = attempts_of((e.id, e.attempt) for e in found if e.withdraw())
         self._reports.returned(self.worker.address, withdrawn)
+
+    def list_attempts(self, number: int) -> None:
+        """Report which attempts there are, after all that has happened until now."""
+        # An attempt that ends meanwhile is listed, or its end goes out before the list.
+        there = list(self._executions.values())
+        try:
+            self._flush()
+        except Exception:
+            logger.exception("could not send what has happened on this worker")
+        running = attempts_of((e.id, e.attempt) for e in there if e.started)
+        queued = attempts_of((e.id, e.attempt) for e in there if not e.started)
+        self._reports.attempts(self.worker.address, number, running, queued)
 
     async def check(self, functions: Mapping[str, StoredFunction]) -> dict[str, str]:
         """Return what is wrong with functions that were submitted long ago, by their ids."""

@@ -30,6 +30,7 @@ from parrot_async.service.engine.dispatch import Dispatch, LoadedValues
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.needs import load, outcome_of
 from parrot_async.service.engine.placement import Placement
+from parrot_async.service.engine.silence import Silence
 from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
@@ -126,13 +127,20 @@ class JobService(SchedulerPlugin):
         lease = Lease(self._journal.recorder)
         await lease.renew()
         self._dispatch = Dispatch(self._placement, queues, self._load)
-        self._executor = Executor(self._journal, self._dispatch, self._patience)
+        self._executor = Executor(self._journal, self._dispatch, self._gives_up_at)
         checking = Checking(self._journal, self._dispatch, self._placement)
         self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
         folder = f"{self.results_url.rstrip('/')}/{_mark(self.store_url)}"
         retention = Retention(self._journal, self._executor, folder)
         self._following = following = Following(
             self._journal, self._executor, self.watch, self._recovery
+        )
+        self._silence = silence = Silence(
+            self._dispatch,
+            self._placement,
+            lost=self._executor.unheard,
+            begun=self._executor.begun,
+            timed_out=self._executor.stopping.time_out,
         )
         abandoned = Abandoned(self._executor, self.watch)
         self._rpc = self._make_rpc(
@@ -150,7 +158,13 @@ class JobService(SchedulerPlugin):
             )
         )
         self._idle_since: float | None = time.monotonic()
-        lasting = (retention.keep(), lease.keep(), following.keep(), abandoned.keep())
+        lasting = (
+            retention.keep(),
+            lease.keep(),
+            following.keep(),
+            abandoned.keep(),
+            silence.keep(),
+        )
         self._tasks = [asyncio.create_task(each) for each in lasting]
         self._listen(scheduler)
         runner = dumps(Runner(f"{folder}/{self._journal.recorder.owner.rpartition(' ')[2]}"))
@@ -215,8 +229,7 @@ class JobService(SchedulerPlugin):
         lost = self._dispatch.forget_worker(worker)
         self._placement.worker_left(worker)
         self._executor.lost(lost, f"its worker {worker} died", slots)
-        self._left = time.monotonic()
-        self._loop.call_later(RETURNING, self._check_ready, self._left)
+        self._executor.unschedulable.worker_left()
 
     def valid_workers_downscaling(
         self,
@@ -226,18 +239,16 @@ class JobService(SchedulerPlugin):
         """Have Dask close no worker that has jobs."""
         return [state for state in workers if not self._dispatch.has_work(state.address)]
 
-    def _check_ready(self, left: float) -> None:
-        """Give up what no worker can run, unless another one left since then, and may come back."""
-        if left == self._left:
-            self._executor.check_ready()
-
-    def _patience(self, pool: str) -> float:
+    def _gives_up_at(self, pool: str, since: float) -> float:
+        """Return until when a job waits for a worker that is ready `since` then (monotonic)."""
         known = self._dispatch.pools.get(pool)
-        if known is not None and known.members:
-            return PATIENCE
-        if pool in self.promised and time.monotonic() - self._begun < STARTING:
-            return STARTING
-        return PATIENCE if known is None else RETURNING
+        is_empty = known is None or not known.members
+        if is_empty and pool in self.promised and since - self._begun < STARTING:
+            return since + STARTING
+        at = since + (RETURNING if known is not None and is_empty else PATIENCE)
+        if known is not None and known.left_at is not None:
+            at = max(at, known.left_at + RETURNING)
+        return at
 
     # Runners.
 
@@ -301,6 +312,10 @@ class JobService(SchedulerPlugin):
         self._executor.returned(each_attempt(attempts))
         if attempts["ids"]:
             self._dispatch.set_stuck(worker)
+
+    def attempts(self, worker: str, number: int, running: Attempts, queued: Attempts) -> None:
+        """Take in which attempts a runner has."""
+        self._silence.answered(worker, number, running, queued)
 
     def _ended(self, event: Terminal, record: events.Record) -> None:
         """Tell running parents of the ends of their children, now that they are durable."""

@@ -170,8 +170,8 @@ class EagerService(JobService):
     def _make_rpc(self, parts: Parts) -> Rpc:
         return _ImpatientRpc(parts)
 
-    def _patience(self, pool: str) -> float:  # noqa: ARG002 - the same for all
-        return 0.0  # no other worker will ever come
+    def _gives_up_at(self, pool: str, since: float) -> float:  # noqa: ARG002 - the same for all
+        return since  # no other worker will ever come
 
     def stop_all(self) -> None:
         """Cancel every tree that has not ended."""

@@ -30,7 +30,7 @@ from parrot_async.transport.messages import (
 
 M = TypeVar("M", bound=Callable[..., Any])
 
-VERSION = 4
+VERSION = 5
 """Of this API; client, service and runners must have the same."""
 
 _PREFIX = "parrot_"
@@ -143,6 +143,9 @@ class RunnerReports(Protocol):
     def returned(self, worker: str, attempts: Attempts) -> None:
         """It gives attempts back that it has not started."""
 
+    def attempts(self, worker: str, number: int, running: Attempts, queued: Attempts) -> None:
+        """It has these attempts, by `list_attempts` of that number; all earlier news is out."""
+
 
 class RunnerApi(Protocol):
     """What the service asks of a runner: one-way and in order, except for `check`."""
@@ -167,6 +170,9 @@ class RunnerApi(Protocol):
 
     def children_ended(self, outcomes: Sequence[OutcomeMessage]) -> None:
         """Tell the bodies of parents how children of theirs ended."""
+
+    def list_attempts(self, number: int) -> None:
+        """Report which attempts there are, by `RunnerReports.attempts` with this number."""
 
     def rest(self, key: str) -> None:
         """End the shift of this Dask key: the worker has nothing left to do."""
