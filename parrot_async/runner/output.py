@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from parrot_async.jobs.context import JobContext, current_context
 from parrot_async.model.models import LogLine
+from parrot_async.transport.secrets import SHORTEST_GIVEN, redact
 
 LONGEST = 2000
 """Characters of a line that are kept."""
@@ -36,14 +37,16 @@ class _Tee:
         self._partial: dict[JobContext, str] = {}
 
     def write(self, text: str) -> int:
+        shown = redact(text) if len(text) >= SHORTEST_GIVEN else text
         context = current_context.get(None)
         if context is not None:
-            *lines, rest = (self._partial.pop(context, "") + text).split("\n")
+            *lines, rest = (self._partial.pop(context, "") + shown).split("\n")
             for line in lines:
                 self._keep_line(context, line)
             if rest:
                 self._partial[context] = _as_shown(rest)[:LONGEST]
-        return self._stream.write(text)
+        self._stream.write(shown)
+        return len(text)
 
     def close_job(self, context: JobContext) -> None:
         """Keep a last line that does not end in a newline."""
@@ -75,7 +78,7 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         context = current_context.get(None)
         if context is not None:
-            text = self.format(record)[:LONGEST]
+            text = redact(self.format(record))[:LONGEST]
             self._keep(context, LogLine(record.created, record.levelname, text))
 
 
@@ -164,7 +167,7 @@ class Output:
         if context is None:
             self._showwarning(message, category, *where)
             return
-        text = f"{category.__name__}: {message}"[:LONGEST]
+        text = redact(f"{category.__name__}: {message}")[:LONGEST]
         told = self._warnings.setdefault(context, set())
         if (text, *where[:2]) in told:
             return
