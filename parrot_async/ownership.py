@@ -3,6 +3,7 @@
 import os
 import pwd
 import stat
+from itertools import takewhile
 from pathlib import Path
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -11,7 +12,7 @@ OTHERS_READ = stat.S_IRWXG | stat.S_IRWXO
 
 def make_private(folder: Path) -> None:
     """Create a folder and those above it that are missing, mode 0700 whatever the umask."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    missing = list(takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
         path.chmod(0o700)
@@ -23,14 +24,11 @@ def open_private(path: Path, flags: int) -> int:
     Raises OSError for a link, and PermissionError for a file of another user or no plain file.
     """
     fd = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    try:
-        status = os.fstat(fd)
-        if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode):
-            raise PermissionError(f"{path} is no file of yours: remove it")
-        os.fchmod(fd, 0o600)
-    except BaseException:
+    status = os.fstat(fd)
+    if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        raise
+        raise PermissionError(f"{path} is no file of yours: remove it")
+    os.fchmod(fd, 0o600)
     return fd
 
 

@@ -194,7 +194,9 @@ class Outbox:
             pace.lines_sent += len(lines)
             pace.lines_due = self._last + LINES_INTERVAL
             del self._lines[execution]
-            event = events.Logged(id=execution.id, attempt=execution.attempt, lines=_without_secrets(lines))
+            event = events.Logged(
+                id=execution.id, attempt=execution.attempt, lines=_without_secrets(lines)
+            )
             logged.append(event)
         return logged
 

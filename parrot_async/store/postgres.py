@@ -14,13 +14,13 @@ from parrot_async.errors import StoreError, StoreUnsureError
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import RootRow
 from parrot_async.store.port import Commit, Dropped, StoredCheckpoint, StoredResult
-from parrot_async.store.sealing import unsealed
 from parrot_async.store.postgres_connection import (
     DriverConnection,
     Parameters,
     PostgresConnection,
     pipelined,
 )
+from parrot_async.store.sealing import unsealed
 from parrot_async.store.tables import (
     Rows,
     queues_of,

@@ -42,9 +42,7 @@ def read(url: str) -> bytes:
     """
     fs, path = fsspec.core.url_to_fs(url)
     try:
-        data: bytes = (
-            read_own(Path(path)) if isinstance(fs, LocalFileSystem) else fs.cat_file(path)
-        )
+        data: bytes = read_own(Path(path)) if isinstance(fs, LocalFileSystem) else fs.cat_file(path)
         return data
     except FileNotFoundError as exc:
         message = f"the result at {url} is gone, or not reachable from here"
