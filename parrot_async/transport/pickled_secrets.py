@@ -37,7 +37,7 @@ class _Written(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """What a pickle has below a name, in a dict, as an attribute, or as a header."""
+    """What a pickle has below a name, in a dict, as an attribute, or as a header; or any text."""
 
     name: str
     value: _Written
@@ -53,9 +53,11 @@ def without_secrets(data: bytes) -> bytes:
     data = KNOWN.mask(data)
     if _SUSPICIOUS.search(data) is None:
         return data
-    secrets = set(secrets_in(data))
+    secrets: set[bytes] = set()
     for name, value, header in _named(data):
-        if is_header(name) if header else names_secret(name):
+        if not name:
+            secrets.update(map(_encoded, secrets_in(value.text)))
+        elif is_header(name) if header else names_secret(name):
             secrets.add(data[value.start : value.end])
     # The longest first: one may be part of another.
     for secret in sorted(secrets, key=len, reverse=True):
@@ -116,6 +118,10 @@ def _named(data: bytes) -> Iterator[_Named]:
         return
 
 
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
 _MARK = object()
 _Item = _Written | object
 
@@ -133,6 +139,8 @@ class _Reader:
             taken = self._take(opcode)
             yield from _pairs(opcode.name, taken)
             self._put(opcode, argument, taken, position or 0)
+            if opcode.name in _HEAD and isinstance(written := self._stack[-1], _Written):
+                yield _Named("", written, header=False)
 
     def _take(self, opcode: pickletools.OpcodeInfo) -> list[_Item]:
         """Take from the stack what an opcode takes; what lies above a mark, without the mark."""
@@ -190,8 +198,7 @@ def _written(opcode: str, argument: Any, position: int) -> _Written:
     """Return a text of a pickle, and where it is written."""
     start = position + _HEAD[opcode]
     if isinstance(argument, str):
-        size = len(argument.encode("utf-8", "surrogatepass"))
-        return _Written(argument, start, start + size)
+        return _Written(argument, start, start + len(_encoded(argument)))
     return _Written(bytes(argument).decode("latin-1"), start, start + len(argument))
 
 

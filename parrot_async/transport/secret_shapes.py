@@ -44,14 +44,6 @@ _SHAPES = tuple(
 
 _NAMED = re.compile(rf"(?i)(?:_secret_value|[\w-]{{0,40}}{_NAMES})")
 _HEADER = re.compile(rf"(?i){_HEADERS}")
-_IN_BYTES = (
-    re.compile(
-        rb"(://[^\s/?#@:'\"\x00-\x1f\x7f-\xff]{0,200}:)"
-        rb"([^\s/?#'\"\x00-\x1f\x7f-\xff]{1,500})(?=@)"
-    ),
-    re.compile(rb"(\b(?i:bearer|basic) )(?=\S{0,200}[0-9A-Z=])([A-Za-z0-9_.~+/=-]{8,})"),
-    re.compile(rb"(?i)(\bpassword=)([^\s\"'(),;&\x00-\x1f\x7f-\xff]{4,})"),
-)
 
 
 def hide_shapes(text: str) -> str:
@@ -77,21 +69,21 @@ def _possible(text: str) -> Sequence[re.Pattern[str]]:
     return [shape for hints, shape in _SHAPES if any(hint in lower for hint in hints)]
 
 
-def secrets_in(data: bytes) -> Iterator[bytes]:
-    """Yield the passwords that bytes hold in URLs, headers and keywords."""
-    for shape in _IN_BYTES:
-        for found in shape.finditer(data):
-            yield found[2]
-            if found[1].lower() == b"basic ":
-                yield _decoded(found[2]).partition(b":")[2]
+def secrets_in(text: str) -> Iterator[str]:
+    """Yield what `hide_shapes` replaces, and the password that HTTP's basic authentication sends."""
+    for shape in _possible(text):
+        for found in shape.finditer(text):
+            secret = found[0][len(found[1]) :]
+            yield secret
+            yield _password(secret)
 
 
-def _decoded(text: bytes) -> bytes:
-    """Return what a header encodes; nothing where that is no base64."""
+def _password(text: str) -> str:
+    """Return the password of what basic authentication sends; "" where it is something else."""
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(text.encode(), validate=True).decode().partition(":")[2]
     except ValueError:
-        return b""
+        return ""
 
 
 def names_secret(name: str) -> bool:

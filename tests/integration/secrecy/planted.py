@@ -35,9 +35,7 @@ ENVIRONMENT = {
     "WAREHOUSE_DSN": lambda: f"postgresql://reader:{planted('dsn')}@127.0.0.1:1/db",
     "SERVICE_PASSWORD": lambda: planted("password") + "/+&",
 }
-NAMES = (
-    "anthropic openai google dsn password secret_str url header late plain".split()
-)
+NAMES = "anthropic openai google dsn password secret_str url header late plain".split()
 
 
 def spellings() -> dict[str, bytes]:

@@ -78,9 +78,8 @@ def stored(handles: list[str]) -> list[str]:
     with History(name=NAME) as history:
         for job_id in handles:
             shown += [repr(history.events(job_id)), history.report(job_id)]
-            shown += [run(*words, "--name", NAME).stdout for words in (
-                ("status", job_id, "--json"), ("logs", job_id), ("results", job_id)
-            )]
+    for command in (["status", "--json"], ["logs"], ["results"]):
+        shown.append(run(*command, *handles[:1], "--name", NAME).stdout)
     return shown
 
 
