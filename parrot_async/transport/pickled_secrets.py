@@ -66,15 +66,18 @@ def without_secrets(data: bytes) -> bytes:
     return data
 
 
-def marked(data: bytes) -> bytes:
+def marked(data: bytes, inner: bytes | None = None) -> bytes:
     """Return a pickle of arguments or of a function; one that holds secrets gets a mark.
+
+    They are looked for in `inner`, where that is the pickle inside the pickle.
 
     Secrets are what this process knows, and what is in a SecretStr or in SecretBytes. They go
     beside the pickle, so that the worker knows them too.
     """
-    secrets = KNOWN.found_in(data)
-    if _HELD in data:
-        secrets.update(value.text for name, value, _ in _named(data) if name == _HELD.decode())
+    inner = data if inner is None else inner
+    secrets = KNOWN.found_in(inner)
+    if _HELD in inner:
+        secrets.update(value.text for name, value, _ in _named(inner) if name == _HELD.decode())
         remember(secrets)
     if not secrets:
         return data

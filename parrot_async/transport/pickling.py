@@ -177,7 +177,7 @@ def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
         ) from exc
     paths = _import_paths(tuple(sys.path))
     function_id = sha256(code).hexdigest()[:48] + sha256(repr(paths).encode()).hexdigest()[:16]
-    return function_id, marked(pickle.dumps((paths, code)))
+    return function_id, marked(pickle.dumps((paths, code)), code)
 
 
 def code_of(function_id: str) -> str:

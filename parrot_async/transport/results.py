@@ -1,5 +1,6 @@
 """The result folder: values too big to travel with their event, at any URL that fsspec opens."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def read(url: str) -> bytes:
     except FileNotFoundError as exc:
         message = f"the result at {url} is gone, or not reachable from here"
         raise ResultExpiredError(message) from exc
-    except PermissionError as exc:
+    except OSError as exc:
+        if not isinstance(exc, PermissionError) and exc.errno != errno.ELOOP:
+            raise
         raise StoreError(
             f"the result is not read, since to read one that somebody else has written is to run"
             f" what they like: {exc}. Take it back with chown and chmod 600, if you trust it"

@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -28,7 +28,7 @@ def planted(name: str) -> str:
     return f"sk-{hashlib.sha256(f'{os.environ[SEED]} {name}'.encode()).hexdigest()[:24]}"
 
 
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, Callable[[], str]] = {
     "ANTHROPIC_API_KEY": lambda: planted("anthropic"),
     "OPENAI_API_KEY": lambda: planted("openai"),
     "GOOGLE_API_KEY": lambda: planted("google"),
@@ -88,7 +88,7 @@ def raise_sdk_error() -> None:
 @job
 async def raise_chained() -> None:
     try:
-        raise ApiError(f"retried with {os.environ['OPENAI_API_KEY']}")
+        _refuse(f"retried with {os.environ['OPENAI_API_KEY']}")
     except ApiError as exc:
         raise RuntimeError(f"at {os.environ['WAREHOUSE_DSN']}") from exc
 
@@ -107,33 +107,41 @@ def raise_with_note() -> None:
     raise error
 
 
+def _say(*words: str) -> None:
+    print(*words)  # noqa: T201 - what a job prints is what is tried
+
+
 @job
 def say_everything() -> str:
     """Print, log, warn, step and track."""
     os.environ["LATE_API_KEY"] = planted("late")
     for name in (*ENVIRONMENT, "LATE_API_KEY"):
         value = os.environ[name]
-        print(name, value)
+        _say(name, value)
         sys.stdout.write(value[:9])
         sys.stdout.write(value[9:] + "\n")
-        print(value, file=sys.stderr)
+        sys.stderr.write(f"{value}\n")
         logger.error("log %s", value)
         warnings.warn(f"warned {value}", stacklevel=1)
         current_job().step(f"step {value}")
         list(current_job().track([1], f"track {value}"))
     try:
-        raise ApiError(planted("openai"))
+        _refuse(planted("openai"))
     except ApiError:
         logger.exception("with headers {'x-api-key': '%s'}", planted("header"))
     thread = threading.Thread(target=_fail, name=f"thread {planted('google')}")
     thread.start()
     thread.join()
-    print(CONTROL)
+    _say(CONTROL)
     return CONTROL
 
 
 def _fail() -> None:
-    raise ApiError(f"in a thread: {planted('anthropic')}")
+    _refuse(f"in a thread: {planted('anthropic')}")
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ApiError(why)
 
 
 @job
@@ -146,7 +154,7 @@ def use_secret(secret: SecretStr, control: str) -> int:
     """Print and raise what came in a SecretStr, unless all it is asked for is the length."""
     if control == CONTROL:
         return len(secret.get_secret_value())
-    print(secret.get_secret_value())
+    _say(secret.get_secret_value())
     raise ValueError(f"login with {secret.get_secret_value()} refused")
 
 
@@ -159,7 +167,7 @@ async def use_plain(key: str) -> int:
 
 @job
 def use_plain_below(key: str, password: str) -> int:
-    print(f"{key} {password}")
+    _say(key, password)
     return len(key)
 
 
@@ -167,7 +175,7 @@ def closing_over(key: str) -> Callable[[], int]:
     """Return a function that travels by value, with the key in it."""
 
     def use_closure() -> int:
-        print(key)
+        _say(key)
         return len(key)
 
     return use_closure

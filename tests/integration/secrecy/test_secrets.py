@@ -1,12 +1,14 @@
 """Ten planted secrets are in no file, log, report, table, error or notebook after all errors."""
 
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import nbclient
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from pydantic import SecretStr
 
 from parrot_async import JobClient, Pools
 from parrot_async.cluster import down
@@ -36,14 +38,14 @@ handles[4]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PARROT_HOME of its own, whose cluster has all secrets but two in its environment."""
     home = tmp_path / "home"
     monkeypatch.setenv("PARROT_HOME", str(home))
     monkeypatch.setenv(SEED, tmp_path.name)
     for name, value in planted.ENVIRONMENT.items():
         monkeypatch.setenv(name, value())
-    yield home
+    return home
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ async def texts_of(client: JobClient) -> list[str]:
         await handle.wait()
         try:
             shown.append(repr(vars(await handle) if handle is handles[5] else await handle))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever the bodies raise
             shown += [*traceback.format_exception(exc), repr(exc), str(vars(exc))]
             shown += [str(vars(exc.request))] if hasattr(exc, "request") else []
         shown += [handle.report(), repr(handle), *handle._repr_mimebundle_().values()]
@@ -81,6 +83,14 @@ def stored(handles: list[str]) -> list[str]:
     for command in (["status", "--json"], ["logs"], ["results"]):
         shown.append(run(*command, *handles[:1], "--name", NAME).stdout)
     return shown
+
+
+async def write_notebook(file: Path) -> None:
+    """Run everything in a notebook too, and save it with its outputs."""
+    notebook: nbformat.NotebookNode = new_notebook()  # type: ignore[no-untyped-call]
+    notebook.cells = [new_code_cell(cell) for cell in CELLS]  # type: ignore[no-untyped-call]
+    await nbclient.NotebookClient(notebook, allow_errors=True, timeout=100).async_execute()
+    nbformat.write(notebook, file)  # type: ignore[no-untyped-call]
 
 
 def places_of_secrets(files: list[Path], texts: list[str]) -> list[str]:
@@ -104,9 +114,7 @@ def files_below(folder: Path) -> list[Path]:
 async def test_ten_planted_secrets_are_found_nowhere(client: JobClient, home: Path) -> None:
     texts = await texts_of(client)
     texts += stored([row.id for row in await client.jobs()])
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in CELLS])
-    await nbclient.NotebookClient(notebook, allow_errors=True, timeout=100).async_execute()
-    nbformat.write(notebook, home / "notebook.ipynb")
+    await write_notebook(home / "notebook.ipynb")
     files = files_below(home)
 
     found = places_of_secrets(files, texts)
@@ -122,6 +130,6 @@ async def test_ten_planted_secrets_are_found_nowhere(client: JobClient, home: Pa
 async def test_a_secret_argument_arrives_usable(client: JobClient) -> None:
     secret = planted.planted("secret_str")
 
-    length = await client.run(planted.use_secret, planted.SecretStr(secret), CONTROL)
+    length = await client.run(planted.use_secret, SecretStr(secret), CONTROL)
 
     assert length == len(secret)
