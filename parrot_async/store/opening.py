@@ -5,8 +5,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from parrot_async.errors import OptionsError
-from parrot_async.ownership import fault_of
 from parrot_async.store.port import JobStore
+from parrot_async.transport.ownership import fault_of
 
 
 def open_store(url: str, read_only: bool = False) -> JobStore:

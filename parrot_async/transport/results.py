@@ -8,7 +8,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from parrot_async.errors import ResultExpiredError, StoreError
-from parrot_async.ownership import make_private, open_private, read_own
+from parrot_async.transport.ownership import make_private, open_private, read_own
 
 
 def write(folder: str, name: str, data: bytes) -> str:

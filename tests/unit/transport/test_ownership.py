@@ -8,8 +8,8 @@ import pytest
 
 from parrot_async.cluster.folder import Folder, private
 from parrot_async.errors import ClusterError, StoreError
-from parrot_async.ownership import make_private
 from parrot_async.transport import results
+from parrot_async.transport.ownership import make_private
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
