@@ -74,7 +74,10 @@ def marked(data: bytes, inner: bytes | None = None) -> bytes:
     Secrets are what this process knows, and what is in a SecretStr or in SecretBytes. They go
     beside the pickle, so that the worker knows them too.
     """
-    inner = data if inner is None else inner
+    if inner is None:
+        inner = data
+    else:  # a function, once for all its calls: what was set just now counts
+        KNOWN.look()
     secrets = KNOWN.found_in(inner)
     if _HELD in inner:
         secrets.update(value.text for name, value, _ in _named(inner) if name == _HELD.decode())
