@@ -17,6 +17,7 @@ from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost, HostRunner
 from parrot_async.transport.messages import Batch
 from parrot_async.transport.outcome import error_info
+from parrot_async.transport.pickled_secrets import without_secrets
 from parrot_async.transport.pickling import dump_value, preview
 from parrot_async.transport.wire import INLINE
 
@@ -168,7 +169,7 @@ class Execution:
     def _end_raised(self, exc: BaseException) -> None:
         self.runner.close_output(self.host.context)
         try:
-            data = dump_value(exc)
+            data = without_secrets(dump_value(exc))
         except SerializationError:
             data = None
         if data is not None and len(data) > INLINE:

@@ -11,6 +11,7 @@ from parrot_async.jobs.progress import JobProgress
 from parrot_async.model import events
 from parrot_async.model.events import Event, Record
 from parrot_async.model.models import LOG_LINES, JobId, JobResult, LogLine, Usage
+from parrot_async.transport.secrets import KNOWN, redact
 
 INTERVAL = 0.01
 """Seconds between two flushes, where others do not say more; the first one comes at once."""
@@ -159,7 +160,7 @@ class Outbox:
             ids=tuple(execution.id for execution, _ in dirty),
             attempts=tuple(execution.attempt for execution, _ in dirty),
             percents=tuple(progress.percent for _, progress in dirty),
-            steps=tuple(progress.step for _, progress in dirty),
+            steps=tuple(redact(progress.step) for _, progress in dirty),
             done=tuple(done for done, _ in counts),
             totals=tuple(total for _, total in counts),
         )
@@ -193,7 +194,9 @@ class Outbox:
             pace.lines_sent += len(lines)
             pace.lines_due = self._last + LINES_INTERVAL
             del self._lines[execution]
-            event = events.Logged(id=execution.id, attempt=execution.attempt, lines=tuple(lines))
+            event = events.Logged(
+                id=execution.id, attempt=execution.attempt, lines=_without_secrets(lines)
+            )
             logged.append(event)
         return logged
 
@@ -240,6 +243,15 @@ class Outbox:
         self._forget(entry[0] for entry in taken)
         rows = [(each.id, each.attempt, at, error, data) for each, at, error, data in taken]
         return [events.AttemptFailedRows(rows).build()[1]] if rows else []
+
+
+def _without_secrets(lines: Iterable[LogLine]) -> tuple[LogLine, ...]:
+    """Return lines as they may be shown: one may have become whole, or a secret known, by now."""
+    found = tuple(lines)
+    KNOWN.look()
+    if KNOWN.is_clean("\n".join([line.text for line in found])):
+        return found
+    return tuple(LogLine(line.at, line.level, redact(line.text)) for line in found)
 
 
 def _slot_change(kind: type[SlotEvent], executions: list[Attempted]) -> Record:

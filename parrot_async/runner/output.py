@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from parrot_async.jobs.context import JobContext, current_context
 from parrot_async.model.models import LogLine
+from parrot_async.transport.secrets import redact
 
 LONGEST = 2000
 """Characters of a line that are kept."""
@@ -37,13 +38,15 @@ class _Tee:
 
     def write(self, text: str) -> int:
         context = current_context.get(None)
-        if context is not None:
-            *lines, rest = (self._partial.pop(context, "") + text).split("\n")
-            for line in lines:
-                self._keep_line(context, line)
-            if rest:
-                self._partial[context] = _as_shown(rest)[:LONGEST]
-        return self._stream.write(text)
+        if context is None:
+            self._stream.write(redact(text))
+            return len(text)
+        *lines, rest = (self._partial.pop(context, "") + text).split("\n")
+        for line in lines:
+            self._keep_line(context, line)
+        if rest:
+            self._partial[context] = _cut(_as_shown(rest))
+        return len(text)
 
     def close_job(self, context: JobContext) -> None:
         """Keep a last line that does not end in a newline."""
@@ -51,11 +54,19 @@ class _Tee:
             self._keep_line(context, rest)
 
     def _keep_line(self, context: JobContext, line: str) -> None:
-        shown = _as_shown(line.rstrip("\r"))[:LONGEST]
+        # A secret may be written in pieces: so the stream too gets whole lines of a job.
+        clean = redact(line)
+        self._stream.write(f"{clean}\n")
+        shown = _as_shown(clean.rstrip("\r"))[:LONGEST]
         self._keep(context, LogLine(time.time(), self._level, shown))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _cut(line: str) -> str:
+    """Return the beginning of a long line, without half of a secret at its end."""
+    return line if len(line) <= LONGEST else redact(line)[:LONGEST]
 
 
 def _as_shown(line: str) -> str:
@@ -75,7 +86,7 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         context = current_context.get(None)
         if context is not None:
-            text = self.format(record)[:LONGEST]
+            text = redact(self.format(record))[:LONGEST]
             self._keep(context, LogLine(record.created, record.levelname, text))
 
 
@@ -164,7 +175,7 @@ class Output:
         if context is None:
             self._showwarning(message, category, *where)
             return
-        text = f"{category.__name__}: {message}"[:LONGEST]
+        text = redact(f"{category.__name__}: {message}")[:LONGEST]
         told = self._warnings.setdefault(context, set())
         if (text, *where[:2]) in told:
             return

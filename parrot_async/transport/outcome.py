@@ -19,6 +19,7 @@ from parrot_async.errors import (
 from parrot_async.model.models import JobId
 from parrot_async.transport import results
 from parrot_async.transport.pickling import dump_value, load_value
+from parrot_async.transport.secrets import redact
 
 RAISED: dict[str, type[JobError]] = {
     "exception": JobFailedError,
@@ -110,13 +111,13 @@ def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
         kind="exception",
         message=_text(exc),
         type_name=type(exc).__qualname__,
-        traceback=text[-20_000:],
+        traceback=redact(text)[-20_000:],
         bases=tuple(error_name(base) for base in type(exc).__mro__ if base is not object),
     )
 
 
 def _text(exc: BaseException) -> str:
     try:
-        return (str(exc) or type(exc).__qualname__)[:2000]
+        return redact(str(exc) or type(exc).__qualname__)[:2000]
     except Exception:  # noqa: BLE001 - whatever its class's own code does
         return f"<{type(exc).__qualname__}, whose text cannot be made>"

@@ -5,7 +5,7 @@ import pickle
 import reprlib
 import sys
 import sysconfig
-from collections import ChainMap
+from collections import ChainMap, deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -17,6 +17,8 @@ import cloudpickle
 
 from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.model.models import JobId
+from parrot_async.transport.pickled_secrets import marked, unmarked
+from parrot_async.transport.secrets import redact
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
@@ -25,7 +27,42 @@ else:
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
-_REPR = reprlib.Repr()
+LONGEST_SHOWN = 10_000
+"""Characters of a text in which secrets are looked for before it is cut to its preview."""
+
+
+class _Repr(reprlib.Repr):
+    """Cuts texts when their secrets are hidden, since half of a secret is not found any more."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(redact(_ends(x)), level)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        try:
+            text = repr(x)
+        except Exception:  # noqa: BLE001 - whatever its class's own code does
+            return super().repr_instance(x, level)
+        return super().repr_instance(_Shown(redact(_ends(text))), level)
+
+
+def _ends(text: str) -> str:
+    """Return the beginning and the end of a long text."""
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return text[: LONGEST_SHOWN // 2] + text[-LONGEST_SHOWN // 2 :]
+
+
+class _Shown:
+    """Has a given text as its repr."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+_REPR = _Repr()
 _REPR.maxstring = _REPR.maxother = 80
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 4
 
@@ -56,8 +93,11 @@ class _CallUnpickler(pickle.Unpickler):
         return self._values[pid]
 
 
-_PLAIN = (int, float, str, bytes, bool, type(None))
+_NUMBERS = frozenset({int, float, bool, type(None)})
+"""Types whose values hold no secret."""
+_PLAIN = _NUMBERS | {str, bytes}
 """Types whose values contain no handle and always can be pickled, by the quick pickler."""
+_CONTAINERS = (dict, list, tuple, set, frozenset, deque)
 
 
 def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
@@ -67,8 +107,9 @@ def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
     SerializationError where an argument cannot be pickled.
     """
     args, kwargs = call
-    if not kwargs and all(type(arg) in _PLAIN for arg in args):
-        return pickle.dumps(call, pickle.HIGHEST_PROTOCOL), ()
+    if not kwargs and (kinds := set(map(type, args))) <= _PLAIN:
+        data = pickle.dumps(call, pickle.HIGHEST_PROTOCOL)
+        return (data if kinds <= _NUMBERS else marked(data)), ()
     buffer = io.BytesIO()
     pickler = _CallPickler(buffer)
     try:
@@ -77,7 +118,7 @@ def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
         raise
     except Exception as exc:
         raise SerializationError(f"{_unpicklable(call)} cannot be pickled: {exc}") from exc
-    return buffer.getvalue(), tuple(dict.fromkeys(pickler.needed))
+    return marked(buffer.getvalue()), tuple(dict.fromkeys(pickler.needed))
 
 
 def _unpicklable(call: Call) -> str:
@@ -93,6 +134,7 @@ def _unpicklable(call: Call) -> str:
 
 def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
     """Unpickle arguments; each reference is replaced by that job's result, from `values`."""
+    data = unmarked(data)
     call: Call = _CallUnpickler(data, values).load() if values else pickle.loads(data)
     return call
 
@@ -135,7 +177,7 @@ def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
         ) from exc
     paths = _import_paths(tuple(sys.path))
     function_id = sha256(code).hexdigest()[:48] + sha256(repr(paths).encode()).hexdigest()[:16]
-    return function_id, pickle.dumps((paths, code))
+    return function_id, marked(pickle.dumps((paths, code)), code)
 
 
 def code_of(function_id: str) -> str:
@@ -205,7 +247,7 @@ def _wrapped(fn: Any) -> Any:
 
 def load_function(data: bytes) -> Callable[..., Any]:
     """Unpickle a function; its folders that exist here are added to the end of `sys.path`."""
-    paths, code = pickle.loads(data)
+    paths, code = pickle.loads(unmarked(data))
     sys.path.extend(path for path in paths if path not in sys.path and Path(path).is_dir())
     fn: Callable[..., Any] = pickle.loads(code)
     return fn
@@ -234,9 +276,11 @@ def ignore_path(path: str) -> None:
 def preview(value: Any) -> str:
     """Return a value's repr in at most 200 characters; it never raises, whatever the repr does."""
     try:
-        return _REPR.repr(value)[:200]
+        text = _REPR.repr(value)
     except Exception as exc:  # noqa: BLE001 - whatever its class's own code does
         return f"<{type(value).__qualname__}, whose repr raised {type(exc).__qualname__}>"
+    # Other types have none left; in these, a secret may stand beside its name.
+    return redact(text)[:200] if type(value) in _CONTAINERS else text[:200]
 
 
 def summary(call: Call) -> str:
@@ -244,4 +288,5 @@ def summary(call: Call) -> str:
     args, kwargs = call
     parts = [preview(arg) for arg in args]
     parts += [f"{name}={preview(value)}" for name, value in kwargs.items()]
-    return ", ".join(parts)[:200]
+    text = ", ".join(parts)
+    return redact(text)[:200] if kwargs else text[:200]  # password='...' is one by its name
