@@ -62,24 +62,25 @@ _faults: list[_Fault] = []
 _traps: list[Path] = []
 _passed: Counter[str] = Counter()
 _counting = threading.Lock()
-_armed = False
+armed = False
+"""Whether any fault is; where every call counts, look at it before `reach`."""
 
 
 def reach(point: str) -> None:
     """Note that the process is at this point; costs next to nothing where nothing is armed."""
-    if _armed:
+    if armed:
         _passes(point)
 
 
 def arm(text: str) -> None:
     """Arm these faults and no others; raises OptionsError, and changes nothing, for a wrong one."""
-    global _armed  # noqa: PLW0603 - a plain name is the cheapest thing to look at
+    global armed  # noqa: PLW0603 - a plain name is the cheapest thing to look at
     parts = [part.strip() for part in text.split(";") if part.strip()]
     traps = [Path(part.removeprefix("traps=")) for part in parts if part.startswith("traps=")]
     found = [_fault(part) for part in parts if not part.startswith("traps=")]
     _faults[:], _traps[:] = found, traps
     _passed.clear()
-    _armed = bool(parts)
+    armed = bool(parts)
 
 
 @contextmanager
