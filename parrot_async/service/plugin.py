@@ -31,6 +31,7 @@ from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.needs import load, outcome_of
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.state import TrackedJob
+from parrot_async.service.intake import take_in
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
@@ -38,7 +39,7 @@ from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
 from parrot_async.transport.api import VERSION, RunnerReports, handlers
 from parrot_async.transport.messages import Attempts, OutcomeMessage, PackedRecord, each_attempt
-from parrot_async.transport.wire import RUNNER, SERVICE, unpack
+from parrot_async.transport.wire import RUNNER, SERVICE
 
 PATIENCE = 4.0
 """Seconds that a job waits for the first worker of a pool before it fails as unschedulable."""
@@ -259,9 +260,7 @@ class JobService(SchedulerPlugin):
 
     def happened(self, worker: str, records: Sequence[PackedRecord]) -> None:  # noqa: ARG002 - the port
         """Take in events of attempts."""
-        for packed in records:
-            record = unpack(packed)
-            self._on_event(events.load(record.body), record)
+        take_in(records, self._on_event)
 
     def _on_event(self, event: Event, record: events.Record) -> None:
         """Take in what counts of an event: a late word of an older attempt does not."""

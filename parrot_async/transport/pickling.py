@@ -17,6 +17,7 @@ import cloudpickle
 
 from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.model.models import JobId
+from parrot_async.transport.text import guarded
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
@@ -233,10 +234,7 @@ def ignore_path(path: str) -> None:
 
 def preview(value: Any) -> str:
     """Return a value's repr in at most 200 characters; it never raises, whatever the repr does."""
-    try:
-        return _REPR.repr(value)[:200]
-    except Exception as exc:  # noqa: BLE001 - whatever its class's own code does
-        return f"<{type(value).__qualname__}, whose repr raised {type(exc).__qualname__}>"
+    return guarded(_REPR.repr, value, 200)
 
 
 def summary(call: Call) -> str:
