@@ -35,6 +35,8 @@ class Options(TypedDict, total=False):
     on_failure: FailurePolicy | str
     job_type: JobType | str
     wait_for_workers: bool
+    max_depth: int
+    max_jobs: int
 
 
 POOL_OPTIONS = frozenset({"cpu", "gpu", "io", "resources"})

@@ -1,6 +1,7 @@
 """Plans: trees of calls that are written down before they run."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from typing import Any, TypeVar, overload
 
 from parrot_async.errors import OptionsError
@@ -10,6 +11,9 @@ from parrot_async.report import steps
 from parrot_async.transport.pickling import summary
 
 R = TypeVar("R")
+
+_showing: ContextVar[bool] = ContextVar("parrot_step_shown", default=False)
+"""Whether the text of a step is being made, so that those among its arguments are short."""
 
 
 class Step:
@@ -26,8 +30,17 @@ class Step:
         self.id: JobId | None = None
 
     def __repr__(self) -> str:
-        """Show the call."""
-        return f"<step {name_of(self.fn)}({summary((self.args, self.kwargs))})>"
+        """Show the call; a step among the arguments shows its function only.
+
+        Steps may be chained by the thousand, and each would show all before it.
+        """
+        if _showing.get():
+            return f"<step {name_of(self.fn)}>"
+        token = _showing.set(True)
+        try:
+            return f"<step {name_of(self.fn)}({summary((self.args, self.kwargs))})>"
+        finally:
+            _showing.reset(token)
 
     @property
     def title(self) -> str:

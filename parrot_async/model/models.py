@@ -182,6 +182,10 @@ class JobSpec(Frozen):
     """Hash of the function and all that its pickle holds, where results are shared by content."""
     wait_for_workers: bool = False
     """Wait for a worker that is not there yet, instead of failing as unschedulable."""
+    max_depth: int | None = Field(default=None, ge=1)
+    """Of a root: levels that bodies may give its tree; None: the service's, 500 by default."""
+    max_jobs: int | None = Field(default=None, ge=1)
+    """Of a root: jobs that bodies may give its tree; None: the service's, 1,000,000 by default."""
 
 
 class Queue(Frozen):

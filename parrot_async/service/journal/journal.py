@@ -84,6 +84,10 @@ class Journal:
         tree = self._trees.get(root_of(job_id))
         return tree.nodes.get(job_id) if tree is not None else None
 
+    def size(self, root_id: JobId) -> int:
+        """Return how many jobs a tree has, 0 where it is not in memory."""
+        return len(self._trees.get(root_id, ()))
+
     def status(self, job_id: JobId) -> JobStatus | None:
         """Return a job's state, if its tree is in memory."""
         node = self.node(job_id)
@@ -108,11 +112,13 @@ class Journal:
     def with_parts(self, ids: Iterable[JobId]) -> list[JobId]:
         """Return the jobs, and below each plan those of which its result is made."""
         found: list[JobId] = []
-        for job_id in ids:
-            node = self.node(job_id)
+        pending = list(ids)[::-1]
+        while pending:
+            job_id = pending.pop()
             found.append(job_id)
+            node = self.node(job_id)
             if node is not None and node.spec.function_id is None:
-                found += self.with_parts(node.children)
+                pending.extend(reversed(node.children))
         return found
 
     def published(self, root_id: JobId) -> int:
