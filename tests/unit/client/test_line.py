@@ -47,7 +47,7 @@ async def serves(comm: Comm, client: str, number: int) -> None:  # noqa: ARG001 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     handlers = {"parrot_hello": hello, "refuses": refuses, "fails": fails_by_itself}
-    serving = Server({**handlers, WATCH: serves})
+    serving = Server({**handlers, WATCH: serves}, needs_workdir=False)
     await serving.listen("tcp://127.0.0.1:0")
     yield serving
     await serving.close()
