@@ -58,7 +58,8 @@ def node_document(tree: "JobTree", node: "JobNode") -> dict[str, Any]:
     of its own children: Python's `json` and jq read no document that is nested for ever.
     """
     top = _own_document(node)
-    documents, deeper = {node.id: top}, []
+    documents = {node.id: top}
+    deeper: list[dict[str, Any]] = []
     for below in tree.walk(node.id):
         if below is not node:
             home = documents[below.parent_id or ""]["children"]

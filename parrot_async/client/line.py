@@ -1,4 +1,4 @@
-"""The line to a job service: connects and asks over Dask's comms, and tells a cut line by one error.
+"""The line to a job service over Dask's comms, which tells that it was cut by one error.
 
 What a cut line raises depends on the moment: a CommClosedError, an OSError, or what a transport or
 its TLS handshake trips over (`ValueError: IOStream is not idle`). All of it means the same here.
@@ -71,7 +71,7 @@ class Line:
             # What comes next on the comm of a call that was cancelled is the answer to that call.
             if not answered:
                 comm.abort()
-        self.rpc.comms[comm] = True  # Dask's mark for one that may be used again
+        self.rpc.comms[comm] = True  # type: ignore[index]  # Dask's mark: it may be used again
         try:
             return _checked(answer)
         except OSError as exc:  # the service lost a line of its own

@@ -98,10 +98,12 @@ class JobContext:
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
-        cost: Decimal | float | str = 0,
+        cost: Decimal | float | str | None = None,
         api: str = "",
     ) -> None:
         """Count tokens and US dollars on this job, and so on all jobs above it.
+
+        It is sent at once. Without a `cost` the money is not known, which no report shows as zero.
 
         `usage` is a `Usage`, or any object with `input_tokens` and `output_tokens`, such as the
         `usage` of an Anthropic message.
@@ -112,7 +114,8 @@ class JobContext:
         if usage is not None:
             input_tokens += int(getattr(usage, "input_tokens", 0) or 0)
             output_tokens += int(getattr(usage, "output_tokens", 0) or 0)
-        self._host.spent(Usage(input_tokens, output_tokens, Decimal(str(cost)), api))
+        price = None if cost is None else Decimal(str(cost))
+        self._host.spent(Usage(input_tokens, output_tokens, price, api))
 
     @overload
     def submit(

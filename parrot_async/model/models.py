@@ -99,12 +99,17 @@ class JobResult:
 
 @dataclass(slots=True, frozen=True)
 class Usage:
-    """What a job has spent: tokens, and money in US dollars (None: not known)."""
+    """What a job has spent: tokens, and money in US dollars.
+
+    A cost that is not known is None, and never counts as nothing: in a sum, `unpriced` is how many
+    tokens have no price, so that the cost is a lower bound.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
-    cost: Decimal = Decimal(0)
+    cost: Decimal | None = None
     api: str = ""
+    unpriced: int = 0
 
     @property
     def tokens(self) -> int:
@@ -113,12 +118,17 @@ class Usage:
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return the sum of two usages; the later named API is kept."""
+        known = [cost for cost in (self.cost, other.cost) if cost is not None]
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
-            self.cost + other.cost,
+            sum(known, Decimal(0)) if known else None,
             other.api or self.api,
+            self._unpriced() + other._unpriced() if known else 0,
         )
+
+    def _unpriced(self) -> int:
+        return self.tokens if self.cost is None else self.unpriced
 
 
 @dataclass(slots=True, frozen=True)
@@ -219,6 +229,24 @@ QUEUES: tuple[Queue, ...] = (
 
 
 @dataclass(slots=True)
+class Bills:
+    """The numbers that were seen: all up to one, and those beyond it that came early."""
+
+    upto: int = 0
+    beyond: frozenset[int] = frozenset()
+
+    def is_new(self, number: int) -> bool:
+        """Note a number; returns whether it had not been seen."""
+        if number <= self.upto or number in self.beyond:
+            return False
+        self.beyond |= {number}
+        while self.upto + 1 in self.beyond:
+            self.upto += 1
+            self.beyond -= {self.upto}
+        return True
+
+
+@dataclass(slots=True)
 class Attempt:
     """One execution of a job's body, by the worker that ran it."""
 
@@ -296,6 +324,8 @@ class JobNode:
     usage: Usage | None = None
     """What this node and all below it have spent; None: nothing yet."""
     own_usage: Usage | None = None
+    bills: dict[int, "Bills"] | None = None
+    """By attempt: which of its usage has been counted."""
     logs: deque[LogLine] | None = None
 
     @property

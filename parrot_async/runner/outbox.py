@@ -30,9 +30,11 @@ SlotEvent = events.Waiting | events.Paused | events.Continued
 class _Pace:
     """When an attempt's lines and states may be sent again, so that none floods the service."""
 
-    __slots__ = ("lines_due", "lines_sent", "saved_due")
+    __slots__ = ("bills", "lines_due", "lines_sent", "saved_due")
 
     def __init__(self) -> None:
+        self.bills = 0
+        """How many of its `Spent` were made, each of which has a number."""
         self.lines_sent = 0
         self.lines_due = 0.0
         self.saved_due = 0.0
@@ -93,9 +95,12 @@ class Outbox:
         self._due(PROGRESS_INTERVAL)
 
     def spent(self, execution: Attempted, usage: Usage) -> None:
-        """Note that a job used tokens or money."""
+        """Note that a job used tokens or money, which goes out with the loop's next turn.
+
+        Money is spent for good, and what was not sent dies with the worker.
+        """
         self._middle.append((execution, usage))
-        self._due(PROGRESS_INTERVAL)
+        self._due(0.0)
 
     def slot_changed(self, execution: Attempted, kind: "type[SlotEvent]") -> None:
         """Note that a job freed its slot, or takes it again; only the latest is told."""
@@ -175,11 +180,17 @@ class Outbox:
             else:
                 self._lines.setdefault(execution, deque(maxlen=LOG_LINES)).append(what)
         happened: list[Event] = [
-            events.Spent(id=execution.id, attempt=execution.attempt, usage=usage)
-            for (execution, _), usage in spent.items()
+            self._bill(execution, usage) for (execution, _), usage in spent.items()
         ]
         happened += self._lines_of(ended)
         return [Record(events.dump(event)) for event in happened]
+
+    def _bill(self, execution: Attempted, usage: Usage) -> events.Spent:
+        pace = self._pace(execution)
+        pace.bills += 1
+        return events.Spent(
+            id=execution.id, attempt=execution.attempt, usage=usage, number=pace.bills
+        )
 
     def _lines_of(self, ended: set[Attempted]) -> list[Event]:
         """Return what jobs wrote; of one that writes much, the latest lines every few seconds."""

@@ -1,4 +1,4 @@
-"""How deep a tree may get, and how many jobs it may have, before its bodies get no more children."""
+"""How deep a tree may get, and how many jobs it may have, by the wish of its bodies."""
 
 from collections import Counter
 from collections.abc import Iterator

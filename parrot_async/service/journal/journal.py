@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from decimal import Decimal
 
 from parrot_async.model import events
 from parrot_async.model.events import (
@@ -319,7 +318,7 @@ class Journal:
                 status=root.status,
                 created_at=root.created_at.timestamp() if root.created_at else 0.0,
                 completed_at=root.completed_at.timestamp() if root.completed_at else None,
-                cost=root.usage.cost if root.usage else Decimal(0),
+                cost=root.usage.cost if root.usage else None,
                 error=root.error.message if root.error else None,
             )
         )

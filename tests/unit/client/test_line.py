@@ -38,7 +38,7 @@ async def fails_by_itself() -> None:
     raise ValueError("the service's own")
 
 
-async def serves(comm: Comm, client: str, number: int) -> None:  # noqa: ARG001 - the port
+async def serves(comm: Comm, client: str, number: int) -> None:
     """Serve a stream, and say nothing on it."""
     await comm.write({"status": "OK"})
     await asyncio.Event().wait()

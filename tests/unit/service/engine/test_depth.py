@@ -88,7 +88,7 @@ async def test_the_end_of_the_deepest_job_ends_all_that_wait_for_it(engine: Engi
 async def test_deep_plans_begin_end_and_run_again(engine: Engine) -> None:
     engine.dispatch.add_worker(WORKER, ["cpu"], 4)
     ids = chain(DEEP)
-    plans = [plan(job_id, 1, parent) for parent, job_id in zip(ids, ids[1:-1], strict=False)]
+    plans = [plan(job_id, 1, parent) for parent, job_id in pairwise(ids[:-1])]
     await engine.submit(plan("r", 1), *plans, asked(ids[-1], parent=ids[-2]))
 
     await engine.run(engine.job(ids[-1]))
