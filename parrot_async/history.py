@@ -10,6 +10,7 @@ from parrot_async.errors import JobNotFoundError, NotEndedError, ResultExpiredEr
 from parrot_async.model import events
 from parrot_async.model.events import Event
 from parrot_async.model.models import JobId, JobNode, JobStatus, root_of
+from parrot_async.model.texts import check_limit
 from parrot_async.model.tree import JobTree, fold
 from parrot_async.report.tables import RootRows
 from parrot_async.settings import local_store
@@ -63,6 +64,7 @@ class History:
         limit: int = 100,
     ) -> RootRows:
         """Return the newest root jobs that match; a notebook shows them as a table."""
+        check_limit(limit)
         wanted = None if status is None else JobStatus(status)
         rows = self._store.roots(status=wanted, queue=queue, function=function, limit=limit)
         return RootRows(rows)

@@ -37,6 +37,7 @@ from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import Pruned, RootRow
+from parrot_async.model.texts import check_limit
 from parrot_async.report.tables import RootRows
 from parrot_async.store import check_url
 from parrot_async.transport.messages import Group
@@ -328,6 +329,7 @@ class JobClient:
         limit: int = 100,
     ) -> RootRows:
         """Return the newest root jobs that fit, from the store; a notebook shows a table."""
+        check_limit(limit)
         wanted = None if status is None else str(JobStatus(status))
         rows = await self._session.api.jobs(wanted, queue, function, limit=limit)
         return RootRows(map(RootRow.from_plain, rows))

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, overload
 from parrot_async.errors import OptionsError
 from parrot_async.jobs.spec import check_call, name_of, spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
+from parrot_async.model.texts import check_texts
 from parrot_async.report import steps
 from parrot_async.transport.pickling import summary
 
@@ -67,7 +68,7 @@ class Plan:
         description: str = "",
         weight: float = 1.0,
     ) -> None:
-        """Keep the steps; OptionsError where there are none."""
+        """Keep the steps; OptionsError where there are none, or an option makes no sense."""
         self.title = title
         self.steps = list(steps)
         self.sequential = sequential
@@ -77,6 +78,9 @@ class Plan:
         self.id: JobId | None = None
         if not self.steps:
             raise OptionsError(f"the plan {title!r} has no steps")
+        check_texts(title=title, description=description)
+        if not 0 < weight < float("inf"):
+            raise OptionsError(f"the weight of a plan is finite and above 0, not {weight!r}")
 
     def __repr__(self) -> str:
         """Show the title and how many steps there are."""

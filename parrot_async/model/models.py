@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from parrot_async.errors import ErrorInfo, OptionsError
+from parrot_async.model.texts import check_priority, check_texts, validated
 
 JobId = str
 LOG_LINES = 200
@@ -180,7 +181,7 @@ class JobSpec(Frozen):
     grace: float = Field(default=5.0, ge=0)
     """Seconds that a job has to stop when it is told to, before it is killed."""
     retry: RetryPolicy = RetryPolicy()
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     on_failure: FailurePolicy = FailurePolicy.IGNORE
     sequential: bool = False
     expected: int | None = None
@@ -199,17 +200,28 @@ class JobSpec(Frozen):
 
 
 class Queue(Frozen):
-    """A named lane: which workers serve it, and what its jobs get by default."""
+    """A named lane: which workers serve it, and what its jobs get by default.
+
+    OptionsError for a value that makes no sense.
+    """
 
     name: str
     pool: str = ""
     """Empty: async functions go to io, the others to cpu."""
     priority: int = Priority.NORMAL
-    timeout: float | None = None
+    timeout: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     limit: int | None = Field(default=None, ge=1)
     """How many of its jobs may run at once; a job that waits for children does not count."""
     paused: bool = False
     """Whether its jobs are paused; `client.pause` and `client.resume` change it."""
+
+    if not TYPE_CHECKING:  # a checker reads the names of the arguments from the fields
+
+        def __init__(self, **fields: Any) -> None:
+            with validated("Queue"):
+                super().__init__(**fields)
+            check_texts(name=self.name, pool=self.pool)
+            check_priority(self.priority)
 
 
 QUEUES: tuple[Queue, ...] = (

@@ -5,6 +5,7 @@ import pickle
 import reprlib
 import sys
 import sysconfig
+from asyncio import CancelledError
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -116,8 +117,14 @@ def dump_value(value: Any) -> bytes:
 
 
 def load_value(data: bytes) -> Any:
-    """Return the value that `dump_value` pickled."""
-    return pickle.loads(data)
+    """Return the value that `dump_value` pickled.
+
+    Raises SerializationError where its own code would end this process.
+    """
+    try:
+        return pickle.loads(data)
+    except (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError) as exc:
+        raise SerializationError(f"a value cannot be unpickled here: it raised {exc!r}") from exc
 
 
 def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
@@ -244,4 +251,5 @@ def summary(call: Call) -> str:
     args, kwargs = call
     parts = [preview(arg) for arg in args]
     parts += [f"{name}={preview(value)}" for name, value in kwargs.items()]
-    return ", ".join(parts)[:200]
+    # A repr may hold lone surrogates, which no message takes.
+    return ", ".join(parts)[:200].encode("utf-8", "backslashreplace").decode()
