@@ -100,6 +100,8 @@ def pool_and_slots(options: Options, name: str) -> tuple[str, int]:
     if len(wanted) > 1:
         raise OptionsError(f"{name} asks for {sorted(wanted)}: a job runs in one pool")
     for pool, slots in wanted.items():
+        if not isinstance(slots, int):
+            raise OptionsError(f"{name} asks for {pool}={slots!r}: a whole number is needed")
         if slots < 1:
             raise OptionsError(f"{name} asks for {pool}={slots}: at least 1 is needed")
         return pool, int(slots)

@@ -22,7 +22,7 @@ FURTHEST = 1_000_000
 """The largest priority; its negative is the smallest one."""
 
 
-def check_texts(**texts: str | None) -> None:
+def check_texts(**texts: object) -> None:
     """Raise OptionsError for the first of these options that no job or queue can have."""
     for name, text in texts.items():
         if text is not None:
@@ -54,10 +54,12 @@ def is_sendable(text: str) -> bool:
         return False
 
 
-def check_priority(priority: int | None) -> None:
-    """Raise OptionsError for a priority that is out of range."""
-    if priority is not None and not abs(priority) <= FURTHEST:
-        raise OptionsError(f"priority is from -{FURTHEST:,} to {FURTHEST:,}, not {priority:.3g}")
+def check_priority(priority: object) -> None:
+    """Raise OptionsError for what is no priority, or one that is out of range."""
+    is_fine = priority is None or (isinstance(priority, int) and abs(priority) <= FURTHEST)
+    if not is_fine:
+        wanted = f"a whole number from -{FURTHEST:,} to {FURTHEST:,}"
+        raise OptionsError(f"priority is {wanted}, not {repr(priority)[:40]}")
 
 
 def check_limit(limit: int) -> None:

@@ -61,6 +61,15 @@ def test_the_later_named_api_is_kept() -> None:
     assert (Usage(api="one") + Usage(cost=Decimal("0.1"))).api == "one"
 
 
+def test_a_cost_that_is_not_known_is_never_nothing() -> None:
+    unknown, known = Usage(5, 1), Usage(1, 1, Decimal("0.10"))
+
+    assert (unknown + unknown).cost is None
+    assert unknown + known == known + unknown == Usage(6, 2, Decimal("0.10"), unpriced=6)
+    assert (known + known).unpriced == 0
+    assert (unknown + known) + unknown == unknown + (known + unknown)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"slots": 0}, {"weight": 0}, {"grace": -1}, {"priorty": 1}, {"on_failure": "never"}],
@@ -78,7 +87,7 @@ def test_retries_are_not_negative(wrong: dict[str, float]) -> None:
 
 
 def test_a_queue_lets_at_least_one_job_run() -> None:
-    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+    with pytest.raises(OptionsError, match="limit=0 makes no sense: .* greater than or equal to 1"):
         Queue(name="closed", limit=0)
 
 

@@ -342,10 +342,16 @@ def test_ten_thousand_children_are_summed_up_and_failures_are_shown() -> None:
 
 def test_a_deep_tree_is_no_recursion() -> None:
     ids = ["r"]
-    for _ in range(2_000):
+    for _ in range(5_000):
         ids.append(ids[-1] + ".0")
     tree = fold(submitted(job_id, spec=PLAN) for job_id in ids)
 
     page = Elements(html(tree, now=NOW))
 
     assert page.depth == 0
+    assert "plan" in markdown(tree, now=NOW)
+    assert "plan" in text(tree, now=NOW)
+    assert render(tree, 80, 40, now=NOW) is not None
+    assert Timeline(tree, "r")._repr_html_()
+    assert status_report(tree, now=NOW).children_summary == {JobStatus.QUEUED: 1}
+    assert details(tree, tree[ids[-1]])

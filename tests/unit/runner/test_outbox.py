@@ -8,7 +8,7 @@ from parrot_async.errors import ErrorInfo
 from parrot_async.jobs.progress import JobProgress, Track
 from parrot_async.model import events
 from parrot_async.model.events import Record
-from parrot_async.model.models import LOG_LINES, JobResult, LogLine
+from parrot_async.model.models import LOG_LINES, JobResult, LogLine, Usage
 from parrot_async.runner import outbox
 from parrot_async.runner.outbox import LINES_INTERVAL, MOST_LINES, SAVES_INTERVAL, Outbox
 
@@ -146,3 +146,23 @@ def test_a_job_that_writes_without_end_is_told_now_and_then(clock: Clock, attemp
 
     assert sent == [*[1] * (MOST_LINES // LOG_LINES), 0, 0]
     assert [kind for kind, _ in told(box.flush())] == ["logged"]
+
+
+def test_what_was_spent_goes_with_the_next_turn_and_each_bill_has_its_number(
+    clock: Clock, attempt: Attempt
+) -> None:
+    woken: list[float] = []
+    box = Outbox(woken.append, "worker")
+
+    bills = []
+    for tokens in (1, 2):
+        box.spent(attempt, Usage(tokens))
+        (event,) = (events.load(record.body) for record in box.flush())
+        bills.append(event)
+        clock.now += 0.001
+
+    assert woken == [0.0, 0.0]
+    assert [(bill.number, bill.usage.input_tokens) for bill in bills if bill.kind == "spent"] == [
+        (1, 1),
+        (2, 2),
+    ]
