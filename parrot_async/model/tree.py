@@ -258,11 +258,9 @@ class JobTree:
 
     def _spent(self, event: Spent) -> Ids:
         node = self.nodes.get(event.id)
-        if node is None:
+        if node is None or is_billed(node, event.attempt, event.number):
             return (event.id,)
         # Not fenced: money is spent whatever became of the attempt, a late bill counts as well.
-        if is_billed(node, event.attempt, event.number):
-            return (event.id,)
         usage = event.usage
         node.own_usage = usage if node.own_usage is None else node.own_usage + usage
         above: JobNode | None = node

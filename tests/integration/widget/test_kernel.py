@@ -1,8 +1,8 @@
 """Live views in a real kernel: what a browser would hear, and what its clicks do."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 

@@ -87,7 +87,9 @@ def test_retries_are_not_negative(wrong: dict[str, float]) -> None:
 
 
 def test_a_queue_lets_at_least_one_job_run() -> None:
-    with pytest.raises(OptionsError, match="limit=0 makes no sense: .* greater than or equal to 1"):
+    with pytest.raises(
+        OptionsError, match=r"limit=0 makes no sense: .* greater than or equal to 1"
+    ):
         Queue(name="closed", limit=0)
 
 

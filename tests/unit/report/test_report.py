@@ -14,9 +14,12 @@ from markdown_it.token import Token
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.model.events import Completed, Event, Logged, Spent
-from parrot_async.model.models import JobResult, JobSpec, LogLine, Usage
+from parrot_async.model.models import JobResult, JobSpec, JobStatus, LogLine, Usage
+from parrot_async.model.progress import status_report
 from parrot_async.model.tree import JobTree, fold
 from parrot_async.report import html, markdown, text
+from parrot_async.report.terminal import render
+from parrot_async.report.timeline import Timeline
 from parrot_async.report.wording import (
     fenced,
     line,
@@ -351,7 +354,6 @@ def test_a_deep_tree_is_no_recursion() -> None:
     assert page.depth == 0
     assert "plan" in markdown(tree, now=NOW)
     assert "plan" in text(tree, now=NOW)
-    assert render(tree, 80, 40, now=NOW) is not None
+    assert render(tree, now=NOW) is not None
     assert Timeline(tree, "r")._repr_html_()
     assert status_report(tree, now=NOW).children_summary == {JobStatus.QUEUED: 1}
-    assert details(tree, tree[ids[-1]])
