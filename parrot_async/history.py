@@ -10,6 +10,7 @@ from parrot_async.errors import JobNotFoundError, NotEndedError, ResultExpiredEr
 from parrot_async.model import events
 from parrot_async.model.events import Event
 from parrot_async.model.models import JobId, JobNode, JobStatus, root_of
+from parrot_async.model.texts import check_limit
 from parrot_async.model.tree import JobTree, fold
 from parrot_async.report.tables import RootRows
 from parrot_async.settings import local_store
@@ -63,6 +64,7 @@ class History:
         limit: int = 100,
     ) -> RootRows:
         """Return the newest root jobs that match; a notebook shows them as a table."""
+        check_limit(limit)
         wanted = None if status is None else JobStatus(status)
         rows = self._store.roots(status=wanted, queue=queue, function=function, limit=limit)
         return RootRows(rows)
@@ -115,15 +117,37 @@ class History:
 
 def _with_parts(tree: JobTree, node: JobNode) -> Iterator[JobId]:
     """Yield a job, and all below a plan, whose result is made of theirs."""
-    yield node.id
-    if node.spec.function_id is None:
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        yield here.id
+        if here.spec.function_id is None:
+            pending.extend(tree.children(here.id))
+
+
+def _value(tree: JobTree, top: JobNode, stored: StoredResults) -> Any:
+    """Return a job's result, a plan's without recursion, since plans nest at any depth."""
+    if not _is_made_of_parts(top):
+        return _own_value(top, stored)
+    results: list[Any] = []
+    pending = [(top, results)]
+    while pending:
+        node, found = pending.pop()
         for child in tree.children(node.id):
-            yield from _with_parts(tree, child)
+            value: Any = []
+            if _is_made_of_parts(child):
+                pending.append((child, value))
+            else:
+                value = _value_or_error(child, stored)
+            found.append(value)
+    return results
 
 
-def _value(tree: JobTree, node: JobNode, stored: StoredResults) -> Any:
-    if node.error is None and node.spec.function_id is None:
-        return [_part(tree, child, stored) for child in tree.children(node.id)]
+def _is_made_of_parts(node: JobNode) -> bool:
+    return node.error is None and node.spec.function_id is None
+
+
+def _own_value(node: JobNode, stored: StoredResults) -> Any:
     found = stored.get(node.id)
     if node.error is None and (found is None or found.expired):
         raise ResultExpiredError(f"job {node.id} completed, its result is not kept any more")
@@ -131,8 +155,8 @@ def _value(tree: JobTree, node: JobNode, stored: StoredResults) -> Any:
     return Outcome(node.id, found.value, found.url, node.error).value()
 
 
-def _part(tree: JobTree, node: JobNode, stored: StoredResults) -> Any:
+def _value_or_error(node: JobNode, stored: StoredResults) -> Any:
     try:
-        return _value(tree, node, stored)
+        return _own_value(node, stored)
     except Exception as exc:  # noqa: BLE001 - the plan completed all the same
         return exc

@@ -12,6 +12,16 @@ def data_home() -> Path:
     return Path(data).expanduser() / "parrot_async"
 
 
+def most_levels() -> int:
+    """Return how many levels a tree may have whose root has no limit: `$PARROT_MAX_DEPTH`, 2,000."""
+    return int(os.environ.get("PARROT_MAX_DEPTH") or 2_000)
+
+
+def most_jobs() -> int:
+    """Return how many jobs a tree may have whose root does not say: `$PARROT_MAX_JOBS`."""
+    return int(os.environ.get("PARROT_MAX_JOBS") or 1_000_000)
+
+
 def local_store(name: str | None = None) -> str:
     """Return the URL of a local cluster's job store: `$PARROT_STORE`, or a file in its folder."""
     file = data_home() / (name or "default") / "jobs.db"

@@ -1,7 +1,7 @@
 """What commands print: JSON for programs, lines without control characters for people."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from parrot_async.model.models import JobNode, LogLine
     from parrot_async.model.rows import RootRow
     from parrot_async.model.tree import JobTree
+
+NESTED: Final = 100
+"""Levels of jobs that are nested in a JSON document; its readers take some hundred levels."""
 
 as_json = click.option("--json", "json", is_flag=True, help="Print one JSON document.")
 
@@ -49,9 +52,27 @@ def clock(at: float, form: str) -> str:
 
 
 def node_document(tree: "JobTree", node: "JobNode") -> dict[str, Any]:
-    """Return a job and all below it, for `document`."""
+    """Return a job and all below it, for `document`.
+
+    Jobs that are nested more than 100 levels deep are listed in its `deeper`, each with 100 levels
+    of its own children: Python's `json` and jq read no document that is nested for ever.
+    """
+    top = _own_document(node)
+    documents = {node.id: top}
+    deeper: list[dict[str, Any]] = []
+    for below in tree.walk(node.id):
+        if below is not node:
+            home = documents[below.parent_id or ""]["children"]
+            made = documents[below.id] = _own_document(below)
+            (home if (below.depth - node.depth) % NESTED else deeper).append(made)
+    return {**top, "deeper": deeper} if deeper else top
+
+
+def _own_document(node: "JobNode") -> dict[str, Any]:
+    """Return what is said of a job alone."""
     return {
         "id": node.id,
+        "parent": node.parent_id,
         "title": node.title,
         "function": node.spec.function,
         "status": node.status,
@@ -65,7 +86,7 @@ def node_document(tree: "JobTree", node: "JobNode") -> dict[str, Any]:
         "usage": node.usage,
         "result": node.result,
         "error": node.error,
-        "children": [node_document(tree, child) for child in tree.children(node.id)],
+        "children": [],
     }
 
 

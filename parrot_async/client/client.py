@@ -24,7 +24,6 @@ from parrot_async.client.session import Session
 from parrot_async.cluster import Pools
 from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.failpoints import reach
-from parrot_async.jobs.options import check_texts
 from parrot_async.jobs.plan import Plan
 from parrot_async.jobs.request import (
     groups_of_calls,
@@ -38,6 +37,7 @@ from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import Pruned, RootRow
+from parrot_async.model.texts import check_limit
 from parrot_async.report.tables import RootRows
 from parrot_async.store import check_url
 from parrot_async.transport.messages import Group
@@ -329,6 +329,7 @@ class JobClient:
         limit: int = 100,
     ) -> RootRows:
         """Return the newest root jobs that fit, from the store; a notebook shows a table."""
+        check_limit(limit)
         wanted = None if status is None else str(JobStatus(status))
         rows = await self._session.api.jobs(wanted, queue, function, limit=limit)
         return RootRows(map(RootRow.from_plain, rows))
@@ -364,5 +365,4 @@ class JobClient:
 
     async def set_queue(self, queue: Queue) -> None:
         """Add a queue or change one, for all clients of this service."""
-        check_texts(name=queue.name, pool=queue.pool)
         await self._session.api.set_queue(queue.model_dump_json().encode())

@@ -9,11 +9,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from distributed.comm.core import Comm, CommClosedError, connect
-from distributed.core import rpc
+from distributed.comm.core import Comm
 from distributed.protocol.pickle import dumps
 from distributed.security import Security
 
+from parrot_async.client.line import Line
 from parrot_async.errors import ClusterError, DisconnectedError
 from parrot_async.jobs.request import new_id
 from parrot_async.model.events import Record
@@ -24,7 +24,6 @@ from parrot_async.transport.api import (
     Operation,
     ServiceApi,
     service_stub,
-    stream_request,
 )
 from parrot_async.transport.messages import ServiceHello, TreeRecord
 from parrot_async.transport.wire import GOES_ON, INTERRUPTED, SERVICE, unpack
@@ -36,6 +35,8 @@ CLOSE_PATIENCE = 0.5
 RECONNECT_TIMEOUT = 1.0
 RECONNECT = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Seconds between attempts to find the service again; after the last one it is given up."""
+MOST_CUTS = 20
+"""Streams that may be cut one after the other before a single message has come."""
 FORGET_AFTER = 0.1
 """Seconds in which trees that nobody wants any more gather, to be given up together."""
 PAGE = 1000
@@ -69,7 +70,7 @@ class Connection:
         self._api: ServiceApi = service_stub(self._call)
         self._api_once: ServiceApi = service_stub(self._ask)
         self.client = f"client-{new_id()}"
-        self._args = (security or Security()).get_connection_args("client")
+        self._security = security
         self._on_records = on_records
         self._on_lost = on_lost
         self._loop = asyncio.new_event_loop()
@@ -79,7 +80,9 @@ class Connection:
         self._watching: asyncio.Task[None] | None = None
         self._roots: dict[JobId, int] = {}
         """Trees that we watch, and the number of the latest event of each."""
-        self._streams = 0
+        self._streams = self._tried = 0
+        self._cuts = 0
+        """Streams that were cut since the latest message came."""
         self._early: dict[JobId, News] = {}
         """What comes of trees whose past is still being fetched."""
         self._lost: DisconnectedError | None = None
@@ -146,7 +149,7 @@ class Connection:
     # On the connection's loop.
 
     async def _open(self) -> ServiceHello:
-        self._rpc = rpc(self.address, connection_args=self._args, timeout=CONNECT_TIMEOUT)
+        self._line = Line(self.address, self._security, CONNECT_TIMEOUT)
         hello = await self._hello()
         if hello["version"] != VERSION:
             raise ClusterError(
@@ -158,11 +161,12 @@ class Connection:
 
     async def _hello(self) -> ServiceHello:
         try:
+            self._check_address()
             hello = await self._api_once.hello()
             if not _is_hello(hello):
                 await self._install()
                 hello = await self._api_once.hello()
-        except (OSError, DisconnectedError, TimeoutError) as exc:
+        except DisconnectedError as exc:
             cause = exc.__cause__ or exc
             raise ClusterError(
                 f"nothing answers at {self.address}: {cause}. Is the scheduler running there, and "
@@ -174,13 +178,18 @@ class Connection:
             ) from exc
         return hello
 
+    def _check_address(self) -> None:
+        self._line.check_address()
+
     async def _install(self) -> None:
         """Send the service to a scheduler that Dask's own command started without it."""
         from parrot_async.service.plugin import JobService  # half a second, for foreign schedulers
 
         plugin = dumps(JobService())
         try:
-            await self._rpc.register_scheduler_plugin(plugin=plugin, name=SERVICE, idempotent=True)
+            await self._line.rpc.register_scheduler_plugin(
+                plugin=plugin, name=SERVICE, idempotent=True
+            )
         except Exception as exc:
             raise ClusterError(
                 f"the scheduler at {self.address} did not take the job service: {exc}. Install "
@@ -190,10 +199,9 @@ class Connection:
 
     async def _stream(self, patience: float) -> Comm:
         """Open the stream on which the service sends events."""
-        comm: Comm = await connect(self.address, timeout=patience, **self._args)
+        self._tried += 1
+        comm = await self._line.stream(self.client, self._tried, patience)
         self._streams += 1
-        await comm.write(stream_request(self.client, self._streams))
-        await comm.read()
         return comm
 
     async def _stay(self, comm: Comm | None) -> None:
@@ -201,7 +209,7 @@ class Connection:
         while comm is not None:
             try:
                 await self._read(comm)
-            except (CommClosedError, OSError) as exc:
+            except DisconnectedError as exc:
                 comm = await self._find_again(exc)
             except Exception as exc:
                 # Without an error, everybody who waits would wait for ever.
@@ -213,9 +221,15 @@ class Connection:
             async with self._in_order:
                 await self._catch_up(self._roots, self._api_once)
             while True:
-                self._take_in((await comm.read())["records"])
+                message = await self._next(comm)
+                self._cuts = 0
+                self._take_in(message["records"])
         finally:
-            await comm.close()
+            with suppress(Exception):  # it is cut already, and closing it says so once more
+                await comm.close()
+
+    async def _next(self, comm: Comm) -> Any:
+        return await self._line.read(comm)
 
     def _take_in(self, messages: Sequence[TreeRecord]) -> None:
         """Hand on what came, or keep it until it is its turn."""
@@ -236,11 +250,12 @@ class Connection:
             self._on_records(fresh)
 
     async def _find_again(self, cause: Exception) -> Comm | None:
-        for pause in RECONNECT:
+        self._cuts += 1
+        for pause in RECONNECT if self._cuts < MOST_CUTS else ():
             await asyncio.sleep(pause)
             try:
                 return await self._stream(RECONNECT_TIMEOUT)
-            except (OSError, CommClosedError) as exc:
+            except DisconnectedError as exc:
                 cause = exc
         self._give_up(
             f"the job service at {self.address} is gone: {cause}. What it accepted is in its "
@@ -317,10 +332,7 @@ class Connection:
             await asyncio.sleep(pauses.popleft())
 
     async def _ask(self, operation: Operation, arguments: Arguments) -> Any:
-        try:
-            return await getattr(self._rpc, operation.wire_name)(**arguments)
-        except (CommClosedError, OSError) as exc:
-            raise DisconnectedError(f"the job service at {self.address} does not answer") from exc
+        return await self._line.ask(operation.wire_name, arguments)
 
     async def _close(self) -> None:
         if self._watching is not None:
@@ -336,7 +348,7 @@ class Connection:
             await asyncio.gather(*left, return_exceptions=True)
 
     async def _close_rpc(self) -> None:
-        await self._rpc.close_rpc()
+        await self._line.close()
 
 
 def _is_hello(answer: object) -> bool:

@@ -99,8 +99,8 @@ class JobHandle(Generic[R_co]):
         return self.node.usage or Usage()
 
     @property
-    def cost(self) -> Decimal:
-        """US dollars that the job and all below it have spent."""
+    def cost(self) -> Decimal | None:
+        """US dollars that the job and all below it have spent, as far as known; None: not known."""
         return self.usage.cost
 
     @property

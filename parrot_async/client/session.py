@@ -27,6 +27,10 @@ VALUES_AT_ONCE = 100
 """Results that are unpickled before the caller's loop may breathe."""
 
 
+_OF_CHILDREN: Any = object()
+"""Stands for the result of a plan, which consists of its children's."""
+
+
 class Session:
     """What a client, its handles and its live views share; it outlives the client's end.
 
@@ -124,21 +128,34 @@ class Session:
 
     async def result(self, job_id: JobId) -> Any:
         """Wait for a job's result; raises its error."""
+        value = await self._own_result(job_id)
+        return await self._results_below(job_id) if value is _OF_CHILDREN else value
+
+    async def _own_result(self, job_id: JobId) -> Any:
+        """Wait for a job's result; `_OF_CHILDREN` for that of a plan."""
         await self.ended([job_id])
         outcome = await self._outcome(job_id)
         if outcome.error is None and outcome.data is None and outcome.url is None:
-            return await self._results_of_children(job_id)
+            return _OF_CHILDREN
         if outcome.url is not None:
             return await asyncio.to_thread(outcome.value)
         return outcome.value()
 
-    async def _results_of_children(self, job_id: JobId) -> list[Any]:
+    async def _results_below(self, plan_id: JobId) -> list[Any]:
+        """Return the results of a plan's children, without recursion: plans nest at any depth."""
         results: list[Any] = []
-        for child_id in self.node(job_id).children:
-            try:
-                results.append(await self.result(child_id))
-            except Exception as exc:  # noqa: BLE001 - the plan completed all the same
-                results.append(exc)
+        pending = [(plan_id, results)]
+        while pending:
+            job_id, found = pending.pop()
+            for child_id in self.node(job_id).children:
+                try:
+                    value = await self._own_result(child_id)
+                except Exception as exc:  # noqa: BLE001 - the plan completed all the same
+                    value = exc
+                if value is _OF_CHILDREN:
+                    value = []
+                    pending.append((child_id, value))
+                found.append(value)
         return results
 
     async def _outcome(self, job_id: JobId) -> Outcome:

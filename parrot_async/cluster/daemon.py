@@ -22,11 +22,11 @@ import anyio
 from pydantic import BaseModel, ConfigDict
 
 from parrot_async.cluster import credentials, parent_watch
-from parrot_async.cluster.folder import ClusterRecord, Folder, Holder
+from parrot_async.cluster.folder import NOT_STARTED, ClusterRecord, Folder, Holder
 from parrot_async.cluster.nannies import HOST, Nannies
 from parrot_async.cluster.package import package_version
 from parrot_async.cluster.pools import Pools, workers
-from parrot_async.errors import ClusterError
+from parrot_async.errors import ClusterError, ParrotError
 from parrot_async.settings import chosen_places
 
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ def _run(spec: DaemonSpec) -> None:
         ):
             _start_forkserver()
         anyio.run(serve, spec)
+    except ParrotError as exc:  # it says what to do, and where it was raised helps nobody
+        _log.error("%s %s", NOT_STARTED, " ".join(str(exc).split()))
+        status = 1
     except BaseException:  # noqa: BLE001 - the process ends here, the log is all that remains
         traceback.print_exc()
         status = 1

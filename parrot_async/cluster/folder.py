@@ -24,6 +24,8 @@ from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import shown
 from parrot_async.transport.ownership import fault_of_folder, make_private, open_private
 
+NOT_STARTED = "the cluster did not start:"
+"""Before the reason in the last line of a log."""
 _POLL = 0.02
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -175,6 +177,11 @@ class Folder:
         with suppress(OSError):
             return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
         return ""
+
+    def reason(self) -> str:
+        """Return why the latest daemon did not start, where it could say that in a sentence."""
+        *_, last = ("", *self.tail().splitlines())
+        return last.partition(NOT_STARTED)[2].strip()
 
     def holder(self) -> Holder | None:
         """Return who holds the running lock, or held it last; None where nobody ever did."""

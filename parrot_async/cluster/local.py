@@ -283,6 +283,8 @@ def _named(folder: Folder) -> str:
 
 
 def _advice(folder: Folder) -> str:
+    if why := folder.reason():
+        return f"{why} (The log is {folder.log_file}.)"
     return (
         f"Run `parrot-async down` and try again. The last lines of {folder.log_file}:\n"
         f"{folder.tail()}"

@@ -31,6 +31,7 @@ async def search(
     """
     if dsn is not None:
         check_dsn(dsn)
+    question = question.encode("utf-8", "backslashreplace").decode()
     embedder = await to_thread.run_sync(partial(load_embedder, model, backend))
     if dsn is None:
         dsn = await to_thread.run_sync(ensure_server)

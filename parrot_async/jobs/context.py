@@ -100,10 +100,12 @@ class JobContext:
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
-        cost: Decimal | float | str = 0,
+        cost: Decimal | float | str | None = None,
         api: str = "",
     ) -> None:
         """Count tokens and US dollars on this job, and so on all jobs above it.
+
+        It is sent at once. Without a `cost` the money is not known, which no report shows as zero.
 
         `usage` is a `Usage`, or any object with `input_tokens` and `output_tokens`, such as the
         `usage` of an Anthropic message. Raises OptionsError for what is no number, or none that

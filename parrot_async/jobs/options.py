@@ -7,7 +7,6 @@ from typing import Any, TypedDict, cast
 from parrot_async.errors import OptionsError, error_name
 from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.models import FailurePolicy, JobId, JobType, RetryPolicy
-from parrot_async.transport.text import is_sendable, sendable
 
 
 class Options(TypedDict, total=False):
@@ -36,6 +35,8 @@ class Options(TypedDict, total=False):
     on_failure: FailurePolicy | str
     job_type: JobType | str
     wait_for_workers: bool
+    max_depth: int
+    max_jobs: int
 
 
 POOL_OPTIONS = frozenset({"cpu", "gpu", "io", "resources"})
@@ -82,16 +83,6 @@ def check_known(options: Options) -> None:
         raise OptionsError(f"there is no option {name!r}: {hint if near else known}")
 
 
-def check_texts(**texts: object) -> None:
-    """Raise OptionsError for a text that no event could carry: with lone surrogates, or NULs."""
-    for name, text in texts.items():
-        if isinstance(text, str) and not is_sendable(text):
-            raise OptionsError(
-                f"{name}={sendable(text)[:80]!r} has characters that cannot be stored. For the "
-                "name of a file: os.fsencode(name).decode(errors='backslashreplace')"
-            )
-
-
 def changed(given: Options, new: Options) -> Options:
     """Return the options with the new ones in their place; one pool replaces another."""
     kept: Mapping[str, Any] = given
@@ -109,6 +100,8 @@ def pool_and_slots(options: Options, name: str) -> tuple[str, int]:
     if len(wanted) > 1:
         raise OptionsError(f"{name} asks for {sorted(wanted)}: a job runs in one pool")
     for pool, slots in wanted.items():
+        if not isinstance(slots, int):
+            raise OptionsError(f"{name} asks for {pool}={slots!r}: a whole number is needed")
         if slots < 1:
             raise OptionsError(f"{name} asks for {pool}={slots}: at least 1 is needed")
         return pool, int(slots)

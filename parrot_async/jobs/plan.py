@@ -1,16 +1,20 @@
 """Plans: trees of calls that are written down before they run."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from typing import Any, TypeVar, overload
 
 from parrot_async.errors import OptionsError
-from parrot_async.jobs.options import check_texts
 from parrot_async.jobs.spec import check_call, name_of, spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
+from parrot_async.model.texts import check_texts
 from parrot_async.report import steps
 from parrot_async.transport.pickling import summary
 
 R = TypeVar("R")
+
+_showing: ContextVar[bool] = ContextVar("parrot_step_shown", default=False)
+"""Whether the text of a step is being made, so that those among its arguments are short."""
 
 
 class Step:
@@ -27,8 +31,17 @@ class Step:
         self.id: JobId | None = None
 
     def __repr__(self) -> str:
-        """Show the call."""
-        return f"<step {name_of(self.fn)}({summary((self.args, self.kwargs))})>"
+        """Show the call; a step among the arguments shows its function only.
+
+        Steps may be chained by the thousand, and each would show all before it.
+        """
+        if _showing.get():
+            return f"<step {name_of(self.fn)}>"
+        token = _showing.set(True)
+        try:
+            return f"<step {name_of(self.fn)}({summary((self.args, self.kwargs))})>"
+        finally:
+            _showing.reset(token)
 
     @property
     def title(self) -> str:
@@ -55,7 +68,7 @@ class Plan:
         description: str = "",
         weight: float = 1.0,
     ) -> None:
-        """Keep the steps; OptionsError where there are none, or a text cannot be stored."""
+        """Keep the steps; OptionsError where there are none, or an option makes no sense."""
         check_texts(title=title, description=description)
         self.title = title
         self.steps = list(steps)
@@ -66,6 +79,8 @@ class Plan:
         self.id: JobId | None = None
         if not self.steps:
             raise OptionsError(f"the plan {title!r} has no steps")
+        if not 0 < weight < float("inf"):
+            raise OptionsError(f"the weight of a plan is finite and above 0, not {weight!r}")
 
     def __repr__(self) -> str:
         """Show the title and how many steps there are."""

@@ -10,8 +10,12 @@ from parrot_async.jobs import options
 from parrot_async.jobs.options import Options, body_of, options_of
 from parrot_async.model.durations import seconds
 from parrot_async.model.models import FailurePolicy, JobSpec, JobType
+from parrot_async.model.texts import check_priority, check_texts, validated
 from parrot_async.transport.pickling import Call, preview
 from parrot_async.transport.text import text_of
+
+TEXTS = ("title", "key", "queue", "description", "prompt")
+"""Options that are texts."""
 
 TEXTS = ("title", "key", "queue", "description", "prompt")
 """Options that are texts."""
@@ -34,12 +38,19 @@ def is_async(fn: Callable[..., Any]) -> bool:
 def spec_of(fn: Callable[..., Any]) -> JobSpec:
     """Return what a job's options say, without what the queue and the pickled function add.
 
-    Raises OptionsError, or pydantic's ValidationError, where an option makes no sense.
+    Raises OptionsError where an option makes no sense.
     """
     given = options_of(fn)
     name = name_of(fn)
+    check_texts(**{text: given.get(text) for text in TEXTS})
+    check_priority(given.get("priority"))
+    with validated(name):
+        return _spec_of(fn, given, name)
+
+
+def _spec_of(fn: Callable[..., Any], given: Options, name: str) -> JobSpec:
     pool, slots = options.pool_and_slots(given, name)
-    options.check_texts(**{text: given.get(text) for text in TEXTS}, pool=pool)
+    check_texts(pool=pool)
     return JobSpec(
         title=given.get("title") or name.rpartition(":")[2].rpartition(".")[2],
         function=name,
@@ -59,6 +70,8 @@ def spec_of(fn: Callable[..., Any]) -> JobSpec:
         key=given.get("key"),
         result_ttl=options.result_ttl(given),
         wait_for_workers=given.get("wait_for_workers", False),
+        max_depth=given.get("max_depth"),
+        max_jobs=given.get("max_jobs"),
     )
 
 

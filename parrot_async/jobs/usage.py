@@ -1,5 +1,6 @@
 """What a job says that it spent, checked where it says so."""
 
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,26 +13,34 @@ MOST_DOLLARS = Decimal(10) ** 12
 
 
 def usage_of(
-    usage: Any, input_tokens: int, output_tokens: int, cost: Decimal | float | str, api: str
+    usage: Any,
+    input_tokens: int,
+    output_tokens: int,
+    cost: Decimal | float | str | None,
+    api: str,
 ) -> Usage:
     """Return what `spend` was given as one usage.
 
     Raises OptionsError for what is no number, or beyond MOST_TOKENS or MOST_DOLLARS: a sum with
     it could not be sent, and would take the job's other usage with it.
     """
-    if not isinstance(usage, Usage):
+    if isinstance(usage, Usage):
+        said = replace(usage, api=text_of(usage.api))
+    else:
         if usage is not None:
             input_tokens += int(getattr(usage, "input_tokens", 0) or 0)
             output_tokens += int(getattr(usage, "output_tokens", 0) or 0)
-        usage = Usage(int(input_tokens), int(output_tokens), _dollars(cost), text_of(api))
-    if max(abs(usage.input_tokens), abs(usage.output_tokens)) > MOST_TOKENS:
+        said = Usage(int(input_tokens), int(output_tokens), _dollars(cost), text_of(api))
+    if max(abs(said.input_tokens), abs(said.output_tokens)) > MOST_TOKENS:
         raise OptionsError(f"nobody uses more than {MOST_TOKENS:,} tokens at once")
-    if abs(usage.cost) > MOST_DOLLARS:
+    if said.cost is not None and abs(said.cost) > MOST_DOLLARS:
         raise OptionsError(f"nobody spends more than {MOST_DOLLARS:,} US dollars at once")
-    return Usage(usage.input_tokens, usage.output_tokens, usage.cost, text_of(usage.api))
+    return said
 
 
-def _dollars(cost: Decimal | float | str) -> Decimal:
+def _dollars(cost: Decimal | float | str | None) -> Decimal | None:
+    if cost is None:
+        return None
     try:
         found = Decimal(str(cost))
     except InvalidOperation as exc:

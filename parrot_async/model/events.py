@@ -78,12 +78,14 @@ class Logged(Frozen):
 
 
 class Spent(Frozen):
-    """A job used tokens or money."""
+    """A job used tokens or money; each counts once, however often it comes."""
 
     kind: Literal["spent"] = "spent"
     id: JobId
     attempt: int
     usage: Usage
+    number: int = 0
+    """From 1 on for each attempt; 0: without a number, it counts each time that it comes."""
 
 
 class Waiting(Frozen):

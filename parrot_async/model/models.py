@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from parrot_async.errors import ErrorInfo, OptionsError
+from parrot_async.model.texts import check_priority, check_texts, validated
 
 JobId = str
 LOG_LINES = 200
@@ -99,12 +100,17 @@ class JobResult:
 
 @dataclass(slots=True, frozen=True)
 class Usage:
-    """What a job has spent: tokens, and money in US dollars (None: not known)."""
+    """What a job has spent: tokens, and money in US dollars.
+
+    A cost that is not known is None, and never counts as nothing: in a sum, `unpriced` is how many
+    tokens have no price, so that the cost is a lower bound.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
-    cost: Decimal = Decimal(0)
+    cost: Decimal | None = None
     api: str = ""
+    unpriced: int = 0
 
     @property
     def tokens(self) -> int:
@@ -113,12 +119,17 @@ class Usage:
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return the sum of two usages; the later named API is kept."""
+        known = [cost for cost in (self.cost, other.cost) if cost is not None]
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
-            self.cost + other.cost,
+            sum(known, Decimal(0)) if known else None,
             other.api or self.api,
+            self._unpriced() + other._unpriced() if known else 0,
         )
+
+    def _unpriced(self) -> int:
+        return self.tokens if self.cost is None else self.unpriced
 
 
 @dataclass(slots=True, frozen=True)
@@ -170,7 +181,7 @@ class JobSpec(Frozen):
     grace: float = Field(default=5.0, ge=0)
     """Seconds that a job has to stop when it is told to, before it is killed."""
     retry: RetryPolicy = RetryPolicy()
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     on_failure: FailurePolicy = FailurePolicy.IGNORE
     sequential: bool = False
     expected: int | None = None
@@ -182,20 +193,35 @@ class JobSpec(Frozen):
     """Hash of the function and all that its pickle holds, where results are shared by content."""
     wait_for_workers: bool = False
     """Wait for a worker that is not there yet, instead of failing as unschedulable."""
+    max_depth: int | None = Field(default=None, ge=1)
+    """Of a root: levels that bodies may give its tree; None: the service's, 500 by default."""
+    max_jobs: int | None = Field(default=None, ge=1)
+    """Of a root: jobs that bodies may give its tree; None: the service's, 1,000,000 by default."""
 
 
 class Queue(Frozen):
-    """A named lane: which workers serve it, and what its jobs get by default."""
+    """A named lane: which workers serve it, and what its jobs get by default.
+
+    OptionsError for a value that makes no sense.
+    """
 
     name: str
     pool: str = ""
     """Empty: async functions go to io, the others to cpu."""
     priority: int = Priority.NORMAL
-    timeout: float | None = None
+    timeout: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     limit: int | None = Field(default=None, ge=1)
     """How many of its jobs may run at once; a job that waits for children does not count."""
     paused: bool = False
     """Whether its jobs are paused; `client.pause` and `client.resume` change it."""
+
+    if not TYPE_CHECKING:  # a checker reads the names of the arguments from the fields
+
+        def __init__(self, **fields: Any) -> None:
+            with validated("Queue"):
+                super().__init__(**fields)
+            check_texts(name=self.name, pool=self.pool)
+            check_priority(self.priority)
 
 
 QUEUES: tuple[Queue, ...] = (
@@ -212,6 +238,24 @@ QUEUES: tuple[Queue, ...] = (
     Queue(name="agents", pool="io", timeout=1800),
 )
 """The queues that every cluster knows; `client.set_queue` changes one or adds another."""
+
+
+@dataclass(slots=True)
+class Bills:
+    """The numbers that were seen: all up to one, and those beyond it that came early."""
+
+    upto: int = 0
+    beyond: frozenset[int] = frozenset()
+
+    def is_new(self, number: int) -> bool:
+        """Note a number; returns whether it had not been seen."""
+        if number <= self.upto or number in self.beyond:
+            return False
+        self.beyond |= {number}
+        while self.upto + 1 in self.beyond:
+            self.upto += 1
+            self.beyond -= {self.upto}
+        return True
 
 
 @dataclass(slots=True)
@@ -292,6 +336,8 @@ class JobNode:
     usage: Usage | None = None
     """What this node and all below it have spent; None: nothing yet."""
     own_usage: Usage | None = None
+    bills: dict[int, "Bills"] | None = None
+    """By attempt: which of its usage has been counted."""
     logs: deque[LogLine] | None = None
 
     @property

@@ -19,19 +19,22 @@ class RootRow:
     status: JobStatus
     created_at: float
     completed_at: float | None = None
-    cost: Decimal = Decimal(0)
+    cost: Decimal | None = None
+    """US dollars as far as known; None: not known, or nothing spent."""
     error: str | None = None
     owner: str = ""
     """Who runs the tree; the store writes it: the owner of the first commit, or who claimed it."""
 
     def plain(self) -> dict[str, str | float | None]:
         """Return the row in types that any format knows; `from_plain` reads them."""
-        return {**asdict(self), "status": str(self.status), "cost": str(self.cost)}
+        cost = None if self.cost is None else str(self.cost)
+        return {**asdict(self), "status": str(self.status), "cost": cost}
 
     @classmethod
     def from_plain(cls, row: Mapping[str, Any]) -> "RootRow":
         """Return the row of what `plain` gave."""
-        known = {**row, "status": JobStatus(row["status"]), "cost": Decimal(row["cost"])}
+        cost = None if row["cost"] is None else Decimal(row["cost"])
+        known = {**row, "status": JobStatus(row["status"]), "cost": cost}
         return cls(**known)
 
 

@@ -43,8 +43,10 @@ from parrot_async.model.nodes import (
     WAITING,
     blank_node,
     close,
+    end_time,
     forget_progress,
     hold,
+    is_billed,
     is_newer,
     is_over,
     retire,
@@ -66,8 +68,8 @@ class JobTree:
 
     `apply` never raises and never leaves a terminal state. Repeats, late events of an older
     attempt and events of unknown jobs change nothing. Events come in order, and who misses one
-    asks for the tree anew; only `Progressed` (the latest counts) and `Spent` (each one is added)
-    rely on that order.
+    asks for the tree anew; only `Progressed`, of which the latest counts, relies on that
+    order.
 
     Runs on: any one thread at a time; it has no lock.
     """
@@ -210,7 +212,7 @@ class JobTree:
             node.attempt, node.worker, node.retry_at = number, event.worker, None
             node.begun_at, node.rested = utc(at), 0.0
             if node.started_at is None:
-                node.started_at = node.begun_at
+                node.started_at = max(node.begun_at, node.created_at or node.begun_at)
             if node.own_progress:
                 changed.append(node)
             forget_progress(node)
@@ -256,7 +258,7 @@ class JobTree:
 
     def _spent(self, event: Spent) -> Ids:
         node = self.nodes.get(event.id)
-        if node is None:
+        if node is None or is_billed(node, event.attempt, event.number):
             return (event.id,)
         # Not fenced: money is spent whatever became of the attempt, a late bill counts as well.
         usage = event.usage
@@ -277,7 +279,7 @@ class JobTree:
             if plan_begins or (node.stage in ACTIVE and node.stage is not stage):
                 self._turn(node, stage)
                 node.turned_at = event.at
-                node.started_at = node.started_at or utc(event.at)
+                node.started_at = node.started_at or end_time(node, event.at)
         return event.ids
 
     def _pause_changed(self, event: PauseRequested | Resumed) -> Ids:
@@ -358,7 +360,7 @@ class JobTree:
     def _end(self, node: JobNode, status: JobStatus, at: float, error: ErrorInfo | None) -> None:
         node.held_by = NOBODY
         self._turn(node, status)
-        node.completed_at, node.retry_at = utc(at), None
+        node.completed_at, node.retry_at = end_time(node, at), None
         close(node, at, error)
 
     def _cancel_requested(self, event: CancelRequested) -> Ids:

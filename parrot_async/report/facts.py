@@ -12,8 +12,8 @@ from parrot_async.report.wording import (
     counts_words,
     duration,
     line,
-    money,
     percent,
+    price,
     spent,
     state_words,
     status_word,
@@ -108,7 +108,8 @@ def cost(node: JobNode) -> str:
     usage = node.usage
     if usage is None:
         return ""
-    return f"{money(usage.cost)} ({usage.tokens:,} tokens)" if usage.tokens else money(usage.cost)
+    words = price(usage) or "not known"
+    return f"{words} ({usage.tokens:,} tokens)" if usage.tokens else words
 
 
 def about(seconds: float | None) -> str:

@@ -121,7 +121,14 @@ def spent(usage: Usage | None) -> str:
     if usage is None:
         return ""
     parts = [f"{usage.tokens:,} tokens"] if usage.tokens else []
-    return ", ".join([*parts, money(usage.cost)] if usage.cost else parts)
+    return ", ".join([*parts, price(usage)] if usage.cost else parts)
+
+
+def price(usage: Usage) -> str:
+    """Return the money: "$0.24", "at least $0.24" where some is not known; empty if all is not."""
+    if usage.cost is None:
+        return ""
+    return f"at least {money(usage.cost)}" if usage.unpriced else money(usage.cost)
 
 
 def plain(text: str) -> str:

@@ -63,17 +63,26 @@ class _Results(dict[JobId, Any]):
         return bool(self._values)
 
     def __missing__(self, job_id: JobId) -> Any:
+        pending = [job_id]
+        while pending:
+            value = self._value(pending[-1])
+            # Parts first, without recursion: plans may be nested deeper than Python's stack.
+            left = [part for part in value.parts or () if part not in self]
+            if left:
+                pending += reversed(left)
+            elif value.parts is not None:
+                self[pending.pop()] = [self[part] for part in value.parts]
+            else:
+                self[pending.pop()] = read_value(value)
+        return self[job_id]
+
+    def _value(self, job_id: JobId) -> Value:
         found = self._values.get(self._names.get(job_id, job_id))
         if found is None:
             raise ResultExpiredError(
                 f"the result of job {job_id}, an argument, is not kept any more"
             )
-        value = Value(**found)
-        if value.parts is not None:
-            self[job_id] = [self[part] for part in value.parts]
-        else:
-            self[job_id] = read_value(value)
-        return self[job_id]
+        return Value(**found)
 
 
 def read_value(value: Value) -> Any:

@@ -39,9 +39,11 @@ logger = logging.getLogger(__name__)
 class _Pace:
     """When an attempt's lines and states may be sent again, so that none floods the service."""
 
-    __slots__ = ("lines_due", "lines_sent", "saved_due")
+    __slots__ = ("bills", "lines_due", "lines_sent", "saved_due")
 
     def __init__(self) -> None:
+        self.bills = 0
+        """How many of its `Spent` were made, each of which has a number."""
         self.lines_sent = 0
         self.lines_due = 0.0
         self.saved_due = 0.0
@@ -116,9 +118,12 @@ class Outbox:
         self._due(PROGRESS_INTERVAL)
 
     def spent(self, execution: Attempted, usage: Usage) -> None:
-        """Note that a job used tokens or money."""
+        """Note that a job used tokens or money, which goes out with the loop's next turn.
+
+        Money is spent for good, and what was not sent dies with the worker.
+        """
         self._middle.append((execution, usage))
-        self._due(PROGRESS_INTERVAL)
+        self._due(0.0)
 
     def slot_changed(self, execution: Attempted, kind: "type[SlotEvent]") -> None:
         """Note that a job freed its slot, or takes it again; only the latest is told."""
@@ -210,10 +215,16 @@ class Outbox:
                 spent.setdefault((execution, what.api), []).append(what)
             else:
                 self._lines.setdefault(execution, deque(maxlen=LOG_LINES)).append(what)
-        usages = [(execution, usages) for (execution, _), usages in spent.items()]
+        usages = [(each, self._number(each), some) for (each, _), some in spent.items()]
         happened = [record for row in usages for record in self._records([row], _spent)]
         lines = self._lines_of(ended)
         return happened + [record for row in lines for record in self._records([row], _logged)]
+
+    def _number(self, execution: Attempted) -> int:
+        """Return the number of an attempt's next bill, by which the service knows repeats."""
+        pace = self._pace(execution)
+        pace.bills += 1
+        return pace.bills
 
     def _lines_of(self, ended: set[Attempted]) -> list[tuple[Attempted, deque[LogLine]]]:
         """Return what jobs wrote; of one that writes much, the latest lines every few seconds."""
@@ -298,12 +309,11 @@ def _progressed(rows: list[tuple[Attempted, JobProgress]]) -> Record:
     return Record(events.dump(event))
 
 
-def _spent(rows: list[tuple[Attempted, list[Usage]]]) -> Record:
-    ((execution, usages),) = rows
+def _spent(rows: list[tuple[Attempted, int, list[Usage]]]) -> Record:
+    ((execution, number, usages),) = rows
     usage = sum(usages[1:], usages[0])
-    return Record(
-        events.dump(events.Spent(id=execution.id, attempt=execution.attempt, usage=usage))
-    )
+    event = events.Spent(id=execution.id, attempt=execution.attempt, usage=usage, number=number)
+    return Record(events.dump(event))
 
 
 def _logged(rows: list[tuple[Attempted, deque[LogLine]]]) -> Record:

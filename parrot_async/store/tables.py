@@ -48,7 +48,12 @@ def tables(batch: Commit) -> Iterable[tuple[str, Rows]]:
 def root_columns(row: RootRow, owner: str) -> RootColumns:
     """Return a root's row as it is written, with the owner who writes it."""
     head = (row.id, row.title, row.function, row.queue, str(row.status))
-    return (*head, row.created_at, row.completed_at, str(row.cost), row.error, owner)
+    return (*head, row.created_at, row.completed_at, _cost(row), row.error, owner)
+
+
+def _cost(row: RootRow) -> str:
+    """Return a cost as a text, empty where it is not known."""
+    return "" if row.cost is None else str(row.cost)
 
 
 def root_row(row: RootColumns) -> RootRow:
@@ -62,7 +67,7 @@ def root_row(row: RootColumns) -> RootRow:
         JobStatus(status),
         created_at,
         completed_at,
-        Decimal(cost),
+        Decimal(cost) if cost else None,
         error,
         owner,
     )

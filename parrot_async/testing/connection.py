@@ -39,6 +39,12 @@ class EagerConnection(Connection):
         await comm.read()
         self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]  # no more is asked of it
 
+    def _check_address(self) -> None:
+        """Do nothing: it is no address of a network."""
+
+    async def _next(self, comm: Any) -> Any:
+        return await comm.read()
+
     async def _ask(self, operation: Operation, arguments: Arguments) -> Any:
         return await self._host.run(getattr(self._host.api, operation.name)(**arguments))
 

@@ -40,6 +40,10 @@ RAISED: dict[str, type[JobError]] = {
 """What `await handle` raises for each kind of end."""
 
 
+LONGEST_NOTES = 40_000
+"""Characters of what jobs note on an error that passes them."""
+
+
 @dataclass(slots=True, frozen=True)
 class Outcome:
     """The end of one job: its value's pickle, or the URL of that, or its error.
@@ -87,6 +91,7 @@ class Outcome:
                 where = f"in job {self.job_id}" if self.job_id else "in a local call"
                 _without_frames(original)
                 original.add_note(f"{where}\n{error.traceback}".rstrip())
+                _drop_middle_notes(original)
                 return original
         text = f"job {self.job_id}: {error.message}"
         if error.traceback:
@@ -109,6 +114,21 @@ def _without_frames(exc: BaseException | None) -> None:
     while exc is not None:
         exc.__traceback__ = None
         exc = exc.__cause__ or exc.__context__
+
+
+def _drop_middle_notes(exc: BaseException) -> None:
+    """Drop what jobs between the first and the last one noted, where all of it is too long.
+
+    Each job that an error passes on its way up adds a note: hundreds of them would make it too big
+    to travel. The first names the job that raised it.
+    """
+    notes: list[str] = exc.__notes__
+    ours = [note for note in notes if note.startswith("in job ")]
+    left = sum(map(len, ours)) - LONGEST_NOTES
+    for note in ours[1:-1]:
+        if left > 0:
+            notes.remove(note)
+            left -= len(note)
 
 
 def _error_of(data: bytes) -> Exception | None:

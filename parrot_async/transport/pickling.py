@@ -5,6 +5,7 @@ import pickle
 import reprlib
 import sys
 import sysconfig
+from asyncio import CancelledError
 from collections import ChainMap, deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -19,7 +20,7 @@ from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.model.models import JobId
 from parrot_async.transport.pickled_secrets import marked, unmarked
 from parrot_async.transport.secrets import redact
-from parrot_async.transport.text import guarded
+from parrot_async.transport.text import guarded, sendable
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
@@ -159,8 +160,14 @@ def dump_value(value: Any) -> bytes:
 
 
 def load_value(data: bytes) -> Any:
-    """Return the value that `dump_value` pickled."""
-    return pickle.loads(data)
+    """Return the value that `dump_value` pickled.
+
+    Raises SerializationError where its own code would end this process.
+    """
+    try:
+        return pickle.loads(data)
+    except (SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError) as exc:
+        raise SerializationError(f"a value cannot be unpickled here: it raised {exc!r}") from exc
 
 
 def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
@@ -286,5 +293,5 @@ def summary(call: Call) -> str:
     args, kwargs = call
     parts = [preview(arg) for arg in args]
     parts += [f"{name}={preview(value)}" for name, value in kwargs.items()]
-    text = ", ".join(parts)
+    text = sendable(", ".join(parts))
     return redact(text)[:200] if kwargs else text[:200]  # password='...' is one by its name

@@ -12,6 +12,7 @@ from parrot_async.report import facts
 from parrot_async.report.timeline import bars
 from parrot_async.report.wording import line, plain
 from parrot_async.view.protocol import Details
+from parrot_async.view.rows import cost_text
 from parrot_async.view.source import ViewSource
 
 LOG_LINES, USAGE_ROWS, BARS, ATTEMPTS = 200, 50, 500, 50
@@ -127,9 +128,9 @@ def _usage(tree: JobTree, node: JobNode) -> Iterator[tuple[str, int, int, str]]:
         usage = job.own_usage
         if usage is not None:
             name = f"{facts.title(job)} ({usage.api})" if usage.api else facts.title(job)
-            yield line(name), usage.input_tokens, usage.output_tokens, str(usage.cost)
+            yield line(name), usage.input_tokens, usage.output_tokens, cost_text(usage)
 
 
 def _price(node: JobNode) -> tuple[Decimal, int]:
     usage = node.own_usage
-    return (Decimal(0), 0) if usage is None else (usage.cost, usage.tokens)
+    return (Decimal(0), 0) if usage is None else (usage.cost or Decimal(0), usage.tokens)

@@ -138,6 +138,6 @@ def _totals(roots: list[RootRow]) -> dict[str, float | str]:
         "active": len(roots) - len(ended) - queued,
         "queued": queued,
         "finished": len(ended),
-        "cost": str(sum((root.cost for root in roots), Decimal(0))),
+        "cost": str(sum((root.cost or 0 for root in roots), Decimal(0))),
         "seconds": round(sum(times), 1),
     }

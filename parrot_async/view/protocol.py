@@ -21,7 +21,7 @@ finds, of which it is sent no more than it has asked for."""
 LogEntry = tuple[float, str, str]
 """Time, level and text."""
 Spent = tuple[str, int, int, str]
-"""API, tokens in and out, and cost."""
+"""API, tokens in and out, and cost: empty if it is not known, "0.24+" if some of it is not."""
 Tried = tuple[int, str, float, float | None, str]
 """Of an attempt: number, worker, begin, end, error's first line."""
 Bar = tuple[str, str, Status, float, float | None]

@@ -6,7 +6,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import cast
 
-from parrot_async.model.models import TERMINAL, JobNode, JobStatus, JobType
+from parrot_async.model.models import TERMINAL, JobNode, JobStatus, JobType, Usage
 from parrot_async.model.progress import remaining
 from parrot_async.model.rows import RootRow
 from parrot_async.model.tree import ACTIVE
@@ -119,8 +119,15 @@ def _state(node: JobNode) -> dict[str, object]:
         "retry": _seconds(node.retry_at) if status is JobStatus.QUEUED else 0,
         "attempt": node.attempt if node.attempt > 1 else 0,
         "tokens": 0 if usage is None else usage.tokens,
-        "cost": str(usage.cost) if usage is not None and usage.cost else "",
+        "cost": cost_text(usage) if usage is not None and usage.cost else "",
     }
+
+
+def cost_text(usage: Usage) -> str:
+    """Return a cost as the page takes it: "" if it is not known, "0.24+" if some of it is not."""
+    if usage.cost is None:
+        return ""
+    return f"{usage.cost}+" if usage.unpriced else str(usage.cost)
 
 
 def _progress(node: JobNode, history: Mapping[str, float], now: datetime) -> dict[str, object]:

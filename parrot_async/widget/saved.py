@@ -80,7 +80,10 @@ def _cell(row: Row, name: str) -> str:
     value = row.get(name, "")
     if name == "created" and isinstance(value, float):
         return utc(value).isoformat(" ", "seconds")
-    return f"${value}" if name == "cost" and value else str(value).replace("_", " ")
+    if name == "cost" and value:
+        least = "at least " if str(value).endswith("+") else ""
+        return f"{least}${str(value).rstrip('+')}"
+    return str(value).replace("_", " ")
 
 
 def _line(tag: str, words: Sequence[str]) -> str:

@@ -4,10 +4,11 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from parrot_async.errors import ErrorInfo, FunctionChangedError
+from parrot_async.errors import ErrorInfo, FunctionChangedError, InterruptedJobError
 from parrot_async.model.models import FailurePolicy, JobId, JobNode, JobStatus, Queue, root_of
 from parrot_async.model.nodes import is_over
 from parrot_async.model.rows import RootRow
@@ -72,13 +73,13 @@ class Recovery:
         """Go on with trees that no service runs, those of `ids` or all; returns their roots.
 
         It waits for a lease that may be running out. Raises FunctionChangedError, before anything
-        is changed, where a function differs from the submitted one, or is gone.
+        is changed, where a function differs from the submitted one, or is gone. A tree that
+        cannot be read is left as it is and named in the log; it keeps no other from going on.
         """
         wanted = {root_of(job_id) for job_id in ids}
         async with self._one_at_a_time:
             rows = await self._settled(wanted)
-            trees = [await self._journal.stored_tree(row.id) for row in rows]
-            trees = await self._startable(trees)
+            trees = await self._startable(await self._readable(rows))
             problems = await self._checking.problems(_unfinished(trees), accept_changed)
             if problems:
                 raise FunctionChangedError(_advice(problems))
@@ -115,6 +116,20 @@ class Recovery:
             if not uncertain or time.monotonic() > until:
                 return [row for row in left.interrupted if not wanted or row.id in wanted]
             await asyncio.sleep(LOOK_AGAIN)
+
+    async def _readable(self, rows: Sequence[RootRow]) -> list[StoredTree]:
+        """Read trees; raises InterruptedJobError where there is not one that can be read."""
+        trees: list[StoredTree] = []
+        errors: list[str] = []
+        for row in rows:
+            try:
+                trees.append(await self._journal.stored_tree(row.id))
+            except Exception as exc:
+                logger.exception("job %s was not recovered: its events cannot be read", row.id)
+                errors.append(f"job {row.id} was not recovered, its events cannot be read: {exc!r}")
+        if errors and not trees:
+            raise InterruptedJobError(errors[0])
+        return trees
 
     async def _startable(self, trees: Sequence[StoredTree]) -> list[StoredTree]:
         """Leave out trees that need a job which will not end here.
@@ -173,16 +188,22 @@ class Recovery:
             born += [self._run(stored, node) for node in _unfinished([stored])]
         for run in born:
             self._end_attempt(run)
-        self._executor.accept(born)
+        with _logged("some recovered jobs did not go on"):
+            self._executor.accept(born)
         for run in born:
-            if run.prints and run.has_body:
-                run.unclaimed = self._executor.retries.children_to_find(run, failed_too=True)
-            if run.node.cancel_requested:
-                self._executor.stopping.stop(run, ErrorInfo("cancelled", "it was cancelled"))
-            elif lacks_jobs(run):
-                self._executor.stopping.stop(run, LEFT)
-            elif run.state == "backoff" and run.node.retry_at is not None:
-                self._executor.retries.wait(run, run.node.retry_at.timestamp() - time.time())
+            with _logged(f"job {run.id} did not go on when it was recovered"):
+                self._decide(run)
+
+    def _decide(self, run: TrackedJob) -> None:
+        """Stop a recovered job that is to be stopped; let another wait for its next attempt."""
+        if run.prints and run.has_body:
+            run.unclaimed = self._executor.retries.children_to_find(run, failed_too=True)
+        if run.node.cancel_requested:
+            self._executor.stopping.stop(run, ErrorInfo("cancelled", "it was cancelled"))
+        elif lacks_jobs(run):
+            self._executor.stopping.stop(run, LEFT)
+        elif run.state == "backoff" and run.node.retry_at is not None:
+            self._executor.retries.wait(run, run.node.retry_at.timestamp() - time.time())
 
     def _run(self, stored: StoredTree, node: JobNode) -> TrackedJob:
         """Rebuild from a job's events what its former service knew of it."""
@@ -216,6 +237,15 @@ class Recovery:
             end = End(time.time(), error=INTERRUPTED)
             self._journal.attempt_failed(run.id, run.node.attempt, end)
             self._journal.requeued(run.id, end.at)
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Log an error instead of raising it: one tree never takes the answer for the others."""
+    try:
+        yield
+    except Exception:
+        logger.exception(what)
 
 
 def _of_others(store: JobStore, here: Collection[JobId], owner: str) -> Unfinished:

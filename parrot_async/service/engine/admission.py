@@ -13,6 +13,7 @@ from parrot_async.model.models import JobId, JobNode, JobSpec, JobStatus, Queue,
 from parrot_async.service.engine.ending import CANCELLED_BY_PARENT
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.function_cache import FunctionCache
+from parrot_async.service.engine.limits import Limits
 from parrot_async.service.engine.pools import pool_of
 from parrot_async.service.engine.queues import queue_of
 from parrot_async.service.engine.reuse import (
@@ -80,6 +81,7 @@ class Admission:
         self._executor = executor
         self._queues = queues
         self._functions = functions
+        self._limits = Limits(journal)
         self._keys: dict[str, asyncio.Future[JobId | None]] = {}
         """By the keys of jobs that are being accepted: their ids; None where they were refused."""
 
@@ -131,10 +133,12 @@ class Admission:
         """Accept children of a running job. Returns their ids, and the ids that are not new.
 
         A body that runs again, because its worker died, finds the children that it had: the same
-        function with the same arguments is the same child, unless it did not complete.
+        function with the same arguments is the same child, unless it did not complete. Raises
+        OptionsError where the tree gets too deep or too big.
         """
         self._check_current(parent_id, attempt)
         parent = self._executor.jobs[parent_id]
+        self._limits.check_depth(parent.node)
         requests = [self._request(group, parent_id) for group in groups]
         for request in requests:
             request.prints = [fingerprint(request.spec, data) for data in request.arguments]
@@ -148,11 +152,12 @@ class Admission:
             if fresh is not None:
                 new.append(fresh)
         await self.check_needs(new)
-        if new:
-            ends = await self._known_results(new) | await self._results_of_origins(new)
-            await self.accept(new, functions, ends, insists=True)
-            self._stop_orphans(parent_id, attempt, new)
         born = {job_id for request in new for job_id in request.ids}
+        if new:
+            with self._limits.reserved(parent.node, len(born)):
+                ends = await self._known_results(new) | await self._results_of_origins(new)
+                await self.accept(new, functions, ends, insists=True)
+            self._stop_orphans(parent_id, attempt, new)
         return ids, [job_id for job_id in ids if job_id not in born]
 
     def _check_current(self, job_id: JobId, attempt: int) -> None:

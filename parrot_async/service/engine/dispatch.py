@@ -387,8 +387,10 @@ def _names(job: TrackedJob) -> dict[JobId, JobId]:
 def _whole(ids: Iterable[JobId], values: Values) -> dict[JobId, Value]:
     """Return the values of these jobs that there are, and of those that they consist of."""
     found: dict[JobId, Value] = {}
-    for job_id in ids:
+    pending = list(ids)
+    while pending:
+        job_id = pending.pop()
         if job_id not in found and (value := values.get(job_id)) is not None:
             found[job_id] = value
-            found.update(_whole(value.parts or (), values))
+            pending += value.parts or ()
     return found

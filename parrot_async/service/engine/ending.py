@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.model.models import FailurePolicy, JobId, JobResult
+from parrot_async.service.engine.agenda import Agenda
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.state import IN_FLIGHT, TrackedJob
 from parrot_async.service.journal.ends import End
@@ -17,6 +18,9 @@ CANCELLED_BY_PARENT = ErrorInfo("cancelled_by_parent", "its parent ended before 
 class Ending:
     """Ends jobs, and tells their parents and those that wait for them.
 
+    What is done to a job is done at once; what follows for its parent, its followers and the
+    children of its children is put on the agenda, so that nothing recurses over a tree.
+
     Runs on: the scheduler's loop.
     """
 
@@ -25,6 +29,7 @@ class Ending:
         jobs: dict[JobId, TrackedJob],
         journal: Journal,
         dispatch: Dispatch,
+        agenda: Agenda,
         *,
         stop: Callable[[TrackedJob, ErrorInfo], None],
         unblock: Callable[[TrackedJob], None],
@@ -37,6 +42,7 @@ class Ending:
         self._jobs = jobs
         self._journal = journal
         self._dispatch = dispatch
+        self._agenda = agenda
         self._stop = stop
         self._unblock = unblock
         self._loop = asyncio.get_running_loop()
@@ -52,7 +58,7 @@ class Ending:
             job.end = end
             if job.state != "draining":
                 job.to("draining")
-            self.stop_children(job)
+            self._agenda.add(self.stop_children, job)
             return
         self._record(job, end)
         self.close(job, end.error)
@@ -73,16 +79,21 @@ class Ending:
         job.to("ended")
         job.cancel_timer()
         del self._jobs[job.id]
-        for follower, needs_result in job.followers or ():
-            if error is None or not needs_result:
-                self._unblock(follower)
-            elif follower.state != "ended":
-                # Not at once: a chain of a thousand would be as many calls deep.
-                self._loop.call_soon(self.fail_dependent, follower, job.id)
+        if job.followers:
+            self._agenda.add(self._release_followers, job, error)
         if job.parent is not None:
             self._child_ended(job.parent, job, error)
         else:
             self._dispatch.resume(job.id)
+
+    def _release_followers(self, job: TrackedJob, error: ErrorInfo | None) -> None:
+        # Taken out: who is held by a follower of a follower would be freed by as deep a recursion.
+        followers, job.followers = job.followers or (), None
+        for follower, needs_result in followers:
+            if error is None or not needs_result:
+                self._unblock(follower)
+            elif follower.state != "ended":
+                self._loop.call_soon(self.fail_dependent, follower, job.id)
 
     def fail_dependent(self, job: TrackedJob, needed: JobId) -> None:
         """End a job that needs the result of one that did not complete."""
@@ -90,7 +101,7 @@ class Ending:
         self.finish(job, End(time.time(), error=ErrorInfo("dependency", message)))
 
     def stop_children(self, job: TrackedJob) -> None:
-        """Stop all children of a job that have not ended."""
+        """Stop all children of a job that have not ended, and all below them."""
         for child in list((job.children or {}).values()):
             self._stop(child, CANCELLED_BY_PARENT)
 
@@ -102,8 +113,14 @@ class Ending:
         if error is not None:
             parent.bad_children += 1
             parent.bad_child = parent.bad_child or error
-            if parent.state in ("plan", *IN_FLIGHT):
-                self._apply_policy(parent, error)
+        elif parent.children:
+            return
+        self._agenda.add(self._review_parent, parent, error)
+
+    def _review_parent(self, parent: TrackedJob, error: ErrorInfo | None) -> None:
+        """Go on with a parent whose last child has ended, or one of its children badly."""
+        if error is not None and parent.state in ("plan", *IN_FLIGHT):
+            self._apply_policy(parent, error)
         if parent.state == "draining" and not parent.children and parent.end is not None:
             self.finish(parent, parent.end)
         elif parent.state == "plan":

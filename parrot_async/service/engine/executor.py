@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from parrot_async.errors import ErrorInfo
 from parrot_async.model import events
 from parrot_async.model.models import JobId, JobStatus, parent_of
+from parrot_async.service.engine.agenda import Agenda
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.ending import CANCELLED_BY_PARENT, Ending
 from parrot_async.service.engine.pausing import Pausing
@@ -36,8 +37,13 @@ class Executor:
         self._dispatch = dispatch
         self._loop = asyncio.get_running_loop()
         self.jobs: dict[JobId, TrackedJob] = {}
-        self.ending = Ending(self.jobs, journal, dispatch, stop=self._stop, unblock=self._unblock)
-        self.stopping = Stopping(self.jobs, journal, dispatch, self.ending, killed=self._killed)
+        self._agenda = agenda = Agenda()
+        self.ending = Ending(
+            self.jobs, journal, dispatch, agenda, stop=self._stop, unblock=self._unblock
+        )
+        self.stopping = Stopping(
+            self.jobs, journal, dispatch, self.ending, agenda, killed=self._killed
+        )
         self.retries = Retries(self.jobs, journal, self.ending, make_ready=self._make_ready)
         self.unschedulable = Unschedulable(self.jobs, dispatch, self.ending, gives_up_at)
         self._timeouts = Timeouts(self.stopping.time_out)
@@ -114,9 +120,13 @@ class Executor:
             return
         job.to("plan")
         self._journal.waiting(job.id)
-        for child in list((job.children or {}).values()):
-            self._unblock(child)
-        self.ending.review_plan(job)
+        self._agenda.add(self._begin_plan, job)
+
+    def _begin_plan(self, job: TrackedJob) -> None:
+        """Let the children of a plan start, each with all that it starts before the next one."""
+        for child in (job.children or {}).values():
+            self._agenda.add(self._unblock, child)
+        self._agenda.add(self.ending.review_plan, job)
 
     def _unblock(self, job: TrackedJob) -> None:
         job.blockers -= 1

@@ -53,10 +53,12 @@ class Rerun:
 
 def _declared(tree: JobTree, node: JobNode) -> Iterator[JobNode]:
     """Yield a job and all below plans; a body asks for its children when it runs."""
-    yield node
-    if node.spec.function_id is None:
-        for child in tree.children(node.id):
-            yield from _declared(tree, child)
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        yield here
+        if here.spec.function_id is None:
+            pending.extend(reversed(list(tree.children(here.id))))
 
 
 def _new_ids(tree: JobTree, job_id: JobId) -> dict[JobId, JobId]:

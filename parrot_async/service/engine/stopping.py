@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.model.models import JobId
+from parrot_async.service.engine.agenda import Agenda
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.ending import Ending
 from parrot_async.service.engine.state import IN_FLIGHT, TrackedJob
@@ -25,6 +26,7 @@ class Stopping:
         journal: Journal,
         dispatch: Dispatch,
         ending: Ending,
+        agenda: Agenda,
         *,
         killed: Callable[[TrackedJob, End, Sequence[TrackedJob]], None],
     ) -> None:
@@ -37,6 +39,7 @@ class Stopping:
         self._journal = journal
         self._dispatch = dispatch
         self._ending = ending
+        self._agenda = agenda
         self._killed = killed
         self._loop = asyncio.get_running_loop()
 
@@ -55,7 +58,10 @@ class Stopping:
         self.stop(job, ErrorInfo("timeout", f"it ran longer than its timeout of {seconds:g}s"))
 
     def stop(self, job: TrackedJob, reason: ErrorInfo) -> None:
-        """End a job for this reason: at once, or when its code lets go or is killed."""
+        """End a job for this reason: at once, or when its code lets go or is killed.
+
+        All below it is stopped too, without recursion.
+        """
         # The first reason stands, so that a job says why it was stopped at all. A timeout alone may
         # be followed by a retry: somebody who cancels meanwhile must not see the job start again.
         if job.state == "ended" or (job.stop is not None and job.stop.kind != "timeout"):
@@ -73,7 +79,7 @@ class Stopping:
         else:
             self._dispatch.remove(job)
             self._ending.finish(job, End(time.time(), error=reason))
-        self._ending.stop_children(job)
+        self._agenda.add(self._ending.stop_children, job)
 
     def _kill(self, job: TrackedJob) -> None:
         """End a job whose code does not let go, by its worker's death where that is allowed."""

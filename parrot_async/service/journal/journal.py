@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from decimal import Decimal
 
 from parrot_async.model import events
 from parrot_async.model.events import (
@@ -84,6 +83,10 @@ class Journal:
         tree = self._trees.get(root_of(job_id))
         return tree.nodes.get(job_id) if tree is not None else None
 
+    def size(self, root_id: JobId) -> int:
+        """Return how many jobs a tree has, 0 where it is not in memory."""
+        return len(self._trees.get(root_id, ()))
+
     def status(self, job_id: JobId) -> JobStatus | None:
         """Return a job's state, if its tree is in memory."""
         node = self.node(job_id)
@@ -108,11 +111,13 @@ class Journal:
     def with_parts(self, ids: Iterable[JobId]) -> list[JobId]:
         """Return the jobs, and below each plan those of which its result is made."""
         found: list[JobId] = []
-        for job_id in ids:
-            node = self.node(job_id)
+        pending = list(ids)[::-1]
+        while pending:
+            job_id = pending.pop()
             found.append(job_id)
+            node = self.node(job_id)
             if node is not None and node.spec.function_id is None:
-                found += self.with_parts(node.children)
+                pending.extend(reversed(node.children))
         return found
 
     def published(self, root_id: JobId) -> int:
@@ -313,7 +318,7 @@ class Journal:
                 status=root.status,
                 created_at=root.created_at.timestamp() if root.created_at else 0.0,
                 completed_at=root.completed_at.timestamp() if root.completed_at else None,
-                cost=root.usage.cost if root.usage else Decimal(0),
+                cost=root.usage.cost if root.usage else None,
                 error=root.error.message if root.error else None,
             )
         )

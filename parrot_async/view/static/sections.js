@@ -78,8 +78,9 @@ function attempts(rows, now) {
 /** What each model or service has cost, with bars to compare them by.
  * @param {Spent[]} rows */
 function usage(rows) {
-  const priced = rows.some(([, , , cost]) => Number(cost) > 0);
-  const size = (/** @type {Spent} */ [, into, out, cost]) => (priced ? Number(cost) : into + out);
+  const priced = rows.some(([, , , cost]) => Number.parseFloat(cost) > 0);
+  const size = (/** @type {Spent} */ [, into, out, cost]) =>
+    priced ? Number.parseFloat(cost) || 0 : into + out;
   const most = Math.max(...rows.map(size));
   const made = rows.map((row) => {
     const fill = box("fill");

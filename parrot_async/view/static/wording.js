@@ -19,13 +19,17 @@ export const ticking = (seconds) =>
 /** @param {number} number */
 const two = (number) => String(number).padStart(2, "0");
 
-/** US dollars with cents, or with four digits below one cent.
+/** US dollars with cents, or with four digits below one cent; "≥" before a sum of which a part is
+ * not known ("0.24+"), and nothing for one that is not known at all.
  * @param {string | number} cost */
 export function money(cost) {
-  const value = Number(cost);
+  const text = String(cost);
+  if (text === "") return "";
+  const value = Number.parseFloat(text);
+  const least = text.endsWith("+") ? "≥ " : "";
   if (value === 0 || value >= 0.01)
-    return `$${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
-  return value >= 0.0001 ? `$${value.toFixed(4)}` : "<$0.0001";
+    return `${least}$${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  return least + (value >= 0.0001 ? `$${value.toFixed(4)}` : "<$0.0001");
 }
 
 /** A count in at most five columns: "847", "12.3k", "1.2M".

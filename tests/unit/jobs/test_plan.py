@@ -109,3 +109,12 @@ def test_result_of_changes_nothing() -> None:
     step = work.bind(1)
 
     assert result_of(step) is step
+
+
+def test_a_step_of_a_long_chain_shows_itself_and_no_more() -> None:
+    step = work.bind(1)
+    for _ in range(5_000):
+        step = work.bind(result_of(step))
+
+    assert repr(step).count("<step") == 2
+    assert "RecursionError" not in repr(step)

@@ -161,3 +161,28 @@ def test_a_coroutine_is_refused_and_closed() -> None:
 
     with pytest.raises(OptionsError, match="is no function"):
         check_call(coroutine, ((), {}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"retries": -1},
+        {"weight": float("nan")},
+        {"weight": 0},
+        {"title": "caf\udce9"},
+        {"key": ""},
+        {"key": "a\0"},
+        {"queue": "\ud800"},
+        {"priority": 10**30},
+        {"description": "x" * 200_000},
+        {"prompt": 3},
+        {"max_depth": 0},
+        {"max_jobs": 0},
+        {"cpu": float("nan")},
+        {"retry_delay": -1},
+    ],
+    ids=lambda wrong: str(wrong)[:30],
+)
+def test_an_option_that_makes_no_sense_is_refused_where_it_is_written(wrong: Any) -> None:
+    with pytest.raises(OptionsError):
+        job(**wrong)(pair)

@@ -53,12 +53,22 @@ def test_usage_adds_up_in_any_grouping(a: Usage, b: Usage, c: Usage) -> None:
 
     assert total == a + (b + c)
     assert total.tokens == a.tokens + b.tokens + c.tokens
-    assert total.cost == a.cost + b.cost + c.cost
+    known = [usage.cost for usage in (a, b, c) if usage.cost is not None]
+    assert total.cost == (sum(known, Decimal(0)) if known else None)
 
 
 def test_the_later_named_api_is_kept() -> None:
     assert (Usage(api="one") + Usage(api="two")).api == "two"
     assert (Usage(api="one") + Usage(cost=Decimal("0.1"))).api == "one"
+
+
+def test_a_cost_that_is_not_known_is_never_nothing() -> None:
+    unknown, known = Usage(5, 1), Usage(1, 1, Decimal("0.10"))
+
+    assert (unknown + unknown).cost is None
+    assert unknown + known == known + unknown == Usage(6, 2, Decimal("0.10"), unpriced=6)
+    assert (known + known).unpriced == 0
+    assert (unknown + known) + unknown == unknown + (known + unknown)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +88,9 @@ def test_retries_are_not_negative(wrong: dict[str, float]) -> None:
 
 
 def test_a_queue_lets_at_least_one_job_run() -> None:
-    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+    with pytest.raises(
+        OptionsError, match=r"limit=0 makes no sense: .* greater than or equal to 1"
+    ):
         Queue(name="closed", limit=0)
 
 

@@ -373,6 +373,43 @@ def test_usage_rolls_up_to_the_root_and_late_bills_count() -> None:
     assert tree.root.own_usage is None
 
 
+def test_each_bill_counts_once_however_often_and_in_whatever_order_it_comes() -> None:
+    bills = [Spent(id="r.0", attempt=1, usage=Usage(n, cost=Decimal(n)), number=n) for n in (1, 2)]
+    of_the_next = Spent(id="r.0", attempt=2, usage=Usage(10), number=1)
+    tree = family(1, started("r.0"))
+
+    for event in (bills[1], bills[1], bills[0], of_the_next, *bills, of_the_next):
+        tree.apply(event)
+
+    assert tree.root.usage == Usage(13, 0, Decimal(3), unpriced=10)
+
+
+@given(st.lists(st.integers(1, 30)), st.lists(st.integers(1, 2)))
+def test_bills_in_any_order_add_up_to_those_that_came(numbers: list[int], tries: list[int]) -> None:
+    came = list(zip(numbers, [*tries, *[1] * len(numbers)], strict=False))
+    tree = family(1, started("r.0"))
+
+    for number, attempt in came:
+        tree.apply(Spent(id="r.0", attempt=attempt, usage=Usage(number), number=number))
+
+    wanted = sum(number for number, _ in set(came))
+    assert (tree.root.usage or Usage()).input_tokens == wanted
+
+
+def test_no_job_ends_before_it_was_created_or_began_whatever_its_workers_clock() -> None:
+    tree = family(1)
+    created = tree["r.0"].created_at
+
+    tree.apply(started("r.0", at=-3600))
+    tree.apply(completed("r.0", at=-3599))
+
+    node = tree["r.0"]
+    assert created is not None
+    assert node.started_at == node.completed_at == created
+    assert node.attempts[0].ended_at is not None
+    assert node.attempts[0].ended_at >= node.attempts[0].started_at
+
+
 def test_logs_are_bounded_and_a_repeat_adds_no_line() -> None:
     lines = tuple(LogLine(float(number), "info", f"line {number}") for number in range(300))
     event = Logged(id="r.0", attempt=1, lines=lines)

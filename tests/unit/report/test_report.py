@@ -14,9 +14,12 @@ from markdown_it.token import Token
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.model.events import Completed, Event, Logged, Spent
-from parrot_async.model.models import JobResult, JobSpec, LogLine, Usage
+from parrot_async.model.models import JobResult, JobSpec, JobStatus, LogLine, Usage
+from parrot_async.model.progress import status_report
 from parrot_async.model.tree import JobTree, fold
 from parrot_async.report import html, markdown, text
+from parrot_async.report.terminal import render
+from parrot_async.report.timeline import Timeline
 from parrot_async.report.wording import (
     fenced,
     line,
@@ -342,10 +345,15 @@ def test_ten_thousand_children_are_summed_up_and_failures_are_shown() -> None:
 
 def test_a_deep_tree_is_no_recursion() -> None:
     ids = ["r"]
-    for _ in range(2_000):
+    for _ in range(5_000):
         ids.append(ids[-1] + ".0")
     tree = fold(submitted(job_id, spec=PLAN) for job_id in ids)
 
     page = Elements(html(tree, now=NOW))
 
     assert page.depth == 0
+    assert "plan" in markdown(tree, now=NOW)
+    assert "plan" in text(tree, now=NOW)
+    assert render(tree, now=NOW) is not None
+    assert Timeline(tree, "r")._repr_html_()
+    assert status_report(tree, now=NOW).children_summary == {JobStatus.QUEUED: 1}

@@ -172,3 +172,23 @@ def test_progress_and_usage_that_cannot_be_sent_end_their_own_attempt_only() -> 
         ("spent", ("good",)),
         ("attempt_failed", ("wordless", "rich")),
     ]
+
+
+def test_what_was_spent_goes_with_the_next_turn_and_each_bill_has_its_number(
+    clock: Clock, attempt: Attempt
+) -> None:
+    woken: list[float] = []
+    box = Outbox(woken.append, "worker")
+
+    bills = []
+    for tokens in (1, 2):
+        box.spent(attempt, Usage(tokens))
+        (event,) = (events.load(record.body) for record in box.flush())
+        bills.append(event)
+        clock.now += 0.001
+
+    assert woken == [0.0, 0.0]
+    assert [(bill.number, bill.usage.input_tokens) for bill in bills if bill.kind == "spent"] == [
+        (1, 1),
+        (2, 2),
+    ]

@@ -1,5 +1,6 @@
 """How a job ended, and what is raised of it."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -17,6 +18,7 @@ from parrot_async.errors import (
 from parrot_async.transport import results
 from parrot_async.transport.outcome import RAISED, Outcome, error_info
 from parrot_async.transport.pickling import dump_value
+from parrot_async.transport.wire import INLINE
 
 
 class SilentError(Exception):
@@ -170,3 +172,15 @@ def test_a_description_has_an_end() -> None:
 
     assert len(info.message) == 2000
     assert len(info.traceback) == 20_000
+
+
+def test_an_error_that_passes_many_jobs_keeps_its_kind_and_names_the_first_and_the_last() -> None:
+    error: BaseException = ValueError("broken")
+    for level in range(500):
+        info = replace(error_info(error), traceback="line\n" * 2_000)
+        error = Outcome(f"job-{level}", dump_value(error), error=info).exception()
+
+    assert isinstance(error, ValueError)
+    assert error.__notes__[0].startswith("in job job-0")
+    assert error.__notes__[-1].startswith("in job job-499")
+    assert len(dump_value(error)) < INLINE

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from parrot_async.errors import FunctionChangedError
-from parrot_async.model.events import Event, Submitted
+from parrot_async.errors import FunctionChangedError, InterruptedJobError
+from parrot_async.model.events import CancelRequested, Event, Submitted
 from parrot_async.model.models import JobSpec, JobStatus
 from parrot_async.model.rows import RootRow
 from parrot_async.runner.checking import CHANGED
@@ -18,6 +18,7 @@ from parrot_async.service.custody import recovery as module
 from parrot_async.service.custody.owner import new_owner
 from parrot_async.service.custody.recovery import Recovery
 from parrot_async.service.engine.checking import Checking
+from parrot_async.store import Commit
 from tests.unit.service.journals import Bench, Engine, engine_beside, journal_on, write
 from tests.unit.stories import (
     PLAN,
@@ -245,3 +246,33 @@ async def test_a_tree_that_another_service_took_is_let_go_of(scene: Scene) -> No
     assert (scene.engine.executor.jobs, run.state) == ({}, "ended")
     assert scene.bench.journal.node("r") is None
     assert scene.bench.journal.node("kept") is not None
+
+
+async def test_a_tree_that_cannot_be_read_keeps_no_other_from_going_on(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    await scene.left(submitted("bad", spec=BODY), root_id="bad")
+    await scene.left(submitted("good", spec=BODY), root_id="good")
+    await scene.bench.journal.recorder.read(
+        lambda store: store.commit(Commit(events=[("bad", b"no event")], owner="other"))
+    )
+
+    recovered = await scene.recovery.recover([], accept_changed=False)
+
+    assert recovered == ["good"]
+    assert "job bad was not recovered" in caplog.text
+    with pytest.raises(InterruptedJobError, match="job bad was not recovered"):
+        await scene.recovery.recover(["bad"], accept_changed=False)
+
+
+async def test_deep_trees_that_were_cancelled_end_when_they_are_recovered(scene: Scene) -> None:
+    ids = ["r"]
+    while len(ids) < 2_000:
+        ids.append(f"{ids[-1]}.0")
+    cancelled = CancelRequested(ids=("r",), at=1.0)
+    await scene.left(*[submitted(job_id, spec=BODY) for job_id in ids], cancelled)
+
+    recovered = await scene.recovery.recover([], accept_changed=False)
+
+    assert recovered == ["r"]
+    assert scene.engine.executor.jobs == {}
