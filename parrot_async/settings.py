@@ -13,7 +13,7 @@ def data_home() -> Path:
 
 
 def most_levels() -> int:
-    """Return how many levels a tree may have whose root has no limit: `$PARROT_MAX_DEPTH`, 2,000."""
+    """Return how many levels a tree may have by default: `$PARROT_MAX_DEPTH`, or 2,000."""
     return int(os.environ.get("PARROT_MAX_DEPTH") or 2_000)
 
 

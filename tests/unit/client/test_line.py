@@ -86,7 +86,8 @@ async def test_a_read_that_trips_is_a_cut_line_and_the_next_call_gets_another(
 ) -> None:
     line = Line(server.address, None, 2)
     await line.ask("parrot_hello", {})
-    comm: Any = next(iter(line.rpc.comms))
+    comms: Any = line.rpc.comms
+    comm = next(iter(comms))
 
     async def broken(*_: Any, **__: Any) -> Any:
         comm.abort()
