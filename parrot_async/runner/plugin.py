@@ -23,12 +23,15 @@ from parrot_async.jobs.spec import check_call
 from parrot_async.model.models import JobId, LogLine
 from parrot_async.runner.checking import check
 from parrot_async.runner.children import ChildFutures
+from parrot_async.runner.device import POOL, Device
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.jobs_loop import JobsLoop
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
+from parrot_async.runner.own_process import OwnProcess
+from parrot_async.runner.process_hooks import ProcessHooks
 from parrot_async.runner.slots import Slots
 from parrot_async.transport.api import (
     VERSION,
@@ -121,6 +124,9 @@ class Runner(WorkerPlugin):
             heard.update(handlers(RunnerApi, self, [name]))
         ignore_path(worker.local_directory)
         labels = list(worker.state.total_resources) or DEFAULT_LABELS
+        self.device = Device() if POOL in labels else None
+        self._process = OwnProcess.of(worker)
+        ProcessHooks.install()
         self._reports.worker_ready(worker.address, labels, self.slots.count, VERSION)
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
@@ -129,6 +135,11 @@ class Runner(WorkerPlugin):
             task.cancel()
         self._output.remove()
         self._jobs_loop.stop()
+        ProcessHooks.remove()
+        for execution in self._running():
+            execution.host.end_processes()
+        if self._process is not None:
+            await asyncio.to_thread(self._process.end_all)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -207,7 +218,9 @@ class Runner(WorkerPlugin):
             if execution.is_async:
                 self._start([execution])
                 return
-            if not execution.run_in_thread() or not execution.host.give_up_slot():
+            if not execution.run_in_thread() or not self._is_fit_after(execution):
+                return
+            if not execution.host.give_up_slot():
                 return
             execution = self.slots.hand_on() if self._has_worker() else None
 
@@ -224,8 +237,28 @@ class Runner(WorkerPlugin):
         self, execution: Execution, started: Coroutine[object, None, Any] | None = None
     ) -> None:
         await execution.run(started)
+        if execution.failed and not await asyncio.to_thread(self._is_fit_after, execution):
+            return
         if execution.host.give_up_slot():
             self.slots.free()
+
+    def _is_fit_after(self, execution: Execution) -> bool:
+        """Whether the worker can run another attempt; where it cannot, it is to be replaced."""
+        if self.device is None or not execution.failed:
+            return True
+        others = any(one.started and one is not execution for one in self._running())
+        fault = self.device.fault(execution.grace, is_shared=others)
+        if fault is not None:
+            self._loop.call_soon_threadsafe(self._resign, fault)
+        return fault is None
+
+    def _running(self) -> list[Execution]:
+        return list(self._executions.values())
+
+    def _resign(self, fault: str) -> None:
+        """Report that this process can run nothing any more, after what happened until now."""
+        self._flush()
+        self._reports.unfit(self.worker.address, fault)
 
     def close_output(self, context: JobContext) -> None:
         """Keep what a job wrote last, before its end is told."""

@@ -45,6 +45,9 @@ class EagerScheduler:
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))
 
+    async def register_nanny_plugin(self, comm: None, plugin: bytes, name: str, **_: Any) -> None:
+        """Do nothing: the worker has no nanny."""
+
 
 class EagerWorker:
     """What the runner needs of Dask's worker, and the stream between it and the service."""
@@ -140,6 +143,9 @@ class EagerPlacement(Placement):
     def runner(self, worker: str) -> RunnerApi:  # noqa: ARG002 - there is but one
         """Return the one worker's runner."""
         return self._runner
+
+    def memory(self, worker: str) -> None:
+        """Return None: it is the test's own."""
 
     def takes(self, worker: str) -> bool:  # noqa: ARG002 - there is but one
         """Return True: nobody pauses it."""
