@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import anyio
 
-REAP: Final = 2.0
+REAP: Final = 0.5
 """Seconds between two looks for orphans that have ended."""
 
 

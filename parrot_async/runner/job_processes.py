@@ -2,17 +2,20 @@
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 import psutil
 
-from parrot_async.runner.process_end import end_aside
+from parrot_async.runner.process_end import end, run_aside
 from parrot_async.runner.process_search import ATTEMPT, is_alive, marked, with_all_below
 
 _MANY: Final = 64
 """Processes after which those that have ended are forgotten."""
+_REAP_AFTER: Final = 0.5
+"""Seconds that what is left of the job has to learn of the exits; then the kernel forgets them."""
 
 
 class JobProcesses:
@@ -49,7 +52,14 @@ class JobProcesses:
         with self._lock:
             self._ended = True
             if self._any and (self._ending is None or not self._ending.is_alive()):
-                self._ending = end_aside(self.find)
+                self._ending = run_aside(self._end)
+
+    def _end(self) -> None:
+        end(self.find)
+        time.sleep(_REAP_AFTER)
+        for pid in list(self._known):
+            with suppress(ChildProcessError):  # somebody did wait for it, or it is no child
+                os.waitpid(pid, os.WNOHANG)
 
     def find(self) -> list[psutil.Process]:
         """Return those that live, all below them, and those that carry the attempt's mark."""

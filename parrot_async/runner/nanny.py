@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from distributed import Nanny, NannyPlugin, Status
 
-from parrot_async.runner.process_end import end, end_aside
+from parrot_async.runner.process_end import end, run_aside
 from parrot_async.runner.process_search import left_by, worker_mark
 
 LOOK: Final = 0.2
@@ -50,7 +50,7 @@ class ProcessGuard(NannyPlugin):
         mark = "" if pid is None else worker_mark(pid)
         if mark != self._mark:
             if self._mark:
-                end_aside(partial(left_by, self._mark))
+                run_aside(partial(end, partial(left_by, self._mark)))
             self._mark = mark
 
     async def teardown(self, nanny: Nanny) -> None:

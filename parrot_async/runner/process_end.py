@@ -39,9 +39,9 @@ def end(find: Find, patience: float = TERM_PATIENCE) -> None:
         _log.warning("could not end the processes %s", [process.pid for process in left])
 
 
-def end_aside(find: Find) -> threading.Thread:
-    """Do so in a thread of its own, which is returned."""
-    thread = threading.Thread(target=end, args=[find], name="parrot-end-processes", daemon=True)
+def run_aside(call: Callable[[], None]) -> threading.Thread:
+    """Call in a thread of its own, which is returned."""
+    thread = threading.Thread(target=call, name="parrot-end-processes", daemon=True)
     thread.start()
     return thread
 
