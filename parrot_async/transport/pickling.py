@@ -19,6 +19,7 @@ from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.model.models import JobId
 from parrot_async.transport.pickled_secrets import marked, unmarked
 from parrot_async.transport.secrets import redact
+from parrot_async.transport.tensors import Table, dispatch_table
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
@@ -72,6 +73,7 @@ class _CallPickler(CloudPickler):
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.dispatch_table = dispatch_table(self.dispatch_table) or self.dispatch_table
         self.needed: list[JobId] = []
 
     def persistent_id(self, value: Any) -> JobId | None:
@@ -144,17 +146,30 @@ def dump_value(value: Any) -> bytes:
 
     Functions and classes of `__main__` are pickled by value, since only this process has them.
     """
+    table = None if type(value) in _PLAIN else dispatch_table()
     try:
-        data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        data = _dump(value, pickle.Pickler, table)
         if b"__main__" not in data:
             return data
     except Exception:  # noqa: BLE001, S110 - cloudpickle takes more, and tells what it cannot
         pass
     try:
-        return bytes(cloudpickle.dumps(value))
+        return _dump(value, CloudPickler, dispatch_table(CloudPickler.dispatch_table))
     except Exception as exc:
         kind = type(value).__qualname__
         raise SerializationError(f"a value of type {kind} cannot be pickled: {exc}") from exc
+
+
+def _dump(value: Any, pickler_type: Callable[..., pickle.Pickler], table: Table | None) -> bytes:
+    """Pickle a value; the table says how some types travel."""
+    if table is None and pickler_type is pickle.Pickler:
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    buffer = io.BytesIO()
+    pickler = pickler_type(buffer, protocol=pickle.HIGHEST_PROTOCOL)
+    if table is not None:
+        pickler.dispatch_table = table
+    pickler.dump(value)
+    return buffer.getvalue()
 
 
 def load_value(data: bytes) -> Any:
