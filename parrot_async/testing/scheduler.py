@@ -144,9 +144,6 @@ class EagerPlacement(Placement):
         """Return the one worker's runner."""
         return self._runner
 
-    def memory(self, worker: str) -> None:
-        """Return None: it is the test's own."""
-
     def takes(self, worker: str) -> bool:  # noqa: ARG002 - there is but one
         """Return True: nobody pauses it."""
         return True

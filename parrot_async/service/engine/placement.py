@@ -53,6 +53,6 @@ class Placement(Protocol):
     def kill(self, worker: str) -> None:
         """Kill a worker's process where `can_kill`; does nothing for any other."""
 
-    @abstractmethod
-    def memory(self, worker: str) -> WorkerMemory | None:
+    def memory(self, worker: str) -> WorkerMemory | None:  # noqa: ARG002 - the port
         """Return a worker's memory as last known, until `worker_left`; None where it is not."""
+        return None
