@@ -19,7 +19,7 @@ from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.model.models import JobId
 from parrot_async.transport.pickled_secrets import marked, unmarked
 from parrot_async.transport.secrets import redact
-from parrot_async.transport.tensors import Table, dispatch_table
+from parrot_async.transport.tensors import dispatch_table
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
@@ -68,12 +68,20 @@ _REPR.maxstring = _REPR.maxother = 80
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 4
 
 
-class _CallPickler(CloudPickler):
+class _ValuePickler(CloudPickler):
+    """Writes all that cloudpickle does, and tensors of a device as tensors of the CPU."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        if (table := dispatch_table(type(self).dispatch_table)) is not None:
+            self.dispatch_table = table  # read by what follows, and not later
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+class _CallPickler(_ValuePickler):
     """Writes a reference where an argument is a handle, a child or a step, and notes its job."""
 
     def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self.dispatch_table = dispatch_table(self.dispatch_table) or self.dispatch_table
+        super().__init__(file)
         self.needed: list[JobId] = []
 
     def persistent_id(self, value: Any) -> JobId | None:
@@ -146,28 +154,29 @@ def dump_value(value: Any) -> bytes:
 
     Functions and classes of `__main__` are pickled by value, since only this process has them.
     """
-    table = None if type(value) in _PLAIN else dispatch_table()
     try:
-        data = _dump(value, pickle.Pickler, table)
+        data = _dump_plainly(value)
         if b"__main__" not in data:
             return data
     except Exception:  # noqa: BLE001, S110 - cloudpickle takes more, and tells what it cannot
         pass
     try:
-        return _dump(value, CloudPickler, dispatch_table(CloudPickler.dispatch_table))
+        buffer = io.BytesIO()
+        _ValuePickler(buffer).dump(value)
+        return buffer.getvalue()
     except Exception as exc:
         kind = type(value).__qualname__
         raise SerializationError(f"a value of type {kind} cannot be pickled: {exc}") from exc
 
 
-def _dump(value: Any, pickler_type: Callable[..., pickle.Pickler], table: Table | None) -> bytes:
-    """Pickle a value; the table says how some types travel."""
-    if table is None and pickler_type is pickle.Pickler:
+def _dump_plainly(value: Any) -> bytes:
+    """Pickle a value without cloudpickle, which is slower."""
+    table = None if type(value) in _PLAIN else dispatch_table()
+    if table is None:
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     buffer = io.BytesIO()
-    pickler = pickler_type(buffer, protocol=pickle.HIGHEST_PROTOCOL)
-    if table is not None:
-        pickler.dispatch_table = table
+    pickler = pickle.Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = table
     pickler.dump(value)
     return buffer.getvalue()
 

@@ -114,7 +114,7 @@ def fork(sign: str) -> None:
 
 @job(grace=GRACE)
 def process_of(method: str, sign: str) -> None:
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     context.Process(target=subprocess.run, args=(["sleep", sign],)).start()
     sleep_on()
 
@@ -211,13 +211,13 @@ async def begun(client: JobClient, fn: Any, *arguments: str) -> Any:
 # Jobs may have processes.
 
 
-@pytest.mark.parametrize("pool", ["cpu", "io", "gpu"])
+@pytest.mark.parametrize("queue", ["cpu", "io", "gpu"])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 async def test_a_job_may_have_a_pool_of_processes(
-    client: JobClient, pool: str, method: str
+    client: JobClient, queue: str, method: str
 ) -> None:
     with anyio.fail_after(60):
-        found = await client.run(pool_of_processes.options(**{pool: 1}), method)
+        found = await client.run(pool_of_processes.options(queue=queue), method)
 
     assert found == [1, 2, 3]
 
