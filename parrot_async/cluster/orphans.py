@@ -2,7 +2,7 @@
 
 import os
 from multiprocessing import forkserver, resource_tracker
-from typing import Any, Final
+from typing import Final
 
 import anyio
 
@@ -40,6 +40,6 @@ def _ended() -> int | None:
 
 def _own() -> set[int | None]:
     """Return the processes that multiprocessing keeps here; it tells their numbers to nobody."""
-    server: Any = forkserver._forkserver  # noqa: SLF001 - as above
-    tracker: Any = resource_tracker._resource_tracker  # noqa: SLF001 - as above
-    return {server._forkserver_pid, tracker._pid}  # noqa: SLF001 - as above
+    server = getattr(forkserver, "_forkserver", None)
+    tracker = getattr(resource_tracker, "_resource_tracker", None)
+    return {getattr(server, "_forkserver_pid", None), getattr(tracker, "_pid", None)}

@@ -4,12 +4,23 @@ import gc
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 POOL = "gpu"
 """Label of the workers that have a device."""
 
 Probe = Callable[[], None]
+
+
+class _Cuda(Protocol):
+    """What is used of `torch.cuda`."""
+
+    def is_initialized(self) -> bool: ...
+    def current_device(self) -> int: ...
+    def device_count(self) -> int: ...
+    def memory_reserved(self, device: int) -> int: ...
+    def synchronize(self, device: int) -> None: ...
+    def empty_cache(self) -> None: ...
 
 
 def probe_torch() -> None:
@@ -18,7 +29,7 @@ def probe_torch() -> None:
     Raises what CUDA says where its context is broken. Does nothing where no job of this process has
     used CUDA by torch: it is not imported for this.
     """
-    cuda: Any = getattr(sys.modules.get("torch"), "cuda", None)
+    cuda: _Cuda | None = getattr(sys.modules.get("torch"), "cuda", None)
     if cuda is None or not cuda.is_initialized():
         return
     current = cuda.current_device()

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
@@ -33,7 +33,7 @@ class JobProcesses:
         self._ending: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def environment(self, given: Mapping[Any, Any] | None) -> dict[Any, Any]:
+    def environment(self, given: Mapping[str, str] | None) -> dict[str, str]:
         """Return the environment for a process: what its starter gave it, and our mark."""
         return {**(os.environ if given is None else given), ATTEMPT: self.mark}
 

@@ -5,7 +5,7 @@ It runs in the process of the nanny, which for most clusters is the one that sta
 
 import asyncio
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from distributed import Nanny, NannyPlugin, Status
 
@@ -29,12 +29,13 @@ class ProcessGuard(NannyPlugin):
 
     def __init__(self) -> None:
         """Watch nobody yet."""
+        self._pid: int | None = None
         self._mark = ""
         self._watching: asyncio.Task[None] | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Travel without a watch."""
-        return {"_mark": "", "_watching": None}
+        return {"_pid": None, "_mark": "", "_watching": None}
 
     async def setup(self, nanny: Nanny) -> None:
         """Begin the watch."""
@@ -42,16 +43,16 @@ class ProcessGuard(NannyPlugin):
 
     async def _watch(self, nanny: Nanny) -> None:
         while True:
-            self._look(nanny.pid)
+            if nanny.pid != self._pid:
+                await self._worker_changed(nanny.pid)
             await asyncio.sleep(LOOK)
 
-    def _look(self, pid: int | None) -> None:
-        """Note which process the worker is, and end what an earlier one left."""
-        mark = "" if pid is None else worker_mark(pid)
-        if mark != self._mark:
-            if self._mark:
-                run_aside(partial(end, partial(left_by, self._mark)))
-            self._mark = mark
+    async def _worker_changed(self, pid: int | None) -> None:
+        """End what the worker left that is gone, and note which process the new one is."""
+        if self._mark:
+            run_aside(partial(end, partial(left_by, self._mark)))
+        self._mark = "" if pid is None else await asyncio.to_thread(worker_mark, pid)
+        self._pid = pid
 
     async def teardown(self, nanny: Nanny) -> None:
         """End the watch, and where the nanny closes, what its worker's jobs have started.

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 from functools import partial
-from typing import Any
 
 from parrot_async.runner.process_end import end
 from parrot_async.runner.process_search import WORKER, left_by, open_mark, worker_mark
@@ -26,7 +25,7 @@ class OwnProcess:
         multiprocessing.current_process().daemon = False
 
     @classmethod
-    def of(cls, worker: Any) -> "OwnProcess | None":
+    def of(cls, worker: object) -> "OwnProcess | None":
         """Return the process of a worker that has a nanny; None for one in somebody's process."""
         return cls() if getattr(worker, "nanny", None) else None
 

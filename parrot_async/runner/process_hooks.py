@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, cast
 
-from parrot_async.jobs.context import current_context, host_of
+from parrot_async.jobs.context import JobContext, current_context, host_of
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.job_processes import JobProcesses
 from parrot_async.runner.process_search import ATTEMPT
@@ -29,7 +29,7 @@ def _current() -> JobProcesses | None:
 
 def _popen(start: Starter) -> Starter:
     @functools.wraps(start)
-    def started(self: "subprocess.Popen[Any]", *args: Any, **kwargs: Any) -> None:
+    def started(self: "subprocess.Popen[bytes]", *args: Any, **kwargs: Any) -> None:
         ours = _current()
         if ours is not None and len(args) <= _ENV_POSITION:
             kwargs["env"] = ours.environment(kwargs.get("env"))
@@ -52,8 +52,8 @@ def _process(start: Starter) -> Starter:
 
 def _fork(start: Starter) -> Starter:
     @functools.wraps(start)
-    def started() -> Any:
-        found = start()
+    def started() -> int | tuple[int, int]:
+        found: int | tuple[int, int] = start()
         if (ours := _current()) is not None:
             pid = found[0] if isinstance(found, tuple) else found
             ours.started(pid) if pid else _enter_child(ours)
@@ -73,7 +73,7 @@ def _spawn(start: Starter) -> Starter:
     return started
 
 
-_STARTERS: Final[list[tuple[Any, str, Callable[[Starter], Starter]]]] = [
+_STARTERS: Final[list[tuple[object, str, Callable[[Starter], Starter]]]] = [
     (subprocess.Popen, "__init__", _popen),
     (BaseProcess, "start", _process),
     (os, "fork", _fork),
@@ -90,7 +90,7 @@ class ProcessHooks:
     """
 
     _users = 0
-    _originals: Final[list[tuple[Any, str, Starter]]] = []
+    _originals: Final[list[tuple[object, str, Starter]]] = []
     forked = False
     """Whether this is a process that a job has forked."""
 
@@ -118,7 +118,7 @@ def _enter_child(ours: JobProcesses) -> None:
     ProcessHooks.forked = True
     os.environ[ATTEMPT] = ours.mark
     # The loops and threads behind the job's context are not there: nobody would hear of a job.
-    current_context.set(cast("Any", None))
+    current_context.set(cast("JobContext", None))
 
 
 def leave_forked_process() -> None:

@@ -1,7 +1,7 @@
 """Why workers died, as far as their memory tells, for the errors of the jobs that they lost."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from dask.utils import format_bytes
 
@@ -42,7 +42,7 @@ class WorkerDeaths:
         self._memory_of = memory_of
         self._terminated: dict[str, int] = {}
 
-    def event(self, topic: str, message: Any) -> None:
+    def event(self, topic: str, message: object) -> None:
         """Note what a nanny says of its worker, of all of Dask's events."""
         if topic == TERMINATED and isinstance(message, dict) and "worker" in message:
             self._terminated[message["worker"]] = int(message.get("rss", 0))

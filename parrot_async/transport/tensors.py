@@ -4,7 +4,7 @@ import copyreg
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 NOTE: Final = "came_from"
 """The attribute of a tensor that has travelled: the device that it had, such as "cuda:0"."""
@@ -12,7 +12,24 @@ NOTE: Final = "came_from"
 _HERE: Final = ("cpu", "meta")
 """Devices that every process has."""
 
-Table = Mapping[type, Callable[[Any], Any]]
+Table = Mapping[type, Callable[..., Any]]
+
+
+class _Tensor(Protocol):
+    """What is used of a tensor of torch."""
+
+    requires_grad: bool
+    device: "_Device"
+
+    def detach(self) -> "_Tensor": ...
+    def cpu(self) -> "_Tensor": ...
+    def requires_grad_(self, requires_grad: bool) -> "_Tensor": ...
+
+
+class _Device(Protocol):
+    """What is used of a tensor's device."""
+
+    type: str
 
 
 def dispatch_table(other: Table = copyreg.dispatch_table) -> Table | None:
@@ -24,11 +41,11 @@ def dispatch_table(other: Table = copyreg.dispatch_table) -> Table | None:
     if not isinstance(tensor, type):
         return None
     # A parameter's own pickle has a tensor in it, and a module's has parameters.
-    ours: Any = {tensor: _reduced}
-    return ChainMap(ours, cast("Any", other))
+    ours: dict[type, Callable[..., Any]] = {tensor: _reduced}
+    return ChainMap(ours, cast("dict[type, Callable[..., Any]]", other))
 
 
-def _reduced(tensor: Any) -> Any:
+def _reduced(tensor: _Tensor) -> str | tuple[object, ...]:
     """Return how a tensor is pickled: its own way, or on the CPU with a note."""
     if tensor.device.type in _HERE:
         return tensor.__reduce_ex__(4)
@@ -36,7 +53,7 @@ def _reduced(tensor: Any) -> Any:
     return _noted, (on_cpu, str(tensor.device))
 
 
-def _noted(tensor: Any, device: str) -> Any:
+def _noted(tensor: _Tensor, device: str) -> _Tensor:
     """Return a tensor that says where it came from."""
     setattr(tensor, NOTE, device)
     return tensor

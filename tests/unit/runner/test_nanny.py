@@ -19,6 +19,10 @@ def nanny(pid: int | None) -> Any:
     return SimpleNamespace(pid=pid, status=Status.running)
 
 
+def sleeping() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(["sleep", "60"])
+
+
 def started_by(pid: int) -> tuple[str, "subprocess.Popen[bytes]"]:
     """A process of a worker of this number, with its sign."""
     sign, env = new_sign(), {**os.environ, WORKER: worker_mark(pid)}
@@ -26,7 +30,7 @@ def started_by(pid: int) -> tuple[str, "subprocess.Popen[bytes]"]:
 
 
 async def test_what_a_dead_worker_left_is_ended() -> None:
-    with subprocess.Popen(["sleep", "60"]) as worker:
+    with sleeping() as worker:
         beside = nanny(worker.pid)
         sign, left = started_by(worker.pid)
         guard = ProcessGuard()
@@ -44,7 +48,7 @@ async def test_what_a_dead_worker_left_is_ended() -> None:
 
 
 async def test_a_nanny_that_closes_ends_what_its_worker_has_started() -> None:
-    with subprocess.Popen(["sleep", "60"]) as worker:
+    with sleeping() as worker:
         beside = nanny(worker.pid)
         sign, left = started_by(worker.pid)
         guard = ProcessGuard()
@@ -61,7 +65,7 @@ async def test_a_nanny_that_closes_ends_what_its_worker_has_started() -> None:
 
 
 async def test_a_guard_that_is_replaced_ends_nothing() -> None:
-    with subprocess.Popen(["sleep", "60"]) as worker:
+    with sleeping() as worker:
         sign, left = started_by(worker.pid)
         guard: ProcessGuard = pickle.loads(pickle.dumps(ProcessGuard()))  # noqa: S301 - our own
         await guard.setup(cast("Nanny", nanny(worker.pid)))
