@@ -20,7 +20,7 @@ def nanny(pid: int | None) -> Any:
 
 
 def sleeping() -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(["sleep", "60"])
+    return subprocess.Popen(["sleep", "10"])
 
 
 def started_by(pid: int) -> tuple[str, "subprocess.Popen[bytes]"]:
@@ -32,11 +32,11 @@ def started_by(pid: int) -> tuple[str, "subprocess.Popen[bytes]"]:
 async def test_what_a_dead_worker_left_is_ended() -> None:
     with sleeping() as worker:
         beside = nanny(worker.pid)
-        sign, left = started_by(worker.pid)
+        sign, left = await asyncio.to_thread(started_by, worker.pid)
         guard = ProcessGuard()
         await guard.setup(cast("Nanny", beside))
         await asyncio.sleep(2 * LOOK)
-        lived = living(sign)
+        lived = await asyncio.to_thread(living, sign)
 
         worker.kill()
         beside.pid = None
@@ -50,7 +50,7 @@ async def test_what_a_dead_worker_left_is_ended() -> None:
 async def test_a_nanny_that_closes_ends_what_its_worker_has_started() -> None:
     with sleeping() as worker:
         beside = nanny(worker.pid)
-        sign, left = started_by(worker.pid)
+        sign, left = await asyncio.to_thread(started_by, worker.pid)
         guard = ProcessGuard()
         await guard.setup(cast("Nanny", beside))
         await asyncio.sleep(LOOK)
@@ -58,7 +58,7 @@ async def test_a_nanny_that_closes_ends_what_its_worker_has_started() -> None:
         beside.status = Status.closing
         await guard.teardown(cast("Nanny", beside))
 
-        assert not living(sign)
+        assert not await asyncio.to_thread(living, sign)
         assert worker.poll() is None
         worker.kill()
     left.wait(10)
@@ -66,14 +66,14 @@ async def test_a_nanny_that_closes_ends_what_its_worker_has_started() -> None:
 
 async def test_a_guard_that_is_replaced_ends_nothing() -> None:
     with sleeping() as worker:
-        sign, left = started_by(worker.pid)
+        sign, left = await asyncio.to_thread(started_by, worker.pid)
         guard: ProcessGuard = pickle.loads(pickle.dumps(ProcessGuard()))  # noqa: S301 - our own
         await guard.setup(cast("Nanny", nanny(worker.pid)))
         await asyncio.sleep(LOOK)
 
         await guard.teardown(cast("Nanny", nanny(worker.pid)))
 
-        assert len(living(sign)) == 1
+        assert len(await asyncio.to_thread(living, sign)) == 1
         left.kill()
         worker.kill()
     left.wait(10)
