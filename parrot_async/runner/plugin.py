@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -23,6 +22,7 @@ from parrot_async.jobs.spec import check_call
 from parrot_async.model.models import JobId, LogLine
 from parrot_async.runner.checking import check
 from parrot_async.runner.children import ChildFutures
+from parrot_async.runner.countdown import Countdown
 from parrot_async.runner.device import POOL, Device
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import LoadedFunctions
@@ -108,7 +108,7 @@ class Runner(WorkerPlugin):
         self._reports = reports_stub(self._tell)
         self.functions = LoadedFunctions(self._service.function)
         self._executions: dict[tuple[JobId, int], Execution] = {}
-        self._batches: dict[Execution, _Countdown] = {}
+        self._batches: dict[Execution, Countdown] = {}
         self._children = ChildFutures()
         self._shifts: dict[str, asyncio.Future[None]] = {}
         self._arriving: set[asyncio.Task[None]] = set()
@@ -136,7 +136,7 @@ class Runner(WorkerPlugin):
         self._output.remove()
         self._jobs_loop.stop()
         ProcessHooks.remove()
-        for execution in self._running():
+        for execution in list(self._executions.values()):
             execution.host.end_processes()
         if self._process is not None:
             await asyncio.to_thread(self._process.end_all)
@@ -164,7 +164,7 @@ class Runner(WorkerPlugin):
     def take(self, batch: Batch) -> None:
         """Queue a batch for slots; its last end is sent at once."""
         executions = [Execution(self, batch, index) for index in range(len(batch["ids"]))]
-        countdown = _Countdown(len(executions), partial(self._wake, 0.0))
+        countdown = Countdown(len(executions), partial(self._wake, 0.0))
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
@@ -246,14 +246,12 @@ class Runner(WorkerPlugin):
         """Whether the worker can run another attempt; where it cannot, it is to be replaced."""
         if self.device is None or not execution.failed:
             return True
-        others = any(one.started and one is not execution for one in self._running())
+        here = list(self._executions.values())
+        others = any(one.started and one is not execution for one in here)
         fault = self.device.fault(execution.grace, is_shared=others)
         if fault is not None:
             self._loop.call_soon_threadsafe(self._resign, fault)
         return fault is None
-
-    def _running(self) -> list[Execution]:
-        return list(self._executions.values())
 
     def _resign(self, fault: str) -> None:
         """Report that this process can run nothing any more, after what happened until now."""
@@ -401,19 +399,3 @@ class Runner(WorkerPlugin):
             await self._service.cancel([job_id])
 
         asyncio.run_coroutine_threadsafe(ask(), self._loop)
-
-
-class _Countdown:
-    """Counts a batch's executions down, from any thread."""
-
-    def __init__(self, count: int, zero: Callable[[], None]) -> None:
-        self._left = count
-        self._lock = threading.Lock()
-        self._zero = zero
-
-    def down(self) -> None:
-        with self._lock:
-            self._left -= 1
-            last = not self._left
-        if last:
-            self._zero()

@@ -36,7 +36,7 @@ from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
-from parrot_async.service.worker_deaths import WorkerDeaths
+from parrot_async.service.worker_deaths import CAUSE_WITHIN, WorkerDeaths
 from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
 from parrot_async.transport.api import VERSION, RunnerReports, handlers
@@ -47,8 +47,6 @@ PATIENCE = 4.0
 """Seconds that a job waits for the first worker of a pool before it fails as unschedulable."""
 RETURNING = 30.0
 """The same where there were workers: their nannies may be starting them again."""
-CAUSE_WITHIN = 0.5
-"""Seconds that a nanny has to say that it killed a worker for its memory."""
 STARTING = 120.0
 """The same for pools that the cluster has promised, and whose workers are still starting."""
 LOST = "processing", "released"
@@ -163,14 +161,8 @@ class JobService(SchedulerPlugin):
             )
         )
         self._idle_since: float | None = time.monotonic()
-        lasting = (
-            retention.keep(),
-            lease.keep(),
-            following.keep(),
-            abandoned.keep(),
-            silence.keep(),
-        )
-        self._tasks = [asyncio.create_task(each) for each in lasting]
+        lasting = (retention, lease, following, abandoned, silence)
+        self._tasks = [asyncio.create_task(each.keep()) for each in lasting]
         self._listen(scheduler)
         await self._equip(scheduler, folder)
 

@@ -7,6 +7,8 @@ from dask.utils import format_bytes
 
 TERMINATED: Final = "worker-restart-memory"
 """Dask's topic of what a nanny says that ends its worker for its memory."""
+CAUSE_WITHIN: Final = 0.5
+"""Seconds that a nanny has to say that it killed a worker for its memory."""
 MUCH: Final = 0.5
 """Part of its limit from which a worker's memory may have been the cause of its death."""
 
