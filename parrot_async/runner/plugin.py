@@ -27,11 +27,10 @@ from parrot_async.runner.device import POOL, Device
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost
+from parrot_async.runner.host_process import HostProcess
 from parrot_async.runner.jobs_loop import JobsLoop
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
-from parrot_async.runner.own_process import OwnProcess
-from parrot_async.runner.process_hooks import ProcessHooks
 from parrot_async.runner.slots import Slots
 from parrot_async.transport.api import (
     VERSION,
@@ -125,8 +124,7 @@ class Runner(WorkerPlugin):
         ignore_path(worker.local_directory)
         labels = list(worker.state.total_resources) or DEFAULT_LABELS
         self.device = Device() if POOL in labels else None
-        self._process = OwnProcess.of(worker)
-        ProcessHooks.install()
+        self._process = HostProcess(worker)
         self._reports.worker_ready(worker.address, labels, self.slots.count, VERSION)
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
@@ -135,11 +133,9 @@ class Runner(WorkerPlugin):
             task.cancel()
         self._output.remove()
         self._jobs_loop.stop()
-        ProcessHooks.remove()
         for execution in list(self._executions.values()):
             execution.host.end_processes()
-        if self._process is not None:
-            await asyncio.to_thread(self._process.end_all)
+        await self._process.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -237,18 +233,21 @@ class Runner(WorkerPlugin):
         self, execution: Execution, started: Coroutine[object, None, Any] | None = None
     ) -> None:
         await execution.run(started)
-        if execution.failed and not await asyncio.to_thread(self._is_fit_after, execution):
-            return
-        if execution.host.give_up_slot():
+        if execution.failed and self.device is not None:
+            # This task may have a cancel on its way yet: it must not await anything.
+            self._threads.submit(self._free_slot, execution)
+        else:
+            self._free_slot(execution)
+
+    def _free_slot(self, execution: Execution) -> None:
+        if self._is_fit_after(execution) and execution.host.give_up_slot():
             self.slots.free()
 
     def _is_fit_after(self, execution: Execution) -> bool:
         """Whether the worker can run another attempt; where it cannot, it is to be replaced."""
         if self.device is None or not execution.failed:
             return True
-        here = list(self._executions.values())
-        others = any(one.started and one is not execution for one in here)
-        fault = self.device.fault(execution.grace, is_shared=others)
+        fault = self.device.fault(execution.grace, is_shared=self.slots.taken > 1)
         if fault is not None:
             self._loop.call_soon_threadsafe(self._resign, fault)
         return fault is None

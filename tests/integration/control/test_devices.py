@@ -67,6 +67,13 @@ def leaves_kernels(seconds: float) -> None:
         time.sleep(0.01)
 
 
+@job(gpu=1, grace=1)
+async def spins() -> None:
+    pretend()
+    while True:
+        pass
+
+
 @job(gpu=1)
 def looks() -> tuple[int, int]:
     """The process, and how often device memory was freed there."""
@@ -147,6 +154,19 @@ async def test_kernels_of_a_stopped_job_are_waited_for(client: JobClient) -> Non
 
     assert after == (before, freed + 1)
     assert time.monotonic() - begun > 1.2
+
+
+async def test_the_slot_of_a_coroutine_that_was_stopped_by_force_is_free(
+    client: JobClient,
+) -> None:
+    _, freed = await client.run(looks)
+
+    with anyio.fail_after(SOON):
+        with pytest.raises(JobTimeoutError):
+            await client.run(spins.options(timeout="200ms"))
+        _, after = await client.run(looks)
+
+    assert after == freed + 1
 
 
 async def test_kernels_that_do_not_end_have_the_process_replaced(client: JobClient) -> None:
