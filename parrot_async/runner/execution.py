@@ -4,9 +4,11 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
-from parrot_async.errors import ErrorInfo, SerializationError
+from parrot_async.errors import ErrorInfo
 from parrot_async.failpoints import reach
 from parrot_async.jobs.context import JobContext, current_context
 from parrot_async.jobs.slot import JobStopped, hold, wait_without_slot, wait_without_slot_async
@@ -163,31 +165,30 @@ class Execution:
 
     def _end_returned(self, value: Any) -> None:
         self.runner.close_output(self.host.context)
+        if self.over:
+            return
         try:
             data = dump_value(value)
             inline, url = self.host.store(data, ".pickle")
             reach("result_written")
             result = JobResult(len(data), preview(value), url)
-            self.runner.outbox.completed(self.host, result, inline)
-        except Exception as exc:  # noqa: BLE001 - whatever the value's own code raises
+        except BaseException as exc:  # noqa: BLE001 - whatever the value's own code raises
             self._end_raised(exc)
         else:
+            self.runner.outbox.completed(self.host, result, inline)
             self._end()
 
     def _end_raised(self, exc: BaseException) -> None:
         self.runner.close_output(self.host.context)
-        try:
-            data = without_secrets(dump_value(exc))
-        except SerializationError:
-            data = None
-        if data is not None and len(data) > INLINE:
-            data = None
-        self.runner.outbox.failed(self.host, error_info(exc, skip=2), data)
+        if self.over:
+            return
+        self.runner.outbox.failed(self.host, error_info(exc, skip=2), _small_pickle(exc))
         self._end_unsuccessful()
 
     def _end_stopped(self) -> None:
         self.runner.close_output(self.host.context)
-        self.runner.outbox.failed(self.host, self.reason or ASTRAY, None)
+        if not self.over:
+            self.runner.outbox.failed(self.host, self.reason or ASTRAY, None)
         self._end_unsuccessful()
 
     def fail(self, error: ErrorInfo) -> None:
@@ -201,6 +202,19 @@ class Execution:
         self.failed = True
         self.host.end_processes()
         self._end()
+
+    def fail_astray(self, exc: BaseException) -> None:
+        """End it with what escaped from a task or a callback that its body started."""
+        info = error_info(exc)
+        said = f"in a task or callback of it: {info.type_name}: {info.message}"
+        self.fail(replace(info, message=said))
+        self.stop_astray()
+
+    def stop_astray(self) -> None:
+        """Stop its body, whose end is told already, and hand its slot on."""
+        self.host.stop()
+        self.body.cancel()
+        self.abandon()
 
     def _end(self) -> None:
         with self._lock:
@@ -248,3 +262,14 @@ class Execution:
         self._end_unsuccessful()
         if self.host.give_up_slot():
             self.runner.slots.free()
+
+
+def _small_pickle(exc: BaseException) -> bytes | None:
+    """Return an exception's pickle; None where it has none, or a big one, or would do harm."""
+    try:
+        data = without_secrets(dump_value(exc))
+        with suppress(Exception):
+            str(exc)  # where this exits, it would end the process of whoever prints it
+    except BaseException:  # noqa: BLE001 - whatever its class's own code raises
+        return None
+    return data if len(data) <= INLINE else None

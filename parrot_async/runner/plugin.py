@@ -3,8 +3,9 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.jobs.request import groups_of_calls
 from parrot_async.jobs.spec import check_call
 from parrot_async.model.models import JobId, LogLine
+from parrot_async.runner import threads
 from parrot_async.runner.checking import check
 from parrot_async.runner.children import ChildFutures
 from parrot_async.runner.countdown import Countdown
@@ -29,9 +31,11 @@ from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.host_process import HostProcess
 from parrot_async.runner.jobs_loop import JobsLoop
-from parrot_async.runner.outbox import Outbox
+from parrot_async.runner.leftovers import Leftovers
+from parrot_async.runner.outbox import Attempted, Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
+from parrot_async.runner.watched_loop import BLOCKED, WatchedLoop
 from parrot_async.transport.api import (
     VERSION,
     Arguments,
@@ -53,7 +57,7 @@ from parrot_async.transport.messages import (
     each_attempt,
     error_of,
 )
-from parrot_async.transport.outcome import Outcome
+from parrot_async.transport.outcome import Outcome, error_info
 from parrot_async.transport.pickling import Call, dump_function, ignore_path
 from parrot_async.transport.wire import RUNNER, pack, tune
 
@@ -68,7 +72,6 @@ FORCE_AGAIN = 1.0
 
 LEFT = frozenset({Status.closing, Status.closed, Status.failed})
 """States of a worker that has left its scheduler, or does now."""
-BLOCKED = ErrorInfo("lost", "another job blocked the event loop that it ran on")
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +93,7 @@ class Runner(WorkerPlugin):
 
     name = RUNNER
     idempotent = True
+    owns_process = True
 
     def __init__(self, results_url: str) -> None:
         """`results_url` is the folder of values too big to travel."""
@@ -111,12 +115,14 @@ class Runner(WorkerPlugin):
         self._children = ChildFutures()
         self._shifts: dict[str, asyncio.Future[None]] = {}
         self._arriving: set[asyncio.Task[None]] = set()
-        self.outbox = Outbox(self._wake, worker.address)
+        self.outbox = Outbox(self._wake, worker.address, self._spoiled)
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
-        self._jobs_loop = JobsLoop()
+        self._loops = WatchedLoop(self._executions, worker)
         self._output = Output(self._keep)
         self._output.install()
+        self._leftovers = Leftovers(self._output, self.slots, puts_back=self.owns_process)
+        threads.install()
         tune(worker.batched_stream)
         for name, operation in operations(RunnerApi).items():
             heard = worker.handlers if operation.answers else worker.stream_handlers
@@ -127,10 +133,15 @@ class Runner(WorkerPlugin):
         self._process = HostProcess(worker)
         self._reports.worker_ready(worker.address, labels, self.slots.count, VERSION)
 
+    @property
+    def _jobs_loop(self) -> JobsLoop:
+        return self._loops.current
+
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
         """Restore the worker's streams and loggers, and stop what runs."""
         for task in self._arriving:
             task.cancel()
+        threads.remove()
         self._output.remove()
         self._jobs_loop.stop()
         for execution in list(self._executions.values()):
@@ -160,16 +171,22 @@ class Runner(WorkerPlugin):
     def take(self, batch: Batch) -> None:
         """Queue a batch for slots; its last end is sent at once."""
         executions = [Execution(self, batch, index) for index in range(len(batch["ids"]))]
-        countdown = Countdown(len(executions), partial(self._wake, 0.0))
+        wanted = frozenset(batch["functions"])
+        self.functions.hold(wanted)
+        countdown = Countdown(len(executions), partial(self._batch_over, wanted))
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
-        if self.functions.lacks(batch["functions"]) or self._is_paused():
+        if self.functions.lacks(wanted) or self._is_paused():
             task = self._loop.create_task(self._prepare(executions))
             self._arriving.add(task)
             task.add_done_callback(self._arriving.discard)
         else:
             self.slots.add(executions)
+
+    def _batch_over(self, functions: Collection[str]) -> None:
+        self.functions.release(functions)
+        self._wake(0.0)
 
     def _is_paused(self) -> bool:
         """Whether Dask starts nothing on this worker, as its memory is short."""
@@ -206,7 +223,15 @@ class Runner(WorkerPlugin):
             jobs_loop.start(self._run, coroutines)
         for execution in executions:
             if not execution.is_async:
-                self._threads.submit(self._run_in_thread, execution)
+                self._start_thread(execution)
+
+    def _start_thread(self, execution: Execution) -> None:
+        try:
+            # Not in the context of a job which happens to free the slot.
+            Context().run(self._threads.submit, self._run_in_thread, execution)
+        except RuntimeError as exc:  # as many threads as the machine has, left by jobs
+            execution.fail(ErrorInfo("lost", f"its worker could start no thread: {exc}"))
+            self._loop.call_soon_threadsafe(execution.abandon)
 
     def _run_in_thread(self, execution: Execution | None) -> None:
         """Run sync executions in this thread, one after the other, as long as there is one."""
@@ -214,7 +239,7 @@ class Runner(WorkerPlugin):
             if execution.is_async:
                 self._start([execution])
                 return
-            if not execution.run_in_thread() or not self._is_fit_after(execution):
+            if not self._run_one(execution) or not self._is_fit_after(execution):
                 return
             if not execution.host.give_up_slot():
                 return
@@ -224,6 +249,19 @@ class Runner(WorkerPlugin):
         """Whether this is still a worker: what it ran without one, nobody would hear of."""
         return self._loop.is_running() and self.worker.status not in LEFT
 
+    def _run_one(self, execution: Execution) -> bool:
+        """Run a sync execution in a context of its own; False if it goes on elsewhere."""
+        try:
+            self._leftovers.begin(execution.host)
+            return Context().run(execution.run_in_thread)
+        except BaseException as exc:  # this thread goes on, and the slot is handed on
+            logger.exception("job %s was hit outside of its body", execution.id)
+            if not execution.over:
+                execution.fail(error_info(exc))
+            return True
+        finally:
+            self._leftovers.end(execution.host.context)
+
     def run_on_loop(self, coroutine: Coroutine[object, None, Any], execution: Execution) -> None:
         """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
         execution.loop = self._jobs_loop.loop
@@ -232,10 +270,12 @@ class Runner(WorkerPlugin):
     async def _run(
         self, execution: Execution, started: Coroutine[object, None, Any] | None = None
     ) -> None:
+        self._leftovers.begin(execution.host)
         await execution.run(started)
+        self._leftovers.end(execution.host.context)
         if execution.failed and self.device is not None:
             # This task may have a cancel on its way yet: it must not await anything.
-            self._threads.submit(self._free_slot, execution)
+            Context().run(self._threads.submit, self._free_slot, execution)
         else:
             self._free_slot(execution)
 
@@ -258,8 +298,9 @@ class Runner(WorkerPlugin):
         self._reports.unfit(self.worker.address, fault)
 
     def close_output(self, context: JobContext) -> None:
-        """Keep what a job wrote last, before its end is told."""
+        """Keep what a job wrote last, and put back what it changed, before its end is told."""
         self._output.close_job(context)
+        self._leftovers.end(context)
 
     def ended(self, execution: Execution) -> None:
         """Forget an execution that is over, and count its batch down."""
@@ -270,7 +311,7 @@ class Runner(WorkerPlugin):
     # What goes out.
 
     def _wake(self, seconds: float) -> None:
-        self._loop.call_soon_threadsafe(self._flush_after, seconds)
+        self._loop.call_soon_threadsafe(self._flush_after, seconds, context=Context())
 
     def _flush_after(self, seconds: float) -> None:
         if seconds > 0:
@@ -288,6 +329,11 @@ class Runner(WorkerPlugin):
     def _keep(self, context: JobContext, line: LogLine) -> None:
         if isinstance(host := host_of(context), ExecutionHost):
             self.outbox.logged(host, line)
+
+    def _spoiled(self, attempt: Attempted) -> None:
+        """Stop an attempt that has ended because what it did could not be sent."""
+        if (execution := self._executions.get((attempt.id, attempt.attempt))) is not None:
+            execution.stop_astray()
 
     # What comes in.
 
@@ -323,18 +369,8 @@ class Runner(WorkerPlugin):
         for name in each_attempt(attempts):
             if (execution := self._executions.get(name)) is not None:
                 if execution.body.blocks_loop():
-                    self._replace_loop(execution)
+                    self._loops.replace(self._jobs_loop, BLOCKED, execution)
                 execution.abandon()
-
-    def _replace_loop(self, blocking: Execution) -> None:
-        """Go on with a new jobs' loop; what the old one can run no more is lost, and runs again."""
-        old, self._jobs_loop = self._jobs_loop, JobsLoop()
-        on_old = [e for e in list(self._executions.values()) if e.loop is old.loop]
-        for execution in on_old:
-            if execution is not blocking:
-                execution.fail(BLOCKED)
-                execution.abandon()
-        old.abandon()
 
     def recall(self, attempts: Attempts) -> None:
         """Return what has not started, so that an idle worker can have it."""

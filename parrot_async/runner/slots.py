@@ -37,7 +37,7 @@ class Slots(Generic[E]):
 
     @property
     def taken(self) -> int:
-        """How many slots are taken now."""
+        """How many slots are taken at this moment."""
         return self.count - self._free
 
     def add(self, executions: Sequence[E]) -> None:

@@ -33,6 +33,7 @@ from parrot_async.service.engine.needs import load, outcome_of
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.silence import Silence
 from parrot_async.service.engine.state import TrackedJob
+from parrot_async.service.intake import take_in
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
@@ -41,7 +42,7 @@ from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
 from parrot_async.transport.api import VERSION, RunnerReports, handlers
 from parrot_async.transport.messages import Attempts, OutcomeMessage, PackedRecord, each_attempt
-from parrot_async.transport.wire import RUNNER, SERVICE, unpack
+from parrot_async.transport.wire import RUNNER, SERVICE
 
 PATIENCE = 4.0
 """Seconds that a job waits for the first worker of a pool before it fails as unschedulable."""
@@ -138,13 +139,7 @@ class JobService(SchedulerPlugin):
         self._following = following = Following(
             self._journal, self._executor, self.watch, self._recovery
         )
-        self._silence = silence = Silence(
-            self._dispatch,
-            self._placement,
-            lost=self._executor.unheard,
-            begun=self._executor.begun,
-            timed_out=self._executor.stopping.time_out,
-        )
+        self._silence = self._make_silence()
         abandoned = Abandoned(self._executor, self.watch)
         self._rpc = self._make_rpc(
             Parts(
@@ -161,7 +156,7 @@ class JobService(SchedulerPlugin):
             )
         )
         self._idle_since: float | None = time.monotonic()
-        lasting = (retention, lease, following, abandoned, silence)
+        lasting = (retention, lease, following, abandoned, self._silence)
         self._tasks = [asyncio.create_task(each.keep()) for each in lasting]
         self._listen(scheduler)
         await self._equip(scheduler, folder)
@@ -172,6 +167,15 @@ class JobService(SchedulerPlugin):
         await scheduler.register_nanny_plugin(None, dumps(guard), guard.name, idempotent=False)
         runner = dumps(Runner(f"{folder}/{self._journal.recorder.owner.rpartition(' ')[2]}"))
         await scheduler.register_worker_plugin(None, plugin=runner, name=RUNNER, idempotent=False)
+
+    def _make_silence(self) -> Silence:
+        return Silence(
+            self._dispatch,
+            self._placement,
+            lost=self._executor.unheard,
+            begun=self._executor.begun,
+            timed_out=self._executor.stopping.time_out,
+        )
 
     def _make_rpc(self, parts: Parts) -> Rpc:
         return Rpc(parts)
@@ -287,9 +291,7 @@ class JobService(SchedulerPlugin):
 
     def happened(self, worker: str, records: Sequence[PackedRecord]) -> None:  # noqa: ARG002 - the port
         """Take in events of attempts."""
-        for packed in records:
-            record = unpack(packed)
-            self._on_event(events.load(record.body), record)
+        take_in(records, self._on_event)
 
     def _on_event(self, event: Event, record: events.Record) -> None:
         """Take in what counts of an event: a late word of an older attempt does not."""

@@ -78,7 +78,7 @@ class EagerWorker:
         """Whether the stream is closed: it never is."""
         return False
 
-    async def close(self) -> None:
+    async def close(self, **_: Any) -> None:
         """Tear the runner down."""
         await self.plugins[RUNNER].teardown(self)
 
@@ -98,6 +98,8 @@ class EagerWorker:
 
 class EagerRunner(Runner):
     """A runner that closes its jobs' loop, in a process whose streams others replace."""
+
+    owns_process = False
 
     def take(self, batch: Batch) -> None:
         """Queue a batch for slots."""

@@ -13,6 +13,7 @@ from parrot_async.errors import (
     JobFailedError,
     JobLostError,
     JobTimeoutError,
+    SerializationError,
     UnschedulableError,
     error_name,
 )
@@ -20,6 +21,10 @@ from parrot_async.model.models import JobId
 from parrot_async.transport import results
 from parrot_async.transport.pickling import dump_value, load_value
 from parrot_async.transport.secrets import redact
+from parrot_async.transport.text import guarded, is_interrupt, sendable, text_of, type_name
+
+LONGEST = 2000
+"""Characters of an error's text that are kept."""
 
 RAISED: dict[str, type[JobError]] = {
     "exception": JobFailedError,
@@ -58,10 +63,14 @@ class Outcome:
         return cls(data=dump_value(exc), error=error_info(exc))
 
     def value(self) -> Any:
-        """Return the value or raise the job's error; ResultExpiredError where its file is gone."""
+        """Return the value or raise the job's error.
+
+        Raises ResultExpiredError where its file is gone, and SerializationError where unpickling
+        it would end this process.
+        """
         if self.error is not None:
             raise self.exception()
-        return load_value(results.read(self.url) if self.url else self.data or b"")
+        return loaded(results.read(self.url) if self.url else self.data or b"")
 
     def exception(self) -> BaseException:
         """Return the exception that awaiting the job raises; LookupError where it did not fail.
@@ -73,7 +82,7 @@ class Outcome:
         if error is None:
             raise LookupError(f"job {self.job_id} did not fail")
         if error.kind == "exception" and self.data is not None:
-            original = _loaded(self.data)
+            original = _error_of(self.data)
             if original is not None:
                 where = f"in job {self.job_id}" if self.job_id else "in a local call"
                 _without_frames(original)
@@ -85,6 +94,16 @@ class Outcome:
         return RAISED[error.kind](text, self.job_id, error)
 
 
+def loaded(data: bytes) -> Any:
+    """Return an unpickled value; SerializationError where its own code would end this process."""
+    try:
+        return load_value(data)
+    except (SystemExit, KeyboardInterrupt, GeneratorExit) as exc:
+        if is_interrupt(exc):
+            raise
+        raise SerializationError(f"unpickling the value raised {type_name(exc)}") from exc
+
+
 def _without_frames(exc: BaseException | None) -> None:
     """Drop the worker's frames, which have no code here; the note shows them."""
     while exc is not None:
@@ -92,17 +111,30 @@ def _without_frames(exc: BaseException | None) -> None:
         exc = exc.__cause__ or exc.__context__
 
 
-def _loaded(data: bytes) -> Exception | None:
+def _error_of(data: bytes) -> Exception | None:
     """Return the unpickled exception; None where that fails, or it would end this process."""
     try:
-        found = load_value(data)
+        found = loaded(data)
     except Exception:  # noqa: BLE001 - whatever its class's own code does
         return None
     return found if isinstance(found, Exception) else None
 
 
 def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
-    """Describe an exception with its traceback, without the first `skip` frames, our own."""
+    """Describe an exception with its traceback, without the first `skip` frames, our own.
+
+    It never raises, whatever the exception's own code does.
+    """
+    try:
+        return _described(exc, skip)
+    except BaseException as raised:
+        if is_interrupt(raised):
+            raise
+        text = f"<{type_name(exc)}, which cannot be described: {type_name(raised)}>"
+        return ErrorInfo("exception", text, type_name(exc))
+
+
+def _described(exc: BaseException, skip: int) -> ErrorInfo:
     trace = exc.__traceback__
     for _ in range(skip):
         trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
@@ -110,14 +142,12 @@ def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
     return ErrorInfo(
         kind="exception",
         message=_text(exc),
-        type_name=type(exc).__qualname__,
-        traceback=redact(text)[-20_000:],
-        bases=tuple(error_name(base) for base in type(exc).__mro__ if base is not object),
+        type_name=type_name(exc),
+        traceback=sendable(redact(text)[-20_000:]),
+        bases=tuple(text_of(error_name(base)) for base in type(exc).__mro__ if base is not object),
     )
 
 
 def _text(exc: BaseException) -> str:
-    try:
-        return redact(str(exc) or type(exc).__qualname__)[:2000]
-    except Exception:  # noqa: BLE001 - whatever its class's own code does
-        return f"<{type(exc).__qualname__}, whose text cannot be made>"
+    # Without secrets first: a cut might leave half of one.
+    return redact(guarded(str, exc, 10 * LONGEST))[:LONGEST] or type_name(exc)

@@ -20,6 +20,7 @@ from parrot_async.model.models import JobId
 from parrot_async.transport.pickled_secrets import marked, unmarked
 from parrot_async.transport.secrets import redact
 from parrot_async.transport.tensors import dispatch_table
+from parrot_async.transport.text import guarded
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
@@ -299,10 +300,7 @@ def ignore_path(path: str) -> None:
 
 def preview(value: Any) -> str:
     """Return a value's repr in at most 200 characters; it never raises, whatever the repr does."""
-    try:
-        text = _REPR.repr(value)
-    except Exception as exc:  # noqa: BLE001 - whatever its class's own code does
-        return f"<{type(value).__qualname__}, whose repr raised {type(exc).__qualname__}>"
+    text = guarded(_REPR.repr, value, LONGEST_SHOWN)
     # Other types have none left; in these, a secret may stand beside its name.
     return redact(text)[:200] if type(value) in _CONTAINERS else text[:200]
 

@@ -17,7 +17,8 @@ from distributed import Status, Worker
 from parrot_async.errors import ErrorInfo
 from parrot_async.model import events
 from parrot_async.runner.jobs_loop import close_loop
-from parrot_async.runner.plugin import BLOCKED, Runner
+from parrot_async.runner.plugin import Runner
+from parrot_async.runner.watched_loop import BLOCKED
 from parrot_async.transport.api import (
     Arguments,
     Operation,
