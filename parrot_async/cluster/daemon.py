@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from pydantic import BaseModel, ConfigDict
 
-from parrot_async.cluster import credentials, parent_watch
+from parrot_async.cluster import credentials, orphans, parent_watch
 from parrot_async.cluster.folder import NOT_STARTED, ClusterRecord, Folder, Holder
 from parrot_async.cluster.nannies import HOST, Nannies
 from parrot_async.cluster.package import package_version
 from parrot_async.cluster.pools import Pools, workers
 from parrot_async.errors import ClusterError, ParrotError
+from parrot_async.runner.process_end import end
+from parrot_async.runner.process_search import OUTLIVES, all_below_this
 from parrot_async.settings import chosen_places
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ def main() -> None:
     if os.fork():  # the starter waits for this parent; init, not the starter, reaps the child
         os._exit(0)
     spec.folder.sign(lock, Holder(id=spec.id, pid=os.getpid(), group=group))
+    os.environ.pop(OUTLIVES, None)  # this process may outlive who started it, its workers not us
+    parent_watch.adopt_orphans()
     _run(spec)
 
 
@@ -113,6 +117,7 @@ def _run(spec: DaemonSpec) -> None:
     shutil.rmtree(spec.folder.scratch, ignore_errors=True)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
+    end(all_below_this)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -155,6 +160,7 @@ async def serve(spec: DaemonSpec) -> None:
                 scheduler.finished,
                 _sigterm,
                 partial(_idle, scheduler, spec),
+                orphans.reap,
             )
             folder.withdraw()
     finally:
@@ -171,7 +177,7 @@ async def _install_service(scheduler: "Scheduler", spec: DaemonSpec, pools: Pool
         scheduler,
         store_url=places.get("PARROT_STORE") or f"sqlite:///{spec.root / 'jobs.db'}",
         results_url=places.get("PARROT_RESULTS") or (spec.root / "results").as_uri(),
-        pools=[pool for pool, count in pools if count],
+        pools={pool: count for pool, count in pools if count},
     )
 
 

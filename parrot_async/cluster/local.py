@@ -22,6 +22,7 @@ from parrot_async.cluster.pools import Pools
 from parrot_async.cluster.processes import stop, sweep
 from parrot_async.errors import ClusterError
 from parrot_async.model.durations import Duration, seconds
+from parrot_async.runner.process_search import ATTEMPT, OUTLIVES, WORKER
 from parrot_async.settings import chosen_places, chosen_store
 from parrot_async.store import check_url
 
@@ -234,12 +235,19 @@ def _spawn(spec: DaemonSpec, places: Mapping[str, str]) -> int:
             stdout=log,
             stderr=log,
             cwd=folder.path,
-            env={**_EARLY_ENV, **os.environ, **places, MARK: spec.id, "PYTHONUNBUFFERED": "1"},
+            env=_environment(spec, places),
             start_new_session=True,
             check=False,
         ).returncode
     finally:
         os.close(log)
+
+
+def _environment(spec: DaemonSpec, places: Mapping[str, str]) -> dict[str, str]:
+    """Return the daemon's environment; a job that starts it does not end it."""
+    inherited = {name: value for name, value in os.environ.items() if name not in (ATTEMPT, WORKER)}
+    ours = {**places, MARK: spec.id, OUTLIVES: "1", "PYTHONUNBUFFERED": "1"}
+    return {**_EARLY_ENV, **inherited, **ours}
 
 
 def _running(name: str | None, store: str | None) -> list[ClusterStatus]:

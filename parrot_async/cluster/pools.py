@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 CAPACITY = 1_000_000
 """Of a pool's Dask resource, which is a mere label: it never runs out, the service counts slots."""
 
+HIDDEN = {"CUDA_VISIBLE_DEVICES": ""}
+"""What hides all devices from a process."""
+
 
 class Pools(BaseModel):
     """How many slots there are: a process for each `cpu` and `gpu` slot, one for all `io` slots."""
@@ -52,9 +55,9 @@ def workers(pools: Pools) -> list[WorkerSpec]:
         WorkerSpec(f"gpu-{i}", "gpu", 1, {"CUDA_VISIBLE_DEVICES": device})
         for i, device in enumerate(pinned(pools.gpu))
     ]
-    # The others must not take a share of a device that a gpu worker counts on.
-    hidden = {"CUDA_VISIBLE_DEVICES": ""} if pools.gpu else {}
-    return [spec._replace(env=hidden) for spec in io + cpu] + gpu
+    # What wants a device says gpu=1, also where there is no gpu worker: otherwise each process
+    # would take its share of a device that others count on.
+    return [spec._replace(env=HIDDEN) for spec in io + cpu] + gpu
 
 
 def pinned(count: int) -> list[str]:

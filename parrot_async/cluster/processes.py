@@ -12,6 +12,7 @@ import psutil
 from parrot_async.cluster.folder import Folder, Holder
 from parrot_async.cluster.parent_watch import MARK
 from parrot_async.errors import ClusterError
+from parrot_async.runner.process_search import OUTLIVES
 
 _SWEEP_PATIENCE: Final = 5.0
 """Seconds that killed processes have to be gone."""
@@ -44,7 +45,7 @@ def _await_end(folder: Folder, patience: float) -> None:
 
 
 def sweep(folder: Folder) -> None:
-    """Remove what a dead cluster left: its record, its credentials, processes of its group."""
+    """Remove what a dead cluster left: its record, its credentials, processes with its mark."""
     holder = folder.holder()
     if folder.is_running() or holder is None:
         return
@@ -58,23 +59,28 @@ def sweep(folder: Folder) -> None:
 
 
 def members(holder: Holder) -> Iterator[psutil.Process]:
-    """Yield the processes that have both the cluster's group and its mark.
+    """Yield the processes that carry the cluster's mark, those with a session of their own too.
 
-    The number of a group may be used again, by processes that are not the cluster's.
+    What is to outlive the cluster is left out. One that exits has no memory any more, and so no
+    mark: it counts where it has the cluster's group.
     """
     for process in psutil.process_iter():
         try:
-            if os.getpgid(process.pid) == holder.group and _is_marked(process, holder.id):
+            carried = process.environ()
+        except psutil.ZombieProcess:
+            continue
+        except psutil.NoSuchProcess:
+            if _is_exiting(process, holder.group):
                 yield process
         except (OSError, psutil.Error):
             continue
+        else:
+            if carried.get(MARK) == holder.id and OUTLIVES not in carried:
+                yield process
 
 
-def _is_marked(process: psutil.Process, mark: str) -> bool:
+def _is_exiting(process: psutil.Process, group: int) -> bool:
     try:
-        environment = process.environ()
-    except psutil.ZombieProcess:
+        return os.getpgid(process.pid) == group
+    except OSError:
         return False
-    except psutil.NoSuchProcess:
-        return True  # no memory any more, but still exiting: waited for, like the others
-    return bool(environment.get(MARK) == mark)

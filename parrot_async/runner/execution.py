@@ -17,6 +17,7 @@ from parrot_async.runner.body import RunningBody
 from parrot_async.runner.call import AttemptCall
 from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost, HostRunner
+from parrot_async.runner.process_hooks import leave_forked_process
 from parrot_async.transport.messages import Batch
 from parrot_async.transport.outcome import error_info
 from parrot_async.transport.pickled_secrets import without_secrets
@@ -53,6 +54,7 @@ class Execution:
         "body",
         "call",
         "dropped",
+        "failed",
         "grace",
         "host",
         "id",
@@ -77,6 +79,8 @@ class Execution:
         """The jobs' loop on which it runs, if it runs on one."""
         self.dropped = False
         self.started = False
+        self.failed = False
+        """Whether it has ended in another way than by a result."""
         self.over = False
         self.reason: ErrorInfo | None = None
         self._lock = threading.Lock()
@@ -107,6 +111,7 @@ class Execution:
                     wait_without_slot(self.host, children)
             finally:
                 self.body.leave_thread()
+                leave_forked_process()
         except JobStopped:
             self._end_stopped()
         except BaseException as exc:  # noqa: BLE001 - whatever the user's code raises
@@ -136,7 +141,10 @@ class Execution:
         try:
             self._raise_if_stopped()
             await hold(self.host)
-            value = await (started if started is not None else await self.call.start())
+            try:
+                value = await (started if started is not None else await self.call.start())
+            finally:
+                leave_forked_process()
             while (children := self.host.open_children()) is not None:
                 await wait_without_slot_async(self.host, children)
         except JobStopped:
@@ -175,18 +183,24 @@ class Execution:
         if self.over:
             return
         self.runner.outbox.failed(self.host, error_info(exc, skip=2), _small_pickle(exc))
-        self._end()
+        self._end_unsuccessful()
 
     def _end_stopped(self) -> None:
         self.runner.close_output(self.host.context)
         if not self.over:
             self.runner.outbox.failed(self.host, self.reason or ASTRAY, None)
-        self._end()
+        self._end_unsuccessful()
 
     def fail(self, error: ErrorInfo) -> None:
         """End it with an error that its body did not raise, before its start or from outside."""
         self.dropped = True
         self.runner.outbox.failed(self.host, error, None)
+        self._end_unsuccessful()
+
+    def _end_unsuccessful(self) -> None:
+        """End it, and all processes that it started; a successful attempt may leave some."""
+        self.failed = True
+        self.host.end_processes()
         self._end()
 
     def fail_astray(self, exc: BaseException) -> None:
@@ -235,7 +249,8 @@ class Execution:
         return False
 
     def force(self, loop_thread: int | None) -> None:
-        """Raise JobStopped in the code that did not stop by itself, wherever it is."""
+        """End the processes of code that did not stop by itself, and raise JobStopped in it."""
+        self.host.end_processes()  # it may wait for one of them, which lets no exception in
         with self._lock:
             if not self.over:
                 self.body.interrupt(loop_thread)
@@ -244,7 +259,7 @@ class Execution:
     def abandon(self) -> None:
         """Forget the job, whose code may go on, and hand its slot on."""
         self.dropped = True
-        self._end()
+        self._end_unsuccessful()
         if self.host.give_up_slot():
             self.runner.slots.free()
 

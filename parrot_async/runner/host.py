@@ -12,6 +12,7 @@ from parrot_async.jobs.progress import JobProgress
 from parrot_async.model.events import Continued, Paused, Waiting
 from parrot_async.model.models import JobId, Usage
 from parrot_async.runner.call import read_value
+from parrot_async.runner.job_processes import JobProcesses
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.slots import Slots
 from parrot_async.transport import results
@@ -43,7 +44,9 @@ class ExecutionHost:
     __slots__ = (
         "__weakref__",
         "_closed",
+        "_ends_processes",
         "_lock",
+        "_processes",
         "_request",
         "_runner",
         "_state",
@@ -74,6 +77,8 @@ class ExecutionHost:
         self._closed = False
         self._request: Future[None] | None = None
         self._submissions: list[Future[Any]] = []
+        self._processes: JobProcesses | None = None
+        self._ends_processes = False
         self._stopped: Future[None] | None = None
         self._lock = threading.Lock()
 
@@ -117,6 +122,25 @@ class ExecutionHost:
         """Take no slot again: code that the job left running must not hold one."""
         with self._lock:
             self._closed = True
+
+    # Processes.
+
+    @property
+    def processes(self) -> JobProcesses:
+        """The processes that the job started."""
+        if self._processes is None:  # most jobs start none
+            with self._lock:
+                if self._processes is None:
+                    self._processes = JobProcesses(self.id, self.attempt)
+            if self._ends_processes:
+                self._processes.end()
+        return self._processes
+
+    def end_processes(self) -> None:
+        """End the processes that the job started, and those that it starts from now on."""
+        self._ends_processes = True
+        if self._processes is not None:
+            self._processes.end()
 
     # Stop and pause.
 

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import threading
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context
@@ -25,9 +24,12 @@ from parrot_async.model.models import JobId, LogLine
 from parrot_async.runner import threads
 from parrot_async.runner.checking import check
 from parrot_async.runner.children import ChildFutures
+from parrot_async.runner.countdown import Countdown
+from parrot_async.runner.device import POOL, Device
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost
+from parrot_async.runner.host_process import HostProcess
 from parrot_async.runner.jobs_loop import JobsLoop
 from parrot_async.runner.leftovers import Leftovers
 from parrot_async.runner.outbox import Attempted, Outbox
@@ -109,7 +111,7 @@ class Runner(WorkerPlugin):
         self._reports = reports_stub(self._tell)
         self.functions = LoadedFunctions(self._service.function)
         self._executions: dict[tuple[JobId, int], Execution] = {}
-        self._batches: dict[Execution, _Countdown] = {}
+        self._batches: dict[Execution, Countdown] = {}
         self._children = ChildFutures()
         self._shifts: dict[str, asyncio.Future[None]] = {}
         self._arriving: set[asyncio.Task[None]] = set()
@@ -127,6 +129,8 @@ class Runner(WorkerPlugin):
             heard.update(handlers(RunnerApi, self, [name]))
         ignore_path(worker.local_directory)
         labels = list(worker.state.total_resources) or DEFAULT_LABELS
+        self.device = Device() if POOL in labels else None
+        self._process = HostProcess(worker)
         self._reports.worker_ready(worker.address, labels, self.slots.count, VERSION)
 
     @property
@@ -140,6 +144,9 @@ class Runner(WorkerPlugin):
         threads.remove()
         self._output.remove()
         self._jobs_loop.stop()
+        for execution in list(self._executions.values()):
+            execution.host.end_processes()
+        await self._process.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -166,7 +173,7 @@ class Runner(WorkerPlugin):
         executions = [Execution(self, batch, index) for index in range(len(batch["ids"]))]
         wanted = frozenset(batch["functions"])
         self.functions.hold(wanted)
-        countdown = _Countdown(len(executions), partial(self._batch_over, wanted))
+        countdown = Countdown(len(executions), partial(self._batch_over, wanted))
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
@@ -232,7 +239,9 @@ class Runner(WorkerPlugin):
             if execution.is_async:
                 self._start([execution])
                 return
-            if not self._run_one(execution) or not execution.host.give_up_slot():
+            if not self._run_one(execution) or not self._is_fit_after(execution):
+                return
+            if not execution.host.give_up_slot():
                 return
             execution = self.slots.hand_on() if self._has_worker() else None
 
@@ -264,8 +273,29 @@ class Runner(WorkerPlugin):
         self._leftovers.begin(execution.host)
         await execution.run(started)
         self._leftovers.end(execution.host.context)
-        if execution.host.give_up_slot():
+        if execution.failed and self.device is not None:
+            # This task may have a cancel on its way yet: it must not await anything.
+            Context().run(self._threads.submit, self._free_slot, execution)
+        else:
+            self._free_slot(execution)
+
+    def _free_slot(self, execution: Execution) -> None:
+        if self._is_fit_after(execution) and execution.host.give_up_slot():
             self.slots.free()
+
+    def _is_fit_after(self, execution: Execution) -> bool:
+        """Whether the worker can run another attempt; where it cannot, it is to be replaced."""
+        if self.device is None or not execution.failed:
+            return True
+        fault = self.device.fault(execution.grace, is_shared=self.slots.taken > 1)
+        if fault is not None:
+            self._loop.call_soon_threadsafe(self._resign, fault)
+        return fault is None
+
+    def _resign(self, fault: str) -> None:
+        """Report that this process can run nothing any more, after what happened until now."""
+        self._flush()
+        self._reports.unfit(self.worker.address, fault)
 
     def close_output(self, context: JobContext) -> None:
         """Keep what a job wrote last, and put back what it changed, before its end is told."""
@@ -404,19 +434,3 @@ class Runner(WorkerPlugin):
             await self._service.cancel([job_id])
 
         asyncio.run_coroutine_threadsafe(ask(), self._loop)
-
-
-class _Countdown:
-    """Counts a batch's executions down, from any thread."""
-
-    def __init__(self, count: int, zero: Callable[[], None]) -> None:
-        self._left = count
-        self._lock = threading.Lock()
-        self._zero = zero
-
-    def down(self) -> None:
-        with self._lock:
-            self._left -= 1
-            last = not self._left
-        if last:
-            self._zero()

@@ -6,13 +6,17 @@ from collections.abc import Awaitable
 from functools import partial
 from time import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from dask._task_spec import Task
 from distributed import Scheduler, Status
+from distributed.scheduler import WorkerState
 from distributed.spans import SpanMetadata
+from distributed.system import MEMORY_LIMIT
 
 from parrot_async.runner.plugin import run_shift
 from parrot_async.service.engine.placement import Placement
+from parrot_async.service.worker_deaths import WorkerMemory
 from parrot_async.transport.api import Arguments, Operation, RunnerApi, runner_stub
 from parrot_async.transport.messages import Batch
 from parrot_async.transport.wire import tune
@@ -46,6 +50,8 @@ class DaskPlacement(Placement):
         self._shifts: dict[str, str] = {}
         """Keys by worker."""
         self._runners: dict[str, RunnerApi] = {}
+        self._states: dict[str, WorkerState] = {}
+        """Workers as Dask knows them, also those that it has just forgotten."""
         self._resting: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._count = 0
@@ -54,10 +60,13 @@ class DaskPlacement(Placement):
     def worker_joined(self, worker: str) -> None:
         """Have messages to a worker sent at once."""
         tune(self._scheduler.stream_comms[worker])
+        self._states[worker] = self._scheduler.workers[worker]
 
     def worker_left(self, worker: str) -> None:
         """Forget a worker that is gone."""
         self._runners.pop(worker, None)
+        if worker not in self._scheduler.workers:
+            self._states.pop(worker, None)
 
     def start(self, batch: Batch, worker: str) -> None:
         """Have a worker run a batch, in a shift."""
@@ -133,6 +142,19 @@ class DaskPlacement(Placement):
         """Return whether a worker has a nanny, which would start it again."""
         state = self._scheduler.workers.get(worker)
         return state is not None and state.nanny is not None
+
+    def memory(self, worker: str) -> WorkerMemory | None:
+        """Return a worker's memory as its last heartbeat told it.
+
+        One without a limit of its own has the machine's, where that is the scheduler's too.
+        """
+        if (state := self._states.get(worker)) is None:
+            return None
+        used = int(state.metrics.get("memory", 0))
+        if state.memory_limit:
+            return WorkerMemory(used, state.memory_limit)
+        is_here = state.host == urlsplit(self._scheduler.address).hostname
+        return WorkerMemory(used, MEMORY_LIMIT, "the machine's memory") if is_here else None
 
     def kill(self, worker: str) -> None:
         """Kill a worker's process; its nanny starts another."""

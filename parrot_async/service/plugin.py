@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from distributed.scheduler import WorkerState
 from parrot_async.model import events
 from parrot_async.model.events import Event
 from parrot_async.model.models import QUEUES, JobId, Queue, parent_of
+from parrot_async.runner.nanny import ProcessGuard
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.custody.abandoned import Abandoned
 from parrot_async.service.custody.following import Following
@@ -36,6 +37,7 @@ from parrot_async.service.intake import take_in
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
+from parrot_async.service.worker_deaths import CAUSE_WITHIN, WorkerDeaths
 from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
 from parrot_async.transport.api import VERSION, RunnerReports, handlers
@@ -65,9 +67,9 @@ class JobService(SchedulerPlugin):
         self,
         store_url: str | None = None,
         results_url: str | None = None,
-        pools: Sequence[str] = (),
+        pools: Mapping[str, int] | None = None,
     ) -> None:
-        """`pools` are labels of workers that will surely come.
+        """`pools` are labels of workers that will surely come, with all their slots.
 
         Without URLs, `$PARROT_STORE` and `$PARROT_RESULTS` of the scheduler's process say where
         things are kept, else the data folder of the user who runs it; workers on other machines
@@ -75,7 +77,7 @@ class JobService(SchedulerPlugin):
         """
         self.store_url = store_url or ""
         self.results_url = results_url or ""
-        self.promised = tuple(pools)
+        self.promised = dict(pools or {})
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel to a scheduler with the settings only."""
@@ -121,6 +123,7 @@ class JobService(SchedulerPlugin):
         """Make the parts, renew the lease, listen, and have every worker get a runner."""
         queues = await asyncio.to_thread(_queues, store)
         self._placement = self._reach(scheduler)
+        self._deaths = WorkerDeaths(self._placement.memory)
         self.watch = Watch()
         self._journal = Journal(
             store, await asyncio.to_thread(new_owner), self.watch, self._ended, self._taken
@@ -156,6 +159,12 @@ class JobService(SchedulerPlugin):
         lasting = (retention, lease, following, abandoned, self._silence)
         self._tasks = [asyncio.create_task(each.keep()) for each in lasting]
         self._listen(scheduler)
+        await self._equip(scheduler, folder)
+
+    async def _equip(self, scheduler: Scheduler, folder: str) -> None:
+        """Have every worker get a runner, and every nanny a guard."""
+        guard = ProcessGuard()
+        await scheduler.register_nanny_plugin(None, dumps(guard), guard.name, idempotent=False)
         runner = dumps(Runner(f"{folder}/{self._journal.recorder.owner.rpartition(' ')[2]}"))
         await scheduler.register_worker_plugin(None, plugin=runner, name=RUNNER, idempotent=False)
 
@@ -224,10 +233,22 @@ class JobService(SchedulerPlugin):
         if self._closing:
             return
         slots = self._dispatch.slots_of(worker)
-        lost = self._dispatch.forget_worker(worker)
-        self._placement.worker_left(worker)
-        self._executor.lost(lost, f"its worker {worker} died", slots)
+        lost = [(job, job.attempt) for job in self._dispatch.forget_worker(worker)]
+        if lost and self._deaths.is_unclear(worker):
+            self._loop.call_later(CAUSE_WITHIN, self._lost, worker, lost, slots)
+        else:
+            self._lost(worker, lost, slots)
         self._executor.unschedulable.worker_left()
+
+    def _lost(self, worker: str, lost: Sequence[tuple[TrackedJob, int]], slots: int) -> None:
+        """End the attempts that were on a worker, unless something else has ended them."""
+        jobs = [job for job, attempt in lost if job.attempt == attempt]
+        self._executor.lost(jobs, self._deaths.told(worker), slots)
+        self._placement.worker_left(worker)
+
+    def log_event(self, topic: str, msg: Any) -> None:
+        """See what nannies say of their workers."""
+        self._deaths.event(topic, msg)
 
     def valid_workers_downscaling(
         self,
@@ -240,6 +261,8 @@ class JobService(SchedulerPlugin):
     def _gives_up_at(self, pool: str, since: float) -> float:
         """Return until when a job waits for a worker that is ready `since` then (monotonic)."""
         known = self._dispatch.pools.get(pool)
+        if known is not None and known.slots >= self.promised.get(pool, sys.maxsize):
+            return since  # all are there, and no other will come
         is_empty = known is None or not known.members
         if is_empty and pool in self.promised and since - self._begun < STARTING:
             return since + STARTING
@@ -313,6 +336,15 @@ class JobService(SchedulerPlugin):
         """Take in which attempts a runner has."""
         self._silence.answered(worker, number, running, queued)
 
+    def unfit(self, worker: str, fault: str) -> None:
+        """Replace a worker's process that can run no further attempt; its other jobs run again."""
+        logger.warning("the worker %s is replaced: %s", worker, fault)
+        lost = self._dispatch.forget_worker(worker)
+        self._executor.lost(lost, f"its worker was replaced: {fault}", counts=False)
+        if not self._placement.can_kill(worker):
+            logger.error("the worker %s has no nanny and gets no more jobs: restart it", worker)
+        self._placement.kill(worker)
+
     def _ended(self, event: Terminal, record: events.Record) -> None:
         """Tell running parents of the ends of their children, now that they are durable."""
         by_worker: defaultdict[str, list[OutcomeMessage]] = defaultdict(list)
@@ -357,7 +389,11 @@ def _queues(store: JobStore) -> dict[str, Queue]:
 
 
 async def install(
-    scheduler: Scheduler, *, store_url: str, results_url: str, pools: Sequence[str] = ()
+    scheduler: Scheduler,
+    *,
+    store_url: str,
+    results_url: str,
+    pools: Mapping[str, int] | None = None,
 ) -> None:
     """Install the service in this scheduler's own process."""
     service = JobService(store_url, results_url, pools)

@@ -45,6 +45,9 @@ class EagerScheduler:
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))
 
+    async def register_nanny_plugin(self, comm: None, plugin: bytes, name: str, **_: Any) -> None:
+        """Do nothing: the worker has no nanny."""
+
 
 class EagerWorker:
     """What the runner needs of Dask's worker, and the stream between it and the service."""

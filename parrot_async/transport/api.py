@@ -146,6 +146,9 @@ class RunnerReports(Protocol):
     def attempts(self, worker: str, number: int, running: Attempts, queued: Attempts) -> None:
         """It has these attempts, by `list_attempts` of that number; all earlier news is out."""
 
+    def unfit(self, worker: str, fault: str) -> None:
+        """Its process can run no further attempt, and is to be replaced."""
+
 
 class RunnerApi(Protocol):
     """What the service asks of a runner: one-way and in order, except for `check`."""

@@ -20,6 +20,7 @@ from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.model.models import JobId
 from parrot_async.transport.pickled_secrets import marked, unmarked
 from parrot_async.transport.secrets import redact
+from parrot_async.transport.tensors import dispatch_table
 from parrot_async.transport.text import guarded, sendable
 
 if TYPE_CHECKING:
@@ -69,11 +70,20 @@ _REPR.maxstring = _REPR.maxother = 80
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 4
 
 
-class _CallPickler(CloudPickler):
+class _ValuePickler(CloudPickler):
+    """Writes all that cloudpickle does, and tensors of a device as tensors of the CPU."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        if (table := dispatch_table(type(self).dispatch_table)) is not None:
+            self.dispatch_table = table  # read by what follows, and not later
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+class _CallPickler(_ValuePickler):
     """Writes a reference where an argument is a handle, a child or a step, and notes its job."""
 
     def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        super().__init__(file)
         self.needed: list[JobId] = []
 
     def persistent_id(self, value: Any) -> JobId | None:
@@ -147,16 +157,30 @@ def dump_value(value: Any) -> bytes:
     Functions and classes of `__main__` are pickled by value, since only this process has them.
     """
     try:
-        data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        data = _dump_plainly(value)
         if b"__main__" not in data:
             return data
     except Exception:  # noqa: BLE001, S110 - cloudpickle takes more, and tells what it cannot
         pass
     try:
-        return bytes(cloudpickle.dumps(value))
+        buffer = io.BytesIO()
+        _ValuePickler(buffer).dump(value)
+        return buffer.getvalue()
     except Exception as exc:
         kind = type(value).__qualname__
         raise SerializationError(f"a value of type {kind} cannot be pickled: {exc}") from exc
+
+
+def _dump_plainly(value: Any) -> bytes:
+    """Pickle a value without cloudpickle, which is slower."""
+    table = None if type(value) in _PLAIN else dispatch_table()
+    if table is None:
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = table
+    pickler.dump(value)
+    return buffer.getvalue()
 
 
 def load_value(data: bytes) -> Any:

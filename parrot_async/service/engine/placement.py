@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import Protocol
 
+from parrot_async.service.worker_deaths import WorkerMemory
 from parrot_async.transport.api import RunnerApi
 from parrot_async.transport.messages import Batch
 
@@ -51,3 +52,7 @@ class Placement(Protocol):
     @abstractmethod
     def kill(self, worker: str) -> None:
         """Kill a worker's process where `can_kill`; does nothing for any other."""
+
+    def memory(self, worker: str) -> WorkerMemory | None:  # noqa: ARG002 - the port
+        """Return a worker's memory as last known, until `worker_left`; None where it is not."""
+        return None

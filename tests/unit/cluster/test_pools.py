@@ -35,8 +35,12 @@ def test_each_gpu_worker_sees_one_device_and_the_others_none(
     assert seen == {"io-0": "", "cpu-0": "", "gpu-0": "GPU-a", "gpu-1": "GPU-b"}
 
 
-def test_without_gpu_workers_the_devices_are_everybodys() -> None:
-    assert all(spec.env == {} for spec in workers(Pools(cpu=2)))
+def test_without_gpu_workers_the_devices_are_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+
+    seen = [spec.env["CUDA_VISIBLE_DEVICES"] for spec in workers(Pools(cpu=2, gpu=0, io=4))]
+
+    assert seen == ["", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from parrot_async.cluster.folder import Folder, Holder
 from parrot_async.cluster.parent_watch import MARK
 from parrot_async.cluster.processes import members, stop, sweep
+from parrot_async.runner.process_search import OUTLIVES
 
 SLEEP = "import sys; print('up', flush=True); sys.stdin.read()"
 DAEMON = """
@@ -61,13 +62,21 @@ def daemon(folder: Folder, kind: str) -> Iterator[subprocess.Popen[bytes]]:
         yield found
 
 
-def test_members_have_both_the_group_and_the_mark() -> None:
+def test_members_have_the_mark_whatever_their_group_is() -> None:
     with process(SLEEP, mark="mine") as one, process(SLEEP, mark="other") as other:
         own = [p.pid for p in members(Holder(id="mine", pid=1, group=one.pid))]
-        of_another_group = list(members(Holder(id="mine", pid=1, group=other.pid)))
+        of_another_group = [p.pid for p in members(Holder(id="mine", pid=1, group=other.pid))]
 
     assert own == [one.pid]
-    assert of_another_group == []
+    assert of_another_group == [one.pid]
+
+
+def test_what_is_to_outlive_the_cluster_is_no_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(OUTLIVES, "1")
+    with process(SLEEP, mark="mine") as one:
+        found = list(members(Holder(id="mine", pid=1, group=one.pid)))
+
+    assert found == []
 
 
 def test_a_daemon_gets_a_chance_to_end_by_itself(folder: Folder) -> None:

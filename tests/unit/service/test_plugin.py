@@ -8,14 +8,14 @@ from parrot_async.service.plugin import JobService, _guarded, _mark
 
 
 def test_only_the_settings_travel_to_a_scheduler() -> None:
-    service = JobService("sqlite:///jobs.db", "s3://bucket/results", ["gpu"])
+    service = JobService("sqlite:///jobs.db", "s3://bucket/results", {"gpu": 2})
 
     again = pickle.loads(pickle.dumps(service))  # noqa: S301 - our own
 
     assert vars(again) == {
         "store_url": "sqlite:///jobs.db",
         "results_url": "s3://bucket/results",
-        "promised": ("gpu",),
+        "promised": {"gpu": 2},
     }
 
 
