@@ -55,7 +55,7 @@ class Line:
         except Exception as exc:
             raise self._cut(exc) from exc
 
-    async def ask(self, name: str, arguments: dict[str, Any]) -> Any:
+    async def ask(self, name: str, arguments: dict[str, object]) -> Any:
         """Ask one question; raises what the service raises."""
         comm = await self._live_comm(name)
         answered = False

@@ -197,11 +197,11 @@ def _publish(scheduler: "Scheduler", spec: DaemonSpec, pools: Pools) -> None:
     _log.info("scheduler of cluster %s at %s", spec.id, scheduler.address)
 
 
-async def _first_of(*calls: Callable[[], Awaitable[Any]]) -> None:
+async def _first_of(*calls: Callable[[], Awaitable[object]]) -> None:
     """Run until one returns, then cancel the others."""
     async with anyio.create_task_group() as group:
 
-        async def run(call: Callable[[], Awaitable[Any]]) -> None:
+        async def run(call: Callable[[], Awaitable[object]]) -> None:
             await call()
             group.cancel_scope.cancel()
 

@@ -96,7 +96,7 @@ class JobContext:
 
     def spend(
         self,
-        usage: Any = None,
+        usage: object = None,
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,

@@ -61,7 +61,7 @@ class Job(WithOptions, Generic[P, C_co]):
             return found
         return Job(self.fn, {}) if self.given else self
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Travel by name where the name leads back here, else by value."""
         module, qualname = self.fn.__module__, getattr(self.fn, "__qualname__", "")
         if module != "__main__" and _find(module, qualname) is self:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from parrot_async.errors import OptionsError
 from parrot_async.model.models import Usage
@@ -13,7 +12,7 @@ MOST_DOLLARS = Decimal(10) ** 12
 
 
 def usage_of(
-    usage: Any,
+    usage: object,
     input_tokens: int,
     output_tokens: int,
     cost: Decimal | float | str | None,

@@ -217,7 +217,7 @@ class Queue(Frozen):
 
     if not TYPE_CHECKING:  # a checker reads the names of the arguments from the fields
 
-        def __init__(self, **fields: Any) -> None:
+        def __init__(self, **fields: object) -> None:
             with validated("Queue"):
                 super().__init__(**fields)
             check_texts(name=self.name, pool=self.pool)

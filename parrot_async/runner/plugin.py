@@ -149,7 +149,7 @@ class Runner(WorkerPlugin):
         await self._process.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Pickle the settings only: the rest is made on the worker."""
         return {"results_url": self.results_url}
 

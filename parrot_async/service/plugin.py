@@ -79,7 +79,7 @@ class JobService(SchedulerPlugin):
         self.results_url = results_url or ""
         self.promised = dict(pools or {})
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Travel to a scheduler with the settings only."""
         return {
             "store_url": self.store_url,
@@ -369,7 +369,7 @@ class JobService(SchedulerPlugin):
 def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
     """Keep a handler's error from ending the worker's stream, and so the worker."""
 
-    def guarded(**message: Any) -> None:
+    def guarded(**message: object) -> None:
         try:
             handler(**message)
         except Exception:

@@ -61,10 +61,10 @@ class _Comm:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._messages: asyncio.Queue[Any] = asyncio.Queue()
+        self._messages: asyncio.Queue[object] = asyncio.Queue()
         self.other_end = _OtherEnd(self)
 
-    def put(self, message: Any) -> None:
+    def put(self, message: object) -> None:
         """Take a message, on the service's thread."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._messages.put_nowait, message)
@@ -81,5 +81,5 @@ class _OtherEnd:
     def __init__(self, comm: _Comm) -> None:
         self._comm = comm
 
-    async def write(self, message: Any) -> None:
+    async def write(self, message: object) -> None:
         self._comm.put(message)

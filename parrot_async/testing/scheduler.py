@@ -45,7 +45,9 @@ class EagerScheduler:
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))
 
-    async def register_nanny_plugin(self, comm: None, plugin: bytes, name: str, **_: Any) -> None:
+    async def register_nanny_plugin(
+        self, comm: None, plugin: bytes, name: str, **_: object
+    ) -> None:
         """Do nothing: the worker has no nanny."""
 
 
@@ -78,7 +80,7 @@ class EagerWorker:
         """Whether the stream is closed: it never is."""
         return False
 
-    async def close(self, **_: Any) -> None:
+    async def close(self, **_: object) -> None:
         """Tear the runner down."""
         await self.plugins[RUNNER].teardown(self)
 

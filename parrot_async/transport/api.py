@@ -195,7 +195,7 @@ class Operation(NamedTuple):
     never_twice: bool
 
 
-Arguments = dict[str, Any]
+Arguments = dict[str, object]
 Ask = Callable[[Operation, Arguments], Awaitable[Any]]
 """Makes a call and returns its answer."""
 Tell = Callable[[Operation, Arguments], None]
@@ -222,14 +222,18 @@ def operations(api: type) -> dict[str, Operation]:
 class _Stub:
     """Has the methods of an API; each call goes out by `send`, with its arguments by name."""
 
-    def __init__(self, api: type, send: Callable[[Operation, Arguments], Any]) -> None:
+    def __init__(self, api: type, send: Callable[[Operation, Arguments], object]) -> None:
         for name, operation in operations(api).items():
             setattr(self, name, partial(_send, send, operation))
 
 
 def _send(
-    send: Callable[[Operation, Arguments], Any], operation: Operation, /, *args: Any, **kwargs: Any
-) -> Any:
+    send: Callable[[Operation, Arguments], object],
+    operation: Operation,
+    /,
+    *args: object,
+    **kwargs: object,
+) -> object:
     return send(operation, {**dict(zip(operation.parameters, args, strict=False)), **kwargs})
 
 
@@ -243,7 +247,7 @@ def reports_stub(tell: Tell) -> RunnerReports:
     return cast("RunnerReports", _Stub(RunnerReports, tell))
 
 
-def runner_stub(send: Callable[[Operation, Arguments], Any]) -> RunnerApi:
+def runner_stub(send: Callable[[Operation, Arguments], object]) -> RunnerApi:
     """Return a runner's API as the service has it.
 
     `send` sends one-way calls and returns None, and for `check` returns what can be awaited.

@@ -162,7 +162,7 @@ class _Reader:
         return taken
 
     def _put(
-        self, opcode: pickletools.OpcodeInfo, argument: Any, taken: list[_Item], position: int
+        self, opcode: pickletools.OpcodeInfo, argument: object, taken: list[_Item], position: int
     ) -> None:
         handle = _OPCODES.get(opcode.name)
         if handle is not None:
@@ -172,7 +172,7 @@ class _Reader:
         else:
             self._stack += [object()] * len(opcode.stack_after)
 
-    def mark(self, _argument: Any, _taken: list[_Item]) -> None:
+    def mark(self, _argument: object, _taken: list[_Item]) -> None:
         """Put a mark on the stack."""
         self._stack.append(_MARK)
 
@@ -186,12 +186,12 @@ class _Reader:
         """Put on the stack what was noted."""
         self._stack.append(self._memo[int(argument)])
 
-    def twice(self, _argument: Any, taken: list[_Item]) -> None:
+    def twice(self, _argument: object, taken: list[_Item]) -> None:
         """Put the top of the stack there twice."""
         self._stack += taken * 2
 
 
-_OPCODES: dict[str, Callable[[_Reader, Any, list[_Item]], None]] = {
+_OPCODES: dict[str, Callable[[_Reader, object, list[_Item]], None]] = {
     "MARK": _Reader.mark,
     "MEMOIZE": _Reader.memoize,
     "DUP": _Reader.twice,

@@ -40,7 +40,7 @@ class _Repr(reprlib.Repr):
     def repr_str(self, x: str, level: int) -> str:
         return super().repr_str(redact(_ends(x)), level)
 
-    def repr_instance(self, x: Any, level: int) -> str:
+    def repr_instance(self, x: object, level: int) -> str:
         try:
             text = repr(x)
         except Exception:  # noqa: BLE001 - whatever its class's own code does

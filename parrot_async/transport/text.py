@@ -35,7 +35,7 @@ def text_of(value: object, longest: int = LONGEST_STEP) -> str:
     return guarded(str, value, longest)
 
 
-def guarded(make: Callable[[Any], str], value: object, longest: int) -> str:
+def guarded(make: Callable[[object], str], value: object, longest: int) -> str:
     """Return the text that `make` makes of a value, sendable and cut; what it raises is named."""
     try:
         return sendable(str.__getitem__(make(value), slice(longest)))

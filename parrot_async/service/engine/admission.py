@@ -26,6 +26,7 @@ from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.ends import End
 from parrot_async.service.journal.journal import Journal
 from parrot_async.store import Commit
+from parrot_async.transport.messages import Group
 
 T = TypeVar("T")
 
@@ -85,9 +86,7 @@ class Admission:
         self._keys: dict[str, asyncio.Future[JobId | None]] = {}
         """By the keys of jobs that are being accepted: their ids; None where they were refused."""
 
-    async def from_client(
-        self, groups: Sequence[Mapping[str, Any]], functions: Mapping[str, bytes]
-    ) -> JobId:
+    async def from_client(self, groups: Sequence[Group], functions: Mapping[str, bytes]) -> JobId:
         """Accept trees that a client has given ids. Returns the id of the first job.
 
         A tree that is known already is left as it is, so that a client may ask twice. A job with
@@ -127,7 +126,7 @@ class Admission:
         self,
         parent_id: JobId,
         attempt: int,
-        groups: Sequence[Mapping[str, Any]],
+        groups: Sequence[Group],
         functions: Mapping[str, bytes],
     ) -> tuple[list[JobId], list[JobId]]:
         """Accept children of a running job. Returns their ids, and the ids that are not new.
@@ -196,7 +195,7 @@ class Admission:
                 if (job := self._executor.jobs.get(job_id)) is not None:
                     self._executor.stopping.stop(job, CANCELLED_BY_PARENT)
 
-    def _request(self, group: Mapping[str, Any], parent_id: JobId | None = None) -> Request:
+    def _request(self, group: Group, parent_id: JobId | None = None) -> Request:
         spec = self._resolved(_spec(bytes(group["spec"])))
         return Request(
             spec=spec,

@@ -23,7 +23,7 @@ from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.store import open_store
-from parrot_async.transport.api import Arguments, Operation, RunnerApi, runner_stub
+from parrot_async.transport.api import Operation, RunnerApi, runner_stub
 from parrot_async.transport.messages import Batch, Group, each_attempt
 from parrot_async.transport.pickling import dump_value
 
@@ -39,7 +39,7 @@ class SpokenFor(Placement):
     def __init__(self) -> None:
         self.sent: defaultdict[str, list[JobId]] = defaultdict(list)
         self.batches: list[Batch] = []
-        self.controls: list[tuple[str, Operation, Arguments]] = []
+        self.controls: list[tuple[str, Operation, dict[str, Any]]] = []
         self.resting: list[str] = []
         self.away: set[str] = set()
         self.nannies: set[str] = set()
@@ -64,7 +64,7 @@ class SpokenFor(Placement):
         self.away.add(worker)
 
     def runner(self, worker: str) -> RunnerApi:
-        def call(operation: Operation, arguments: Arguments) -> Any:
+        def call(operation: Operation, arguments: dict[str, Any]) -> Any:
             if operation.answers:
                 return self._check(worker, **arguments)
             return self.controls.append((worker, operation, arguments))
