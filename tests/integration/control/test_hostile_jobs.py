@@ -221,7 +221,7 @@ async def test_a_text_that_cannot_be_stored_is_refused_where_it_is_written(
 ) -> None:
     for name in ("title", "key", "queue", "prompt"):
         options = cast("Options", {name: NAME})
-        with pytest.raises(OptionsError, match="cannot be stored"):
+        with pytest.raises(OptionsError, match="holds a NUL or a lone surrogate"):
             await client.submit(add.options(**options), 1)
-    with pytest.raises(OptionsError, match="cannot be stored"):
+    with pytest.raises(OptionsError, match="holds a NUL or a lone surrogate"):
         Plan(NAME, [])

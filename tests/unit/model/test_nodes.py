@@ -36,7 +36,6 @@ def test_an_attempt_that_ended_is_moved_to_the_past(node: JobNode) -> None:
     close(node, 120, ERROR)
     retire(node)
 
-    assert node.begun_at is None
     (past,) = node.attempts
     assert past.error == ERROR
     assert not is_over(node)
