@@ -55,7 +55,9 @@ class ErrorInfo:
     type_name: str = ""
     traceback: str = ""
     bases: tuple[str, ...] = ()
-    """Names of the error's type and of its base classes, for `retry_on`."""
+    """Names of the error's type and of its base classes, for people and for older events."""
+    retryable: bool | None = None
+    """Whether it is one of `retry_on`, as its worker saw; None where nobody asked."""
 
 
 class ParrotError(Exception):

@@ -31,6 +31,7 @@ from parrot_async.jobs.request import (
     groups_of_plan,
     map_root,
     new_id,
+    pack_function,
 )
 from parrot_async.jobs.spec import check_call
 from parrot_async.model.durations import Duration, seconds
@@ -40,7 +41,7 @@ from parrot_async.model.rows import Pruned, RootRow
 from parrot_async.report.tables import RootRows
 from parrot_async.store import check_url
 from parrot_async.transport.messages import Group
-from parrot_async.transport.pickling import Call, dump_function, preview
+from parrot_async.transport.pickling import Call, preview
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel
@@ -183,7 +184,7 @@ class JobClient:
             groups, functions = groups_of_plan(fn, root_id)
         else:
             check_call(fn, (args, kwargs))
-            function_id, data = dump_function(fn)
+            function_id, data = pack_function(fn)
             functions = {function_id: data}
             groups = groups_of_calls(fn, [(args, kwargs)], function_id)
             groups[0]["ids"] = [root_id]
@@ -221,7 +222,7 @@ class JobClient:
             check_call(fn, call)
         root_id = new_id()
         handles = JobHandles[Any](self._session, root_id, len(calls))
-        function_id, data = dump_function(fn)
+        function_id, data = pack_function(fn)
         under_way: deque[asyncio.Task[JobId]] = deque()
         top = map_root(fn, len(calls), root_id)
         first = groups_of_piece(fn, calls[:PIECE], function_id, root_id, 0)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from parrot_async.errors import OptionsError
-from parrot_async.jobs.options import WithOptions, depends_on, options_of
+from parrot_async.jobs.options import WithOptions, depends_on, options_of, retry_on
 from parrot_async.jobs.plan import Plan, Step
 from parrot_async.jobs.spec import spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
@@ -22,9 +22,9 @@ from parrot_async.transport.pickling import (
     dump_function,
     hash_of_all,
     hash_of_code,
-    innermost,
     summary,
 )
+from parrot_async.transport.variables import innermost
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -33,6 +33,11 @@ def new_id() -> JobId:
     """Return an id for a root job: 14 characters, sorted by time (Crockford's base 32)."""
     number = (time.time_ns() // 1_000_000 & (1 << 40) - 1) << 30 | secrets.randbits(30)
     return "".join(_DIGITS[number >> shift & 31] for shift in range(65, -5, -5))
+
+
+def pack_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
+    """Return a function's id and its pickle, with what workers need of its options."""
+    return dump_function(fn, retry_on(options_of(fn)))
 
 
 def _group(
@@ -60,7 +65,7 @@ def groups_of_calls(
     Raises OptionsError for several calls of a function with a key, which can name one job only,
     and SerializationError where the function or an argument cannot be pickled.
     """
-    function_id = function_id or dump_function(fn)[0]
+    function_id = function_id or pack_function(fn)[0]
     known = _known(fn, function_id)
     if known.spec.key is not None and len(calls) > 1:
         raise OptionsError(
@@ -210,7 +215,7 @@ def _group_of(job_id: JobId, place: _Place, functions: dict[str, bytes]) -> Grou
     node, parent_id, depth = place
     if isinstance(node, Plan):
         return _group(_json(node.spec(depth)), parent_id, [job_id])
-    function_id, data = dump_function(node.fn)
+    function_id, data = pack_function(node.fn)
     functions[function_id] = data
     (made,) = groups_of_calls(node.fn, [(node.args, node.kwargs)], function_id)
     return {**made, "ids": [job_id], "parent_id": parent_id}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from parrot_async.errors import ErrorInfo, SerializationError
+from parrot_async.errors import ErrorInfo
 from parrot_async.failpoints import reach
 from parrot_async.jobs.context import JobContext, current_context
 from parrot_async.jobs.slot import JobStopped, hold, wait_without_slot, wait_without_slot_async
@@ -18,7 +18,7 @@ from parrot_async.runner.host import ExecutionHost, HostRunner
 from parrot_async.transport.messages import Batch
 from parrot_async.transport.outcome import error_info
 from parrot_async.transport.pickling import dump_value, preview
-from parrot_async.transport.wire import INLINE
+from parrot_async.transport.raised import body_error, dump_error
 
 ASTRAY = ErrorInfo("lost", "it was hit by what was to stop another job")
 
@@ -51,6 +51,7 @@ class Execution:
         self.attempt = batch["attempts"][index]
         self.is_async = batch["coroutines"][index]
         self.grace = batch["graces"][index]
+        self.takes_edited = self.id in batch["edited"]
         self.call = AttemptCall(runner.functions, batch, index)
         self.host = ExecutionHost(runner, self.id, self.attempt, batch["states"].get(self.id))
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -150,13 +151,9 @@ class Execution:
 
     def _end_raised(self, exc: BaseException) -> None:
         self.runner.close_output(self.host.context)
-        try:
-            data = dump_value(exc)
-        except SerializationError:
-            data = None
-        if data is not None and len(data) > INLINE:
-            data = None
-        self.runner.outbox.failed(self.host, error_info(exc, skip=2), data)
+        exc = body_error(exc)
+        info = error_info(exc, skip=2, retry_on=self.call.retry_on())
+        self.runner.outbox.failed(self.host, info, dump_error(exc))
         self._end()
 
     def _end_stopped(self) -> None:
@@ -164,10 +161,13 @@ class Execution:
         self.runner.outbox.failed(self.host, self.reason or ASTRAY, None)
         self._end()
 
-    def fail(self, error: ErrorInfo) -> None:
-        """End it with an error that its body did not raise, before its start or from outside."""
+    def fail(self, error: ErrorInfo, data: bytes | None = None) -> None:
+        """End it with an error that its body did not raise, before its start or from outside.
+
+        `data` is the pickled exception, if there is one.
+        """
         self.dropped = True
-        self.runner.outbox.failed(self.host, error, None)
+        self.runner.outbox.failed(self.host, error, data)
         self._end()
 
     def _end(self) -> None:

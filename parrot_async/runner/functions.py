@@ -5,8 +5,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from parrot_async.errors import ErrorInfo
+from parrot_async.runner.modules import WorkerModules
 from parrot_async.transport.outcome import error_info
-from parrot_async.transport.pickling import load_function
+from parrot_async.transport.own_modules import own_modules
+from parrot_async.transport.pickling import (
+    PackedFunction,
+    load_function,
+    load_value,
+    unpack_function,
+)
 
 
 class LoadedFunctions:
@@ -20,6 +27,10 @@ class LoadedFunctions:
         self._ask = ask
         self._found: dict[str, bytes | Callable[..., Any]] = {}
         self._asked: dict[str, asyncio.Task[None]] = {}
+        self._packed: dict[str, PackedFunction] = {}
+        """Without their code."""
+        self._retry_on: dict[str, tuple[type[BaseException], ...]] = {}
+        self._modules = WorkerModules()
 
     def lacks(self, wanted: Iterable[str]) -> set[str]:
         """Return the ids of those that are not here."""
@@ -41,9 +52,24 @@ class LoadedFunctions:
 
     async def _fetch(self, function_id: str) -> None:
         try:
-            self._found[function_id] = bytes(await self._ask(function_id))
+            data = bytes(await self._ask(function_id))
+            self._packed[function_id] = unpack_function(data)._replace(code=b"")
+            self._found[function_id] = data
         finally:
             del self._asked[function_id]
+
+    def refuses(self, function_id: str, *, edited: bool) -> str | None:
+        """Return why this process cannot run a function that is here, and a fresh one could.
+
+        Raises FunctionChangedError where none can: its modules are not what was submitted, and
+        `edited` ones are not wanted.
+        """
+        packed = self._packed[function_id]
+        return self._modules.accept(packed, changed=edited)
+
+    def retry_on(self, function_id: str) -> tuple[type[BaseException], ...]:
+        """Return the errors after which a function runs again, () for every one."""
+        return self._retry_on.get(function_id, ())
 
     def is_loaded(self, function_id: str) -> bool:
         """Whether `load` returns the function without an import."""
@@ -54,6 +80,10 @@ class LoadedFunctions:
         found = self._found[function_id]
         if not isinstance(found, bytes):
             return found
-        loaded: Callable[..., Any] = load_function(found)
+        loaded = load_function(found)
+        packed = self._packed[function_id]
+        own_modules(module.name for module in packed.modules)  # as they are now, before any edit
+        if packed.retry_on:
+            self._retry_on[function_id] = load_value(packed.retry_on)
         self._found[function_id] = loaded
         return loaded

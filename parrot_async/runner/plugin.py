@@ -12,12 +12,12 @@ from typing import Any
 from distributed import Status, Worker, WorkerPlugin, get_worker
 from distributed.worker_state_machine import SecedeEvent
 
-from parrot_async.errors import ErrorInfo
+from parrot_async.errors import ErrorInfo, FunctionChangedError
 from parrot_async.failpoints import reach
 from parrot_async.jobs.context import JobContext, host_of
 from parrot_async.jobs.futures import mapped
 from parrot_async.jobs.host import Accepted
-from parrot_async.jobs.request import groups_of_calls
+from parrot_async.jobs.request import groups_of_calls, pack_function
 from parrot_async.jobs.spec import check_call
 from parrot_async.model.models import JobId, LogLine
 from parrot_async.runner.checking import check
@@ -50,8 +50,9 @@ from parrot_async.transport.messages import (
     each_attempt,
     error_of,
 )
-from parrot_async.transport.outcome import Outcome
-from parrot_async.transport.pickling import Call, dump_function, ignore_path
+from parrot_async.transport.outcome import Outcome, error_info
+from parrot_async.transport.pickling import Call, ignore_path
+from parrot_async.transport.raised import dump_error
 from parrot_async.transport.wire import RUNNER, pack, tune
 
 DEFAULT_LABELS = ["cpu", "io"]
@@ -154,7 +155,8 @@ class Runner(WorkerPlugin):
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
-        if self.functions.lacks(batch["functions"]) or self._is_paused():
+        unsure = self.functions.lacks(batch["functions"]) or batch["edited"]
+        if unsure or self._is_paused():
             task = self._loop.create_task(self._prepare(executions))
             self._arriving.add(task)
             task.add_done_callback(self._arriving.discard)
@@ -171,9 +173,26 @@ class Runner(WorkerPlugin):
         for execution in executions:
             if execution.call.function_id in missing and not execution.over:
                 execution.fail(missing[execution.call.function_id])
+        for function_id in {e.call.function_id for e in executions} - missing.keys():
+            some = [e for e in executions if e.call.function_id == function_id]
+            await self._check_modules(function_id, some)
         while self._is_paused():  # noqa: ASYNC110 - Dask tells nobody when that is over
             await asyncio.sleep(PAUSED_INTERVAL)
         self.slots.add(executions)
+
+    async def _check_modules(self, function_id: str, executions: list[Execution]) -> None:
+        """Give attempts back whose modules this process has in another version, or end them."""
+        edited = any(execution.takes_edited for execution in executions)
+        refuses = partial(self.functions.refuses, function_id, edited=edited)
+        try:
+            why = await asyncio.to_thread(refuses)
+        except FunctionChangedError as exc:
+            for execution in executions:
+                execution.fail(error_info(exc), dump_error(exc))
+            return
+        if why is not None:
+            withdrawn = attempts_of((e.id, e.attempt) for e in executions if e.withdraw())
+            self._reports.outdated(self.worker.address, function_id, withdrawn, why)
 
     async def _ask(self, operation: Operation, arguments: Arguments) -> Any:
         """Ask the service."""
@@ -314,7 +333,7 @@ class Runner(WorkerPlugin):
         """Ask the service for children of a running job, from any thread."""
         for call in calls[:1]:
             check_call(fn, call)
-        function_id, data = dump_function(fn)
+        function_id, data = pack_function(fn)
         groups = groups_of_calls(fn, calls, function_id)
         asking = self._submit(parent, groups, {function_id: data})
         asked = asyncio.run_coroutine_threadsafe(asking, self._loop)

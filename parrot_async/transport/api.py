@@ -30,7 +30,7 @@ from parrot_async.transport.messages import (
 
 M = TypeVar("M", bound=Callable[..., Any])
 
-VERSION = 4
+VERSION = 5
 """Of this API; client, service and runners must have the same."""
 
 _PREFIX = "parrot_"
@@ -142,6 +142,9 @@ class RunnerReports(Protocol):
 
     def returned(self, worker: str, attempts: Attempts) -> None:
         """It gives attempts back that it has not started."""
+
+    def outdated(self, worker: str, function_id: str, attempts: Attempts, why: str) -> None:
+        """It gives attempts of a function back whose modules it has in another version."""
 
 
 class RunnerApi(Protocol):

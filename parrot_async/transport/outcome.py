@@ -19,6 +19,7 @@ from parrot_async.errors import (
 from parrot_async.model.models import JobId
 from parrot_async.transport import results
 from parrot_async.transport.pickling import dump_value, load_value
+from parrot_async.transport.raised import dump_error, is_one_of, load_error
 
 RAISED: dict[str, type[JobError]] = {
     "exception": JobFailedError,
@@ -54,7 +55,7 @@ class Outcome:
     @classmethod
     def of_error(cls, exc: BaseException) -> "Outcome":
         """Return the outcome of a call that raised."""
-        return cls(data=dump_value(exc), error=error_info(exc))
+        return cls(data=dump_error(exc), error=error_info(exc))
 
     def value(self) -> Any:
         """Return the value or raise the job's error; ResultExpiredError where its file is gone."""
@@ -72,7 +73,7 @@ class Outcome:
         if error is None:
             raise LookupError(f"job {self.job_id} did not fail")
         if error.kind == "exception" and self.data is not None:
-            original = _loaded(self.data)
+            original = load_error(self.data)
             if original is not None:
                 where = f"in job {self.job_id}" if self.job_id else "in a local call"
                 _without_frames(original)
@@ -84,24 +85,27 @@ class Outcome:
         return RAISED[error.kind](text, self.job_id, error)
 
 
-def _without_frames(exc: BaseException | None) -> None:
+def _without_frames(exc: BaseException) -> None:
     """Drop the worker's frames, which have no code here; the note shows them."""
-    while exc is not None:
-        exc.__traceback__ = None
-        exc = exc.__cause__ or exc.__context__
+    seen: dict[int, BaseException] = {}
+    left = [exc]
+    while left:
+        one = left.pop()
+        if id(one) in seen:  # a chain may be a ring
+            continue
+        seen[id(one)] = one
+        one.__traceback__ = None
+        left += [link for link in (one.__cause__, one.__context__) if link is not None]
+        left += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
 
 
-def _loaded(data: bytes) -> Exception | None:
-    """Return the unpickled exception; None where that fails, or it would end this process."""
-    try:
-        found = load_value(data)
-    except Exception:  # noqa: BLE001 - whatever its class's own code does
-        return None
-    return found if isinstance(found, Exception) else None
+def error_info(
+    exc: BaseException, skip: int = 0, retry_on: tuple[type[BaseException], ...] = ()
+) -> ErrorInfo:
+    """Describe an exception with its traceback, without the first `skip` frames, our own.
 
-
-def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
-    """Describe an exception with its traceback, without the first `skip` frames, our own."""
+    It says whether it is one of `retry_on`, where that is given.
+    """
     trace = exc.__traceback__
     for _ in range(skip):
         trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
@@ -112,6 +116,7 @@ def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
         type_name=type(exc).__qualname__,
         traceback=text[-20_000:],
         bases=tuple(error_name(base) for base in type(exc).__mro__ if base is not object),
+        retryable=is_one_of(exc, retry_on) if retry_on else None,
     )
 
 

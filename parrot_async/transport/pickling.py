@@ -6,17 +6,22 @@ import reprlib
 import sys
 import sysconfig
 from collections import ChainMap
-from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from types import CodeType, MethodType
-from typing import TYPE_CHECKING, Any
+from types import CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cloudpickle
 
 from parrot_async.errors import ParrotError, SerializationError
 from parrot_async.model.models import JobId
+from parrot_async.transport.code import code_text
+from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduced, state_of
+from parrot_async.transport.own_modules import ModuleFile, imports_of, own_modules
+from parrot_async.transport.variables import innermost, variables_of
+from parrot_async.transport.wrappers import has_name, reduced_wrapper
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
@@ -24,6 +29,8 @@ else:
     from cloudpickle import Pickler as CloudPickler
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
+Cut = Callable[[BaseException, ExceptionState], ExceptionState]
+"""Leaves out what is not to travel of an exception's state."""
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80
@@ -97,22 +104,60 @@ def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
     return call
 
 
-def dump_value(value: Any) -> bytes:
+class _Exceptions:
+    """Has a pickler write exceptions so that they can be made again, whatever their `__init__`."""
+
+    cut: Cut | None = None
+    _count = 0
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, BaseException):
+            self._count += 1
+            state = state_of(value, linked=self._count <= MOST_LINKED)
+            return reduced(value, state if self.cut is None else self.cut(value, state))
+        return super().reducer_override(value)  # type: ignore[misc]  # a pickler's
+
+
+class _QuickPickler(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:  # noqa: ARG002 - as pickle calls it
+        return NotImplemented
+
+
+class _ValuePickler(_Exceptions, _QuickPickler):
+    """Pickles by name what has one."""
+
+
+class _CloudValuePickler(_Exceptions, CloudPickler):
+    """Pickles by value what has no name that another process knows."""
+
+
+def dump_value(value: Any, cut: Cut | None = None) -> bytes:
     """Pickle a result or an exception; raises SerializationError where it cannot be.
 
     Functions and classes of `__main__` are pickled by value, since only this process has them.
+    `cut` leaves out parts of the exceptions in it.
     """
+    if type(value) in _PLAIN:
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     try:
-        data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        data = _dump(_ValuePickler, value, cut)
         if b"__main__" not in data:
             return data
     except Exception:  # noqa: BLE001, S110 - cloudpickle takes more, and tells what it cannot
         pass
     try:
-        return bytes(cloudpickle.dumps(value))
+        return _dump(_CloudValuePickler, value, cut)
     except Exception as exc:
         kind = type(value).__qualname__
         raise SerializationError(f"a value of type {kind} cannot be pickled: {exc}") from exc
+
+
+def _dump(kind: type["_ValuePickler | _CloudValuePickler"], value: Any, cut: Cut | None) -> bytes:
+    buffer = io.BytesIO()
+    pickler = kind(buffer, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.cut = cut
+    pickler.dump(value)
+    return buffer.getvalue()
 
 
 def load_value(data: bytes) -> Any:
@@ -120,22 +165,83 @@ def load_value(data: bytes) -> Any:
     return pickle.loads(data)
 
 
-def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
+class _FunctionPickler(CloudPickler):
+    """Pickles a function, with wrappers around it that have no name, and notes what it imports."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.modules: set[str] = set()
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, FunctionType | type):
+            if has_name(value):
+                self.modules.add(value.__module__)
+            elif isinstance(value, FunctionType):
+                self.modules.update(imports_of(value.__code__))
+        elif isinstance(value, ModuleType):
+            self.modules.add(value.__name__)
+        return reduced_wrapper(value) or super().reducer_override(value)  # type: ignore[misc]
+
+
+class PackedFunction(NamedTuple):
+    """A function as it travels."""
+
+    paths: tuple[str, ...]
+    """Folders that its sender imports from."""
+    code: bytes
+    modules: tuple[ModuleFile, ...] = ()
+    """The user's own modules that it needs, as the sender has them."""
+    retry_on: bytes = b""
+    """The pickled types of the errors after which it runs again."""
+
+
+def dump_function(
+    fn: Callable[..., Any], retry_on: tuple[type[BaseException], ...] = ()
+) -> tuple[str, bytes]:
     """Pickle a function with the folders that its modules are imported from.
 
-    Returns its id (SHA-256 of the pickle, and of the folders, in hex) and the bytes. Raises
-    SerializationError where something that it refers to cannot be pickled.
+    Returns its id (SHA-256 of the pickle, and of all else, in hex) and the bytes. Raises
+    SerializationError where something that it refers to cannot be pickled, and
+    FunctionChangedError where a module was edited after its import.
     """
+    buffer = io.BytesIO()
+    pickler = _FunctionPickler(buffer)
+    body = getattr(fn, "__job_body__", fn)
     try:
-        code = cloudpickle.dumps(getattr(fn, "__job_body__", fn))
+        pickler.dump(body)
     except Exception as exc:
-        name = getattr(fn, "__qualname__", type(fn).__qualname__)
-        raise SerializationError(
-            f"{name} cannot be pickled: {exc}. Pass what it needs as arguments, or open it inside."
-        ) from exc
-    paths = _import_paths(tuple(sys.path))
-    function_id = sha256(code).hexdigest()[:48] + sha256(repr(paths).encode()).hexdigest()[:16]
-    return function_id, pickle.dumps((paths, code))
+        raise SerializationError(_refusal(fn, exc)) from exc
+    packed = PackedFunction(
+        _import_paths(tuple(sys.path), str(Path.cwd())),
+        buffer.getvalue(),
+        own_modules(pickler.modules),
+        cloudpickle.dumps(retry_on) if retry_on else b"",
+    )
+    code, *others = packed.code, packed.paths, packed.modules, packed.retry_on
+    function_id = sha256(code).hexdigest()[:48] + sha256(repr(others).encode()).hexdigest()[:16]
+    return function_id, pickle.dumps(tuple(packed))
+
+
+def unpack_function(data: bytes) -> PackedFunction:
+    """Return what `dump_function` packed; older ones have fewer parts."""
+    paths, code, *others = pickle.loads(data)
+    modules = tuple(ModuleFile(*module) for module in others[0]) if others else ()
+    return PackedFunction(paths, code, modules, *others[1:])
+
+
+def _refusal(fn: Callable[..., Any], exc: Exception) -> str:
+    """Return why a function cannot be pickled, with the variable that is to blame."""
+    name = getattr(fn, "__qualname__", type(fn).__qualname__)
+    for user, variable, value in variables_of(fn):
+        try:
+            _FunctionPickler(io.BytesIO()).dump(value)
+        except Exception as blamed:  # noqa: BLE001 - whatever its own code does
+            kind = type(value).__qualname__
+            return (
+                f"{name} cannot be pickled: {user} uses the variable {variable!r}, of type {kind}: "
+                f"{blamed}. Pass what it needs as arguments, or open it inside."
+            )
+    return f"{name} cannot be pickled: {exc}. Pass what it needs as arguments, or open it inside."
 
 
 def code_of(function_id: str) -> str:
@@ -154,7 +260,7 @@ def hash_of_code(fn: Callable[..., Any]) -> str:
         return ""
     defaults = [*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
     plain = [value for value in defaults if type(value) in _PLAIN]
-    return sha256(f"{_code_text(code)}{plain!r}".encode()).hexdigest()[:16]
+    return sha256(f"{code_text(code)}{plain!r}".encode()).hexdigest()[:16]
 
 
 def hash_of_all(fn: Callable[..., Any]) -> str:
@@ -167,56 +273,37 @@ def hash_of_all(fn: Callable[..., Any]) -> str:
     return sha256(buffer.getvalue()).hexdigest()
 
 
-@lru_cache(maxsize=1024)
-def _code_text(code: CodeType) -> str:
-    """Return what code does as text, equal in every process of one version of Python."""
-    # A frozenset's order depends on the process's hash seed, so it is sorted.
-    constants = [
-        _code_text(one)
-        if isinstance(one, CodeType)
-        else repr(sorted(map(repr, one)) if isinstance(one, frozenset) else one)
-        for one in code.co_consts
-    ]
-    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
-    return repr((code.co_code.hex(), constants, names))
-
-
 class _HashPickler(CloudPickler):
     """Leaves out the files and lines of code; what it writes is hashed and never read."""
 
     dispatch_table: Mapping[type, Callable[[Any], Any]] = ChainMap(
-        {CodeType: lambda code: (str, (_code_text(code),))}, cloudpickle.Pickler.dispatch_table
+        {CodeType: lambda code: (str, (code_text(code),))}, cloudpickle.Pickler.dispatch_table
     )
 
 
-def innermost(fn: Any) -> Any:
-    """Return the function that a method, a partial or a decorated function calls in the end."""
-    while (inner := _wrapped(fn)) is not None:
-        fn = inner
-    return fn
-
-
-def _wrapped(fn: Any) -> Any:
-    """Return the function directly inside a method, a partial or a decorated one, or None."""
-    if isinstance(fn, MethodType):
-        return fn.__func__
-    return fn.func if isinstance(fn, partial) else getattr(fn, "__wrapped__", None)
-
-
 def load_function(data: bytes) -> Callable[..., Any]:
-    """Unpickle a function; its folders that exist here are added to the end of `sys.path`."""
-    paths, code = pickle.loads(data)
-    sys.path.extend(path for path in paths if path not in sys.path and Path(path).is_dir())
-    fn: Callable[..., Any] = pickle.loads(code)
+    """Unpickle a function; its folders that exist here are put before others in `sys.path`."""
+    packed = unpack_function(data)
+    import_from(packed.paths)
+    fn: Callable[..., Any] = pickle.loads(packed.code)
     return fn
 
 
-@lru_cache(maxsize=4)
-def _import_paths(search_path: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the folders that this process imports from, without its environment's own."""
+def import_from(paths: Iterable[str]) -> None:
+    """Put folders that exist here, and are not in `sys.path` yet, before all others in it."""
+    known = set(sys.path)
+    sys.path[:0] = [path for path in paths if path not in known and Path(path).is_dir()]
+
+
+@lru_cache(maxsize=16)
+def _import_paths(search_path: tuple[str, ...], folder: str) -> tuple[str, ...]:
+    """Return the folders that this process imports from, without its environment's own.
+
+    An entry of `sys.path` that is no absolute path means a folder below the current one.
+    """
     known = tuple({sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")})
     return tuple(
-        str(Path(path).resolve())
+        str(Path(folder, path).resolve())
         for path in search_path
         if not path.startswith(known) and not path.endswith(".zip") and path not in _ignored
     )

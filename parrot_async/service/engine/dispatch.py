@@ -27,6 +27,8 @@ RECALL_AFTER = 0.25
 
 TOO_BIG = ""
 """What holds jobs that ask for more slots than the pool has."""
+REFUSED = "\1"
+"""What holds jobs that every worker of the pool refuses, until there is another one."""
 PAUSED = "\0"
 """Before a root's id: what holds jobs of its tree that somebody paused."""
 ASK_AGAIN = 0.5
@@ -71,6 +73,8 @@ class Dispatch:
         self._scheduled = False
         self._looking = False
         self._members: dict[str, Member] = {}
+        self._refusing: set[str] = set()
+        """Workers that are to be replaced when they have no jobs."""
         self.pools: dict[str, Pool] = {}
         self.durations = Durations()
         """By the function's id, for sending."""
@@ -95,11 +99,13 @@ class Dispatch:
             pool = self.pools.setdefault(label, Pool(label))
             pool.members[worker] = member
             self._ready[label].unpark(TOO_BIG, most=None)
+            self._ready[label].unpark(REFUSED, most=None)
         self.wake()
 
     def forget_worker(self, worker: str) -> list[TrackedJob]:
         """Drop a worker. Returns the jobs that were on it."""
         self._members.pop(worker, None)
+        self._refusing.discard(worker)
         for pool in self.pools.values():
             pool.members.pop(worker, None)
         return [job for job in self._sent.get(worker, ()) if job.state in IN_FLIGHT]
@@ -169,6 +175,22 @@ class Dispatch:
             if not beside:
                 del self._sent[job.worker]
                 self._placement.rest(job.worker)
+                if job.worker in self._refusing:
+                    self._replace(job.worker)
+
+    def refuse(self, worker: str, function_id: str) -> None:
+        """Send a worker no more of a function, and have a fresh process replace it when idle."""
+        if (member := self._members.get(worker)) is None:
+            return
+        member.refused.add(function_id)
+        self._refusing.add(worker)
+        if worker not in self._sent:
+            self._replace(worker)
+        self.wake()
+
+    def _replace(self, worker: str) -> None:
+        self.forget_worker(worker)
+        self._placement.kill(worker)
 
     # Sending.
 
@@ -191,13 +213,18 @@ class Dispatch:
         limit = self._queues[spec.queue].limit
         if limit is not None and self._in_queue[spec.queue] >= limit:
             return spec.queue
+        if self._refusing and all(spec.function_id in m.refused for m in pool.members.values()):
+            return REFUSED
         return TOO_BIG if spec.slots > 1 and spec.slots > pool.slots else None
 
     def _admit(self, pool: Pool, job: TrackedJob) -> bool:
         spec = job.node.spec
         if not pool.admits(spec.slots, self.durations.expected(spec.function_id)):
             return False
-        job.worker = pool.least_loaded().address
+        member = pool.taker(spec.function_id) if self._refusing else pool.least_loaded()
+        if member is None:
+            return False
+        job.worker = member.address
         job.to("loading")
         job.attempt += 1
         self.take_slot(job)
@@ -352,6 +379,7 @@ def _batch(jobs: Sequence[TrackedJob], loaded: LoadedValues) -> Batch:
         values=_messages(_whole((i for job in jobs for i in job.needs), loaded.values)),
         names={job.id: _names(job) for job in jobs if job.node.known_as},
         states=_messages({i.id: loaded.states[i.id] for i in jobs if i.id in loaded.states}),
+        edited=tuple(job.id for job in jobs if job.recovered or job.node.origin is not None),
     )
 
 

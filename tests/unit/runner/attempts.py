@@ -37,6 +37,7 @@ def batch(
         values=values or {},
         names={},
         states=states or {},
+        edited=(),
     )
 
 

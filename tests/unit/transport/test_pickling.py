@@ -201,7 +201,7 @@ def test_a_function_brings_the_folders_that_it_is_imported_from(
 
     load_function(data)
 
-    assert sys.path[-1] == folder
+    assert sys.path[0] == folder
 
 
 def test_a_folder_that_is_not_here_is_left_out(
