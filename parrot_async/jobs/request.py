@@ -17,13 +17,14 @@ from parrot_async.jobs.spec import spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import (
+    MOST_BYTES,
     Call,
     dump_call,
     dump_function,
     hash_of_all,
     hash_of_code,
-    summary,
 )
+from parrot_async.transport.previews import summary
 from parrot_async.transport.variables import innermost
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -35,9 +36,53 @@ def new_id() -> JobId:
     return "".join(_DIGITS[number >> shift & 31] for shift in range(65, -5, -5))
 
 
-def pack_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
+def pack_function(fn: Callable[..., Any], limit: float = MOST_BYTES) -> tuple[str, bytes]:
     """Return a function's id and its pickle, with what workers need of its options."""
-    return dump_function(fn, retry_on(options_of(fn)))
+    return dump_function(fn, retry_on(options_of(fn)), limit)
+
+
+def packs_at_once(fn: Any, calls: Sequence[Call]) -> bool:
+    """Return whether to pickle calls takes no time: the function was here, arguments are small.
+
+    All else is pickled in a thread, so that the caller's loop goes on.
+    """
+    return (
+        is_known(fn)
+        and all(is_small(value) for args, _ in calls for value in args)
+        and all(is_small(value) for _, kwargs in calls for value in kwargs.values())
+    )
+
+
+def is_known(fn: Any) -> bool:
+    """Return whether jobs of a function have been asked for before."""
+    return isinstance(fn, WithOptions | FunctionType) and fn in _functions
+
+
+MOST_VALUES = 200
+"""Values in an argument that is still small."""
+MOST_CHARACTERS = 16 * 1024
+"""Of each text or bytes in it."""
+
+
+def is_small(value: Any) -> bool:
+    """Return whether a value is plain and small, with all that is in it."""
+    if type(value) in (int, float, bool):
+        return True
+    left, count = [value], 0
+    while left and count < MOST_VALUES:
+        one = left.pop()
+        count += 1
+        kind = type(one)
+        if kind in (str, bytes):
+            if len(one) > MOST_CHARACTERS:
+                return False
+        elif kind in (list, tuple, set, dict):
+            if len(one) > MOST_VALUES:
+                return False
+            left.extend(one if kind is not dict else (*one, *one.values()))
+        elif kind not in (int, float, bool, type(None)) and not hasattr(kind, "__job_reference__"):
+            return False
+    return not left
 
 
 def _group(
@@ -58,7 +103,10 @@ def _group(
 
 
 def groups_of_calls(
-    fn: Callable[..., Any], calls: Sequence[Call], function_id: str | None = None
+    fn: Callable[..., Any],
+    calls: Sequence[Call],
+    function_id: str | None = None,
+    limit: float = MOST_BYTES,
 ) -> list[Group]:
     """Return groups of calls of one function; calls that need other jobs get one of their own.
 
@@ -75,7 +123,7 @@ def groups_of_calls(
     groups: list[Group] = []
     shared: Group | None = None
     for call in calls:
-        data, needed = dump_call(call)
+        data, needed = dump_call(call, limit)
         if needed or shared is None:
             home = _group(known.text, needed=(*always, *needed))
             groups.append(home)
@@ -141,9 +189,10 @@ def groups_of_piece(
     function_id: str,
     root_id: JobId,
     start: int,
+    limit: float = MOST_BYTES,
 ) -> list[Group]:
     """Return the groups of some jobs of a `map`, the first of which has the ordinal `start`."""
-    groups = groups_of_calls(fn, calls, function_id)
+    groups = groups_of_calls(fn, calls, function_id, limit)
     for group in groups:
         count = len(group["arguments"])
         group["parent_id"] = root_id
@@ -174,7 +223,9 @@ class _Place(NamedTuple):
     depth: int
 
 
-def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, bytes]]:
+def groups_of_plan(
+    plan: Plan, root_id: JobId, limit: float = MOST_BYTES
+) -> tuple[list[Group], dict[str, bytes]]:
     """Return the groups of a whole declared tree, parents first, and its functions by id.
 
     Raises OptionsError where a step is in the plan twice, or where steps wait for each other.
@@ -182,7 +233,7 @@ def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, b
     # Every node is named before any argument is pickled, since steps may refer to later ones.
     places = _named(plan, root_id)
     functions: dict[str, bytes] = {}
-    groups = [_group_of(job_id, place, functions) for job_id, place in places.items()]
+    groups = [_group_of(job_id, place, functions, limit) for job_id, place in places.items()]
     _refuse_cycle(places, groups)
     return groups, functions
 
@@ -210,14 +261,14 @@ def _named(plan: Plan, root_id: JobId) -> dict[JobId, _Place]:
     return places
 
 
-def _group_of(job_id: JobId, place: _Place, functions: dict[str, bytes]) -> Group:
+def _group_of(job_id: JobId, place: _Place, functions: dict[str, bytes], limit: float) -> Group:
     """Return the group of one node; the function of a step is added to `functions`."""
     node, parent_id, depth = place
     if isinstance(node, Plan):
         return _group(_json(node.spec(depth)), parent_id, [job_id])
-    function_id, data = pack_function(node.fn)
+    function_id, data = pack_function(node.fn, limit)
     functions[function_id] = data
-    (made,) = groups_of_calls(node.fn, [(node.args, node.kwargs)], function_id)
+    (made,) = groups_of_calls(node.fn, [(node.args, node.kwargs)], function_id, limit)
     return {**made, "ids": [job_id], "parent_id": parent_id}
 
 

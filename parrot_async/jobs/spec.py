@@ -10,7 +10,8 @@ from parrot_async.jobs import options
 from parrot_async.jobs.options import Options, body_of, options_of
 from parrot_async.model.durations import seconds
 from parrot_async.model.models import FailurePolicy, JobSpec, JobType
-from parrot_async.transport.pickling import Call, preview
+from parrot_async.transport.pickling import Call
+from parrot_async.transport.previews import preview
 
 
 def name_of(fn: Callable[..., Any]) -> str:

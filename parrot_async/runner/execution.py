@@ -17,7 +17,8 @@ from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost, HostRunner
 from parrot_async.transport.messages import Batch
 from parrot_async.transport.outcome import error_info
-from parrot_async.transport.pickling import dump_value, preview
+from parrot_async.transport.pickling import dump_value
+from parrot_async.transport.previews import preview
 from parrot_async.transport.raised import body_error, dump_error
 
 ASTRAY = ErrorInfo("lost", "it was hit by what was to stop another job")

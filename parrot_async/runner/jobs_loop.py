@@ -37,6 +37,11 @@ class JobsLoop:
                 continue
             return
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything on the loop; from any thread."""
+        return bool(self._tasks)
+
     def start(self, run: Callable[[T], Coroutine[Any, Any, None]], each: Iterable[T]) -> None:
         """Make a task of `run(one)` for each one."""
         self.loop.call_soon_threadsafe(self._start, run, each)

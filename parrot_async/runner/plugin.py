@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -26,6 +27,7 @@ from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.jobs_loop import JobsLoop
+from parrot_async.runner.loop_watch import Blocking, LoopWatch
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.output import Output
 from parrot_async.runner.slots import Slots
@@ -113,6 +115,7 @@ class Runner(WorkerPlugin):
         self._jobs_loop = JobsLoop()
         self._output = Output(self._keep)
         self._output.install()
+        self._loop_watch = LoopWatch(lambda: self._jobs_loop, self._blocked)
         tune(worker.batched_stream)
         for name, operation in operations(RunnerApi).items():
             heard = worker.handlers if operation.answers else worker.stream_handlers
@@ -126,6 +129,7 @@ class Runner(WorkerPlugin):
         for task in self._arriving:
             task.cancel()
         self._output.remove()
+        self._loop_watch.stop()
         self._jobs_loop.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -266,6 +270,15 @@ class Runner(WorkerPlugin):
     def _keep(self, context: JobContext, line: LogLine) -> None:
         if isinstance(host := host_of(context), ExecutionHost):
             self.outbox.logged(host, line)
+
+    def _blocked(self, blocking: Blocking) -> None:
+        """Say on the node of the job, and in this worker's log, what holds up all async jobs."""
+        text = f"blocks every async job of this worker at {blocking.place}"
+        found = [e for e in list(self._executions.values()) if e.body.runs(blocking.task)]
+        logger.warning("%s %s", found[0].id if found else "a task that a job started", text)
+        line = LogLine(time.time(), "WARNING", f"this job {text}: `await asyncio.to_thread(...)`")
+        for execution in found:
+            self.outbox.logged(execution.host, line)
 
     # What comes in.
 

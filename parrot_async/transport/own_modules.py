@@ -89,6 +89,13 @@ def _look(name: str) -> _Seen | None:
     return seen
 
 
+def folder_of(module: ModuleFile) -> str:
+    """Return the folder that a module is imported from, which `sys.path` may have lost again."""
+    path = Path(module.file)
+    depth = module.name.count(".") + (path.name == "__init__.py")
+    return str(path.resolve().parents[depth])
+
+
 def hash_of_file(file: str) -> str | None:
     """Return the hash of what is in a file now; None where it cannot be read."""
     source = _source(file, _signature(file), "")

@@ -2,7 +2,6 @@
 
 import io
 import pickle
-import reprlib
 import sys
 import sysconfig
 from collections import ChainMap
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cloudpickle
 
-from parrot_async.errors import ParrotError, SerializationError
+from parrot_async.errors import ParrotError, ResultExpiredError, SerializationError
 from parrot_async.model.models import JobId
 from parrot_async.transport.code import code_text
 from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduced, state_of
-from parrot_async.transport.own_modules import ModuleFile, imports_of, own_modules
+from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
 from parrot_async.transport.variables import innermost, variables_of
 from parrot_async.transport.wrappers import has_name, reduced_wrapper
 
@@ -32,76 +31,35 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 Cut = Callable[[BaseException, ExceptionState], ExceptionState]
 """Leaves out what is not to travel of an exception's state."""
 
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = 80
-_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 4
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes of the arguments of one job, and of its function, unless somebody says more."""
 
 
-class _CallPickler(CloudPickler):
-    """Writes a reference where an argument is a handle, a child or a step, and notes its job."""
+class _Buffer:
+    """What a pickler writes to: it has a limit, and other threads run between two writes.
 
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self.needed: list[JobId] = []
-
-    def persistent_id(self, value: Any) -> JobId | None:
-        job_id = getattr(type(value), "__job_reference__", None)
-        if job_id is None:
-            return None
-        self.needed.append(job_id(value))
-        return self.needed[-1]
-
-
-class _CallUnpickler(pickle.Unpickler):
-    """Replaces each reference by the job's result."""
-
-    def __init__(self, data: bytes, values: Mapping[JobId, Any]) -> None:
-        super().__init__(io.BytesIO(data))
-        self._values = values
-
-    def persistent_load(self, pid: JobId) -> Any:
-        return self._values[pid]
-
-
-_PLAIN = (int, float, str, bytes, bool, type(None))
-"""Types whose values contain no handle and always can be pickled, by the quick pickler."""
-
-
-def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
-    """Pickle arguments; a handle, a child or a step among them becomes a reference to its result.
-
-    Returns the bytes and the ids of the jobs referred to, each once, in order. Raises
-    SerializationError where an argument cannot be pickled.
+    A pickler that writes to an `io.BytesIO` keeps every other thread waiting until it is done.
     """
-    args, kwargs = call
-    if not kwargs and all(type(arg) in _PLAIN for arg in args):
-        return pickle.dumps(call, pickle.HIGHEST_PROTOCOL), ()
-    buffer = io.BytesIO()
-    pickler = _CallPickler(buffer)
-    try:
-        pickler.dump(call)
-    except ParrotError:
-        raise
-    except Exception as exc:
-        raise SerializationError(f"{_unpicklable(call)} cannot be pickled: {exc}") from exc
-    return buffer.getvalue(), tuple(dict.fromkeys(pickler.needed))
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._size = 0
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        size = memoryview(data).nbytes  # it may be a PickleBuffer
+        self._size += size
+        if self._size > self._limit:
+            raise TooBigError
+        self._parts.append(data if type(data) is bytes else bytes(data))
+        return size
+
+    def getvalue(self) -> bytes:
+        return b"".join(self._parts)
 
 
-def _unpicklable(call: Call) -> str:
-    """Return which argument, and of which type, is the first that cannot be pickled."""
-    args, kwargs = call
-    for name, value in [*enumerate(args, 1), *kwargs.items()]:
-        try:
-            _CallPickler(io.BytesIO()).dump(value)
-        except Exception:  # noqa: BLE001 - whatever its own code does
-            return f"argument {name}, of type {type(value).__qualname__},"
-    return "an argument"
-
-
-def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
-    """Unpickle arguments; each reference is replaced by that job's result, from `values`."""
-    call: Call = _CallUnpickler(data, values).load() if values else pickle.loads(data)
-    return call
+class TooBigError(Exception):
+    """More bytes than the limit."""
 
 
 class _Exceptions:
@@ -116,6 +74,98 @@ class _Exceptions:
             state = state_of(value, linked=self._count <= MOST_LINKED)
             return reduced(value, state if self.cut is None else self.cut(value, state))
         return super().reducer_override(value)  # type: ignore[misc]  # a pickler's
+
+
+class _CallPickler(_Exceptions, CloudPickler):
+    """Writes a reference where an argument is a handle, a child or a step, and notes its job."""
+
+    def __init__(self, file: _Buffer) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.needed: list[JobId] = []
+
+    def reducer_override(self, value: Any) -> Any:
+        # Not `persistent_id`, which pickle would call for every number in a list.
+        job_id = getattr(type(value), "__job_reference__", None)
+        if job_id is None:
+            return super().reducer_override(value)
+        self.needed.append(job_id(value))
+        return result_of_job, (self.needed[-1],)
+
+
+def result_of_job(job_id: JobId) -> Any:
+    """Stand for a job's result in pickled arguments; `load_call` puts that in its place."""
+    raise ResultExpiredError(f"the result of job {job_id}, an argument, did not come with it")
+
+
+class _CallUnpickler(pickle.Unpickler):
+    """Replaces each reference by the job's result."""
+
+    def __init__(self, data: bytes, values: Mapping[JobId, Any]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._values = values
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (__name__, result_of_job.__name__):
+            return self._values.__getitem__
+        return super().find_class(module, name)
+
+    def persistent_load(self, pid: JobId) -> Any:
+        """Return the result that arguments name which an older version pickled."""
+        return self._values[pid]
+
+
+_PLAIN = (int, float, str, bytes, bool, type(None))
+"""Types whose values contain no handle and always can be pickled, by the quick pickler."""
+
+
+def _is_small(value: Any) -> bool:
+    return type(value) in _PLAIN and (type(value) not in (str, bytes) or len(value) <= 65536)
+
+
+def dump_call(call: Call, limit: float = MOST_BYTES) -> tuple[bytes, tuple[JobId, ...]]:
+    """Pickle arguments; a handle, a child or a step among them becomes a reference to its result.
+
+    Returns the bytes and the ids of the jobs referred to, each once, in order. Raises
+    SerializationError where an argument cannot be pickled, or has more bytes than the limit.
+    """
+    args, kwargs = call
+    if not kwargs and all(_is_small(arg) for arg in args):
+        return pickle.dumps(call, pickle.HIGHEST_PROTOCOL), ()
+    buffer = _Buffer(limit)
+    pickler = _CallPickler(buffer)
+    try:
+        pickler.dump(call)
+    except ParrotError:
+        raise
+    except TooBigError:
+        raise SerializationError(_too_big(f"{_unpicklable(call, limit)} has", limit)) from None
+    except Exception as exc:
+        raise SerializationError(f"{_unpicklable(call, limit)} cannot be pickled: {exc}") from exc
+    return buffer.getvalue(), tuple(dict.fromkeys(pickler.needed))
+
+
+def _too_big(what: str, limit: float) -> str:
+    return (
+        f"{what} more than {limit / 2**20:,.0f} MiB: write it to a file, or to an object store, "
+        "and pass its path; `JobClient(argument_limit=...)` allows more bytes"
+    )
+
+
+def _unpicklable(call: Call, limit: float) -> str:
+    """Return which argument, and of which type, is the first that cannot be pickled."""
+    args, kwargs = call
+    for name, value in [*enumerate(args, 1), *kwargs.items()]:
+        try:
+            _CallPickler(_Buffer(limit)).dump(value)
+        except Exception:  # noqa: BLE001 - whatever its own code does
+            return f"argument {name}, of type {type(value).__qualname__},"
+    return "all arguments together"
+
+
+def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
+    """Unpickle arguments; each reference is replaced by that job's result, from `values`."""
+    call: Call = _CallUnpickler(data, values).load() if values else pickle.loads(data)
+    return call
 
 
 class _QuickPickler(pickle.Pickler):
@@ -153,7 +203,7 @@ def dump_value(value: Any, cut: Cut | None = None) -> bytes:
 
 
 def _dump(kind: type["_ValuePickler | _CloudValuePickler"], value: Any, cut: Cut | None) -> bytes:
-    buffer = io.BytesIO()
+    buffer = _Buffer(float("inf"))
     pickler = kind(buffer, protocol=pickle.HIGHEST_PROTOCOL)
     pickler.cut = cut
     pickler.dump(value)
@@ -168,7 +218,7 @@ def load_value(data: bytes) -> Any:
 class _FunctionPickler(CloudPickler):
     """Pickles a function, with wrappers around it that have no name, and notes what it imports."""
 
-    def __init__(self, file: io.BytesIO) -> None:
+    def __init__(self, file: _Buffer) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.modules: set[str] = set()
 
@@ -196,7 +246,9 @@ class PackedFunction(NamedTuple):
 
 
 def dump_function(
-    fn: Callable[..., Any], retry_on: tuple[type[BaseException], ...] = ()
+    fn: Callable[..., Any],
+    retry_on: tuple[type[BaseException], ...] = (),
+    limit: float = MOST_BYTES,
 ) -> tuple[str, bytes]:
     """Pickle a function with the folders that its modules are imported from.
 
@@ -204,17 +256,19 @@ def dump_function(
     SerializationError where something that it refers to cannot be pickled, and
     FunctionChangedError where a module was edited after its import.
     """
-    buffer = io.BytesIO()
+    buffer = _Buffer(limit)
     pickler = _FunctionPickler(buffer)
     body = getattr(fn, "__job_body__", fn)
     try:
         pickler.dump(body)
     except Exception as exc:
-        raise SerializationError(_refusal(fn, exc)) from exc
+        raise SerializationError(_refusal(fn, exc, limit)) from exc
+    modules = own_modules(pickler.modules)
+    paths = _import_paths(tuple(sys.path), _current_folder())
     packed = PackedFunction(
-        _import_paths(tuple(sys.path), str(Path.cwd())),
+        tuple(dict.fromkeys((*paths, *map(folder_of, modules)))),
         buffer.getvalue(),
-        own_modules(pickler.modules),
+        modules,
         cloudpickle.dumps(retry_on) if retry_on else b"",
     )
     code, *others = packed.code, packed.paths, packed.modules, packed.retry_on
@@ -229,18 +283,22 @@ def unpack_function(data: bytes) -> PackedFunction:
     return PackedFunction(paths, code, modules, *others[1:])
 
 
-def _refusal(fn: Callable[..., Any], exc: Exception) -> str:
+def _refusal(fn: Callable[..., Any], exc: Exception, limit: float) -> str:
     """Return why a function cannot be pickled, with the variable that is to blame."""
     name = getattr(fn, "__qualname__", type(fn).__qualname__)
     for user, variable, value in variables_of(fn):
         try:
-            _FunctionPickler(io.BytesIO()).dump(value)
+            _FunctionPickler(_Buffer(limit)).dump(value)
+        except TooBigError:
+            return _too_big(f"{user} uses the variable {variable!r}, which has", limit)
         except Exception as blamed:  # noqa: BLE001 - whatever its own code does
             kind = type(value).__qualname__
             return (
                 f"{name} cannot be pickled: {user} uses the variable {variable!r}, of type {kind}: "
                 f"{blamed}. Pass what it needs as arguments, or open it inside."
             )
+    if isinstance(exc, TooBigError):
+        return _too_big(f"{name} has, with all that it refers to,", limit)
     return f"{name} cannot be pickled: {exc}. Pass what it needs as arguments, or open it inside."
 
 
@@ -309,6 +367,13 @@ def _import_paths(search_path: tuple[str, ...], folder: str) -> tuple[str, ...]:
     )
 
 
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # somebody has removed it
+        return "/"
+
+
 _ignored: set[str] = set()
 
 
@@ -316,19 +381,3 @@ def ignore_path(path: str) -> None:
     """Send this folder with no function from now on, since it exists for this process only."""
     _ignored.add(path)
     _import_paths.cache_clear()
-
-
-def preview(value: Any) -> str:
-    """Return a value's repr in at most 200 characters; it never raises, whatever the repr does."""
-    try:
-        return _REPR.repr(value)[:200]
-    except Exception as exc:  # noqa: BLE001 - whatever its class's own code does
-        return f"<{type(value).__qualname__}, whose repr raised {type(exc).__qualname__}>"
-
-
-def summary(call: Call) -> str:
-    """Return the arguments as they are written in a call, in at most 200 characters."""
-    args, kwargs = call
-    parts = [preview(arg) for arg in args]
-    parts += [f"{name}={preview(value)}" for name, value in kwargs.items()]
-    return ", ".join(parts)[:200]

@@ -5,7 +5,8 @@ from typing import Any
 
 from parrot_async.errors import SerializationError
 from parrot_async.transport.exceptions import ExceptionState
-from parrot_async.transport.pickling import dump_value, load_value, preview
+from parrot_async.transport.pickling import dump_value, load_value
+from parrot_async.transport.previews import preview
 
 MOST_BYTES = 256 * 1024
 """Bytes of one exception, beside its event; a bigger one is cut."""

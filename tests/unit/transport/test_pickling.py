@@ -26,9 +26,8 @@ from parrot_async.transport.pickling import (
     load_call,
     load_function,
     load_value,
-    preview,
-    summary,
 )
+from parrot_async.transport.previews import preview, summary
 
 
 class Handle:
