@@ -123,9 +123,13 @@ def retry_on(options: Options) -> tuple[type[BaseException], ...]:
     errors = options.get("retry_on", ())
     kinds = (errors,) if isinstance(errors, type) else tuple(errors)
     for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+        if not _is_error_type(kind):
             raise OptionsError(f"retry_on takes types of errors, not {kind!r}")
     return kinds
+
+
+def _is_error_type(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)
 
 
 def retry_policy(options: Options) -> RetryPolicy:

@@ -31,7 +31,7 @@ class WorkerModules:
             import_from(function.paths)
             wanted = [_as_it_is(one) if changed else one for one in function.modules]
             for one in wanted:
-                if not changed:
+                if not changed and one.name not in sys.modules:
                     _check_file(one)
                 if (conflict := self._conflict(one)) is not None:
                     if not self._claimed:

@@ -77,7 +77,8 @@ def _own_reduce(exc: BaseException) -> tuple[Callable[..., Any], tuple[Any, ...]
     ):
         return None
     try:
-        make, args, *rest = exc.__reduce_ex__(4)
+        own: Any = exc.__reduce_ex__(4)
+        make, args, *rest = own
         works = type(make(*args)) is type(exc)
     except Exception:  # noqa: BLE001 - whatever its own code does; then it is made without
         return None

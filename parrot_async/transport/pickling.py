@@ -230,7 +230,7 @@ class _FunctionPickler(CloudPickler):
                 self.modules.update(imports_of(value.__code__))
         elif isinstance(value, ModuleType):
             self.modules.add(value.__name__)
-        return reduced_wrapper(value) or super().reducer_override(value)  # type: ignore[misc]
+        return reduced_wrapper(value) or super().reducer_override(value)
 
 
 class PackedFunction(NamedTuple):

@@ -87,7 +87,7 @@ def _fields(value: Any) -> list[tuple[str, Any]] | None:
 def _timely(value: Any) -> str:
     """Return a value's repr; the name of its type where that takes too long."""
     kind = type(value)
-    if kind.__repr__ is object.__repr__ or kind in _slow:
+    if vars(object)["__repr__"] is getattr(kind, "__repr__", None) or kind in _slow:
         return f"<{kind.__qualname__}>"
     if kind not in _quick:
         return _repr_within_patience(value)

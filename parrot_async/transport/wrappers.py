@@ -37,7 +37,7 @@ def reduced_wrapper(value: Any) -> Reduced | None:
         )
     if kind is FunctionType:
         return _reduced_dispatcher(value)
-    if isinstance(value, FunctionType) and hasattr(kind, "_self_wrapper"):
+    if kind.__module__.partition(".")[0] == "wrapt" and hasattr(value, "_self_wrapper"):
         return kind, (value.__wrapped__, value._self_wrapper)  # noqa: SLF001 - as wrapt names them
     return None
 
