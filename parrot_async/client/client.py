@@ -38,11 +38,11 @@ from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.failpoints import reach
 from parrot_async.jobs.plan import Plan
 from parrot_async.jobs.request import (
-    groups_of_calls,
     groups_of_piece,
     groups_of_plan,
     map_root,
     new_id,
+    pack_call,
     pack_function,
     packs_at_once,
 )
@@ -210,7 +210,7 @@ class JobClient:
             packed = await self._packing.run(partial(groups_of_plan, fn, root_id, self._limit))
         else:
             check_call(fn, (args, kwargs))
-            work = partial(_packed_call, fn, (args, kwargs), root_id, self._limit)
+            work = partial(pack_call, fn, (args, kwargs), root_id, self._limit)
             packed = await self._packing.run(work, at_once=packs_at_once(fn, [(args, kwargs)]))
         groups, functions = packed
         handle = JobHandle[Any](self._session, root_id)
@@ -396,13 +396,3 @@ class JobClient:
     async def set_queue(self, queue: Queue) -> None:
         """Add a queue or change one, for all clients of this service."""
         await self._session.api.set_queue(queue.model_dump_json().encode())
-
-
-def _packed_call(
-    fn: Callable[..., Any], call: Call, root_id: JobId, limit: float
-) -> tuple[list[Group], dict[str, bytes]]:
-    """Return the group of a root job, and its function by its id."""
-    function_id, data = pack_function(fn, limit)
-    groups = groups_of_calls(fn, [call], function_id, limit)
-    groups[0]["ids"] = [root_id]
-    return groups, {function_id: data}

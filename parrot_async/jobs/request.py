@@ -15,6 +15,7 @@ from parrot_async.jobs.options import WithOptions, depends_on, options_of, retry
 from parrot_async.jobs.plan import Plan, Step
 from parrot_async.jobs.spec import spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
+from parrot_async.transport.code import innermost
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import (
     MOST_BYTES,
@@ -25,7 +26,6 @@ from parrot_async.transport.pickling import (
     hash_of_code,
 )
 from parrot_async.transport.previews import summary
-from parrot_async.transport.variables import innermost
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -181,6 +181,16 @@ def _spec(fn: Callable[..., Any], function_id: str) -> JobSpec:
         "cache": hash_of_all(fn) if options_of(fn).get("cache") else "",
     }
     return spec_of(fn).model_copy(update=update)
+
+
+def pack_call(
+    fn: Callable[..., Any], call: Call, root_id: JobId, limit: float
+) -> tuple[list[Group], dict[str, bytes]]:
+    """Return the group of a root job, and its function by its id."""
+    function_id, data = pack_function(fn, limit)
+    groups = groups_of_calls(fn, [call], function_id, limit)
+    groups[0]["ids"] = [root_id]
+    return groups, {function_id: data}
 
 
 def groups_of_piece(

@@ -1,6 +1,5 @@
 """How an exception is made again without its `__init__`: what pickle is told about it."""
 
-import copyreg
 from collections.abc import Callable, Iterable, Iterator
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, NamedTuple
@@ -150,11 +149,8 @@ def _fields(exc: BaseException) -> Iterator[tuple[str, Any]]:
 
 
 def _field_names(kind: type) -> Iterable[str]:
-    names = list(copyreg._slotnames(kind))  # type: ignore[attr-defined]  # noqa: SLF001 - as pickle
-    for base in kind.__mro__:
-        if _is_builtin(base) and base is not object and base is not BaseException:
-            names += [name for name, field in vars(base).items() if _is_field(name, field)]
-    return names
+    bases = (base for base in kind.__mro__ if base not in (object, BaseException))
+    return [name for base in bases for name, field in vars(base).items() if _is_field(name, field)]
 
 
 def _is_field(name: str, field: object) -> bool:

@@ -152,7 +152,7 @@ def _signature(file: str) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=4096)
-def _source(file: str, signature: tuple[int, int], name: str) -> _Source | None:  # noqa: ARG001
+def _source(file: str, signature: tuple[int, int], name: str) -> _Source | None:  # noqa: ARG001 - the cache's key
     try:
         data = Path(file).read_bytes()
     except OSError:

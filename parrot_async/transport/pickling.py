@@ -16,16 +16,18 @@ import cloudpickle
 
 from parrot_async.errors import ParrotError, ResultExpiredError, SerializationError
 from parrot_async.model.models import JobId
-from parrot_async.transport.code import code_text
+from parrot_async.transport.code import code_text, innermost, variables_of
 from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduced, state_of
 from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
-from parrot_async.transport.variables import innermost, variables_of
 from parrot_async.transport.wrappers import has_name, reduced_wrapper
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
+    from pickle import Pickler as PicklerPart
 else:
     from cloudpickle import Pickler as CloudPickler
+
+    PicklerPart = object
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 Cut = Callable[[BaseException, ExceptionState], ExceptionState]
@@ -62,7 +64,7 @@ class TooBigError(Exception):
     """More bytes than the limit."""
 
 
-class _Exceptions:
+class _Exceptions(PicklerPart):
     """Has a pickler write exceptions so that they can be made again, whatever their `__init__`."""
 
     cut: Cut | None = None
@@ -73,7 +75,7 @@ class _Exceptions:
             self._count += 1
             state = state_of(value, linked=self._count <= MOST_LINKED)
             return reduced(value, state if self.cut is None else self.cut(value, state))
-        return super().reducer_override(value)  # type: ignore[misc]  # a pickler's
+        return super().reducer_override(value)
 
 
 class _CallPickler(_Exceptions, CloudPickler):

@@ -63,7 +63,7 @@ def _reduced_cache(value: Any) -> Reduced | None:
 def _make_cache(maxsize: int | None, typed: bool) -> Any:
     late = _Late()
     made = lru_cache(maxsize, typed)(late)
-    made.__late__ = late  # type: ignore[attr-defined]  # it takes attributes
+    vars(made)["__late__"] = late
     return made
 
 
@@ -85,7 +85,7 @@ def _make_dispatcher() -> Any:
     late = _Late()
     update_wrapper(late, _nothing)
     made = singledispatch(late)
-    made.__late__ = late  # type: ignore[attr-defined]  # a function takes attributes
+    vars(made)["__late__"] = late
     return made
 
 

@@ -28,7 +28,7 @@ RECALL_AFTER = 0.25
 TOO_BIG = ""
 """What holds jobs that ask for more slots than the pool has."""
 REFUSED = "\1"
-"""What holds jobs that every worker of the pool refuses, until there is another one."""
+"""What holds jobs that all workers of the pool refuse, until there is another one."""
 PAUSED = "\0"
 """Before a root's id: what holds jobs of its tree that somebody paused."""
 ASK_AGAIN = 0.5
@@ -74,7 +74,6 @@ class Dispatch:
         self._looking = False
         self._members: dict[str, Member] = {}
         self._refusing: set[str] = set()
-        """Workers that are to be replaced when they have no jobs."""
         self.pools: dict[str, Pool] = {}
         self.durations = Durations()
         """By the function's id, for sending."""
@@ -98,8 +97,8 @@ class Dispatch:
         for label in labels:
             pool = self.pools.setdefault(label, Pool(label))
             pool.members[worker] = member
-            self._ready[label].unpark(TOO_BIG, most=None)
-            self._ready[label].unpark(REFUSED, most=None)
+            for holder in (TOO_BIG, REFUSED):
+                self._ready[label].unpark(holder, most=None)
         self.wake()
 
     def forget_worker(self, worker: str) -> list[TrackedJob]:
@@ -175,22 +174,20 @@ class Dispatch:
             if not beside:
                 del self._sent[job.worker]
                 self._placement.rest(job.worker)
-                if job.worker in self._refusing:
-                    self._replace(job.worker)
+                self._replace_idle(job.worker)
 
     def refuse(self, worker: str, function_id: str) -> None:
         """Send a worker no more of a function, and have a fresh process replace it when idle."""
-        if (member := self._members.get(worker)) is None:
-            return
-        member.refused.add(function_id)
-        self._refusing.add(worker)
-        if worker not in self._sent:
-            self._replace(worker)
-        self.wake()
+        if (member := self._members.get(worker)) is not None:
+            member.refused.add(function_id)
+            self._refusing.add(worker)
+            self._replace_idle(worker)
+            self.wake()
 
-    def _replace(self, worker: str) -> None:
-        self.forget_worker(worker)
-        self._placement.kill(worker)
+    def _replace_idle(self, worker: str) -> None:
+        if worker in self._refusing and worker not in self._sent:
+            self.forget_worker(worker)
+            self._placement.kill(worker)
 
     # Sending.
 
@@ -221,10 +218,10 @@ class Dispatch:
         spec = job.node.spec
         if not pool.admits(spec.slots, self.durations.expected(spec.function_id)):
             return False
-        member = pool.taker(spec.function_id) if self._refusing else pool.least_loaded()
-        if member is None:
+        taker = pool.taker(spec.function_id) if self._refusing else pool.least_loaded()
+        if taker is None:
             return False
-        job.worker = member.address
+        job.worker = taker.address
         job.to("loading")
         job.attempt += 1
         self.take_slot(job)

@@ -1,4 +1,4 @@
-"""What runs is what was submitted: modules of the user's own, edited, moved, and of two projects."""
+"""What runs is what was submitted: modules that are edited, moved, and of two projects."""
 
 import importlib
 import os
@@ -110,9 +110,8 @@ async def test_an_edited_module_that_nobody_loads_again_is_never_run_unseen(
 async def test_a_retry_runs_an_edited_module_as_it_is_now(
     client: JobClient, tmp_path: Path
 ) -> None:
-    mine = project(
-        tmp_path / "retried_of_mine", "before", "def who():\n    raise KeyError('bug')\n"
-    )
+    faulty = "def who():\n    raise KeyError('bug')\n"
+    mine = project(tmp_path / "retried_of_mine", "before", faulty)
     handle = await client.submit(mine.who)
     with pytest.raises(KeyError):
         await handle

@@ -47,7 +47,12 @@ def test_a_slow_repr_is_not_waited_for_and_not_asked_again() -> None:
 
 
 def test_big_values_are_shown_by_their_first_parts() -> None:
-    big = [list(range(3_000_000)), set(range(1_000_000)), bytes(50_000_000), "x" * 50_000_000]
+    big: list[Any] = [
+        list(range(3_000_000)),
+        set(range(1_000_000)),
+        bytes(50_000_000),
+        "x" * 50_000_000,
+    ]
     big += [{n: n for n in range(1_000_000)}, Pages("t", ["x"] * 1_000_000), 10**100_000]
 
     assert max(map(seconds_of, big)) < 0.3

@@ -11,6 +11,7 @@ import pytest
 
 from parrot_async.errors import SerializationError
 from parrot_async.transport.pickling import dump_function, load_function
+from parrot_async.transport.wrappers import has_name, reduced_wrapper
 
 
 def travelled(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,6 +81,8 @@ def test_partials_context_managers_and_methods_travel() -> None:
 
 
 def test_a_wrapper_with_a_name_travels_by_its_name() -> None:
+    assert has_name(named)
+    assert reduced_wrapper(named) is None
     assert pickle.loads(pickle.dumps(named)) is travelled(named)  # noqa: S301 - our own
 
 
