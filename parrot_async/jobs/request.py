@@ -24,8 +24,10 @@ from parrot_async.transport.pickling import (
     dump_function,
     hash_of_all,
     hash_of_code,
+    sender_state,
 )
 from parrot_async.transport.previews import summary
+from parrot_async.transport.wrappers import has_name
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -36,9 +38,28 @@ def new_id() -> JobId:
     return "".join(_DIGITS[number >> shift & 31] for shift in range(65, -5, -5))
 
 
+class _Packed(NamedTuple):
+    """A packed function, and what has to be the same for it to be packed so again."""
+
+    state: tuple[object, ...]
+    function_id: str
+    data: bytes
+
+
+_packed: WeakKeyDictionary[Callable[..., Any], _Packed] = WeakKeyDictionary()
+
+
 def pack_function(fn: Callable[..., Any], limit: float = MOST_BYTES) -> tuple[str, bytes]:
     """Return a function's id and its pickle, with what workers need of its options."""
-    return dump_function(fn, retry_on(options_of(fn)), limit)
+    if not isinstance(fn, FunctionType) or not has_name(fn):
+        return dump_function(fn, retry_on(options_of(fn)), limit)
+    # By its name: it is packed as before while its modules and the folders are the same.
+    known = _packed.get(fn)
+    if known is not None and known.state == sender_state(known.data):
+        return known.function_id, known.data
+    function_id, data = dump_function(fn, (), limit)
+    _packed[fn] = _Packed(sender_state(data), function_id, data)
+    return function_id, data
 
 
 def packs_at_once(fn: Any, calls: Sequence[Call]) -> bool:
@@ -46,11 +67,13 @@ def packs_at_once(fn: Any, calls: Sequence[Call]) -> bool:
 
     All else is pickled in a thread, so that the caller's loop goes on.
     """
-    return (
-        is_known(fn)
-        and all(is_small(value) for args, _ in calls for value in args)
-        and all(is_small(value) for _, kwargs in calls for value in kwargs.values())
-    )
+    if not is_known(fn):
+        return False
+    for args, kwargs in calls:
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            if type(value) is not int and not is_small(value):
+                return False
+    return True
 
 
 def is_known(fn: Any) -> bool:

@@ -119,14 +119,15 @@ def is_own(file: str) -> bool:
     return outside and path.endswith(".py")
 
 
-def imports_of(code: CodeType) -> Iterator[str]:
-    """Yield the names of the modules that a function's code imports."""
-    for step in get_instructions(code):
-        if step.opname == "IMPORT_NAME":
-            yield step.argval
+@lru_cache(maxsize=4096)
+def imports_of(code: CodeType) -> tuple[str, ...]:
+    """Return the names of the modules that a function's code imports."""
+    steps = get_instructions(code)
+    names = [step.argval for step in steps if step.opname == "IMPORT_NAME"]
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
-            yield from imports_of(inner)
+            names += imports_of(inner)
+    return tuple(names)
 
 
 def _found(name: str) -> str | None:

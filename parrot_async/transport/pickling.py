@@ -1,6 +1,7 @@
 """How users' functions, calls and values travel: pickled, and not unpickled on the way."""
 
 import io
+import os
 import pickle
 import sys
 import sysconfig
@@ -118,10 +119,10 @@ class _CallUnpickler(pickle.Unpickler):
 
 _PLAIN = (int, float, str, bytes, bool, type(None))
 """Types whose values contain no handle and always can be pickled, by the quick pickler."""
-
-
-def _is_small(value: Any) -> bool:
-    return type(value) in _PLAIN and (type(value) not in (str, bytes) or len(value) <= 65536)
+_NUMBERS = (int, float, bool, type(None))
+_TEXTS = (str, bytes)
+_INLINE = 64 * 1024
+"""Bytes up to which a text is pickled at once; a bigger one is measured against the limit."""
 
 
 def dump_call(call: Call, limit: float = MOST_BYTES) -> tuple[bytes, tuple[JobId, ...]]:
@@ -131,7 +132,9 @@ def dump_call(call: Call, limit: float = MOST_BYTES) -> tuple[bytes, tuple[JobId
     SerializationError where an argument cannot be pickled, or has more bytes than the limit.
     """
     args, kwargs = call
-    if not kwargs and all(_is_small(arg) for arg in args):
+    if not kwargs and all(
+        type(arg) in _NUMBERS or (type(arg) in _TEXTS and len(arg) <= _INLINE) for arg in args
+    ):
         return pickle.dumps(call, pickle.HIGHEST_PROTOCOL), ()
     buffer = _Buffer(limit)
     pickler = _CallPickler(buffer)
@@ -189,7 +192,7 @@ def dump_value(value: Any, cut: Cut | None = None) -> bytes:
     Functions and classes of `__main__` are pickled by value, since only this process has them.
     `cut` leaves out parts of the exceptions in it.
     """
-    if type(value) in _PLAIN:
+    if _is_plain(value):
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     try:
         data = _dump(_ValuePickler, value, cut)
@@ -204,10 +207,24 @@ def dump_value(value: Any, cut: Cut | None = None) -> bytes:
         raise SerializationError(f"a value of type {kind} cannot be pickled: {exc}") from exc
 
 
+def _is_plain(value: Any) -> bool:
+    """Return whether there is surely no exception in a value."""
+    kind = type(value)
+    if kind is dict:
+        return len(value) <= _FEW and all(type(one) in _PLAIN for one in (*value, *value.values()))
+    few = kind in (list, tuple) and len(value) <= _FEW
+    return kind in _PLAIN or (few and all(type(one) in _PLAIN for one in value))
+
+
+_FEW = 20
+"""Parts of a value that are worth a look before it is pickled."""
+
+
 def _dump(kind: type["_ValuePickler | _CloudValuePickler"], value: Any, cut: Cut | None) -> bytes:
-    buffer = _Buffer(float("inf"))
+    buffer = io.BytesIO()
     pickler = kind(buffer, protocol=pickle.HIGHEST_PROTOCOL)
-    pickler.cut = cut
+    if cut is not None:
+        pickler.cut = cut
     pickler.dump(value)
     return buffer.getvalue()
 
@@ -276,6 +293,17 @@ def dump_function(
     code, *others = packed.code, packed.paths, packed.modules, packed.retry_on
     function_id = sha256(code).hexdigest()[:48] + sha256(repr(others).encode()).hexdigest()[:16]
     return function_id, pickle.dumps(tuple(packed))
+
+
+def sender_state(data: bytes) -> tuple[object, ...]:
+    """Return what of this process a function's pickle depends on, beside the function itself."""
+    specs = [getattr(sys.modules.get(name), "__spec__", None) for name in _module_names(data)]
+    return (*sys.path, _current_folder(), *specs)
+
+
+@lru_cache(maxsize=1024)
+def _module_names(data: bytes) -> tuple[str, ...]:
+    return tuple(module.name for module in unpack_function(data).modules)
 
 
 def unpack_function(data: bytes) -> PackedFunction:
@@ -371,7 +399,7 @@ def _import_paths(search_path: tuple[str, ...], folder: str) -> tuple[str, ...]:
 
 def _current_folder() -> str:
     try:
-        return str(Path.cwd())
+        return os.getcwd()  # noqa: PTH109 - a Path takes longer, and this is asked at each submit
     except OSError:  # somebody has removed it
         return "/"
 

@@ -127,10 +127,17 @@ def preview_of_error(value: Any, make: Any) -> str:
 
 
 _REPR = _Repr()
+_WORD = 1 << 63
+_PLAIN = (float, bool, type(None))
 
 
 def preview(value: Any) -> str:
     """Return a value's repr in at most 200 characters; it never raises, whatever the repr does."""
+    kind = type(value)
+    if kind is int and -_WORD < value < _WORD:
+        return repr(value)
+    if kind in _PLAIN or (kind is str and len(value) < _REPR.maxstring - 20):
+        return repr(value)
     return preview_of_error(value, _REPR.repr)[:MOST]
 
 

@@ -56,7 +56,7 @@ def has_name(value: Any) -> bool:
 def _reduced_cache(value: Any) -> Reduced | None:
     if has_name(value):
         return None
-    made = _make_cache, tuple(value.cache_parameters().values())
+    made: Any = _make_cache, tuple(value.cache_parameters().values())
     return *made, (value.__wrapped__, _attributes(value)), None, None, _set_inside
 
 
@@ -73,7 +73,7 @@ def _reduced_dispatcher(value: Any) -> Reduced | None:
         return None
     if has_name(value):
         return None
-    state = (
+    state: Any = (
         value.__wrapped__,
         {},
         [(kind, fn) for kind, fn in registry.items() if kind is not object],

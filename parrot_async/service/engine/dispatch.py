@@ -95,8 +95,7 @@ class Dispatch:
         """Count a worker in."""
         member = self._members[worker] = Member(worker, slots)
         for label in labels:
-            pool = self.pools.setdefault(label, Pool(label))
-            pool.members[worker] = member
+            self.pools.setdefault(label, Pool(label)).members[worker] = member
             for holder in (TOO_BIG, REFUSED):
                 self._ready[label].unpark(holder, most=None)
         self.wake()
