@@ -53,8 +53,9 @@ from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import Pruned, RootRow
 from parrot_async.report.tables import RootRows
 from parrot_async.store import check_url
+from parrot_async.transport.buffer import MOST_BYTES
 from parrot_async.transport.messages import Group
-from parrot_async.transport.pickling import MOST_BYTES, Call
+from parrot_async.transport.pickling import Call
 from parrot_async.transport.previews import preview
 
 if TYPE_CHECKING:

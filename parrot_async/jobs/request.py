@@ -15,10 +15,10 @@ from parrot_async.jobs.options import WithOptions, depends_on, options_of, retry
 from parrot_async.jobs.plan import Plan, Step
 from parrot_async.jobs.spec import spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
+from parrot_async.transport.buffer import MOST_BYTES
 from parrot_async.transport.code import innermost
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import (
-    MOST_BYTES,
     Call,
     dump_call,
     dump_function,

@@ -17,6 +17,7 @@ import cloudpickle
 
 from parrot_async.errors import ParrotError, ResultExpiredError, SerializationError
 from parrot_async.model.models import JobId
+from parrot_async.transport.buffer import MOST_BYTES, Buffer, TooBigError
 from parrot_async.transport.code import code_text, innermost, variables_of
 from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduced, state_of
 from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
@@ -33,36 +34,6 @@ else:
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 Cut = Callable[[BaseException, ExceptionState], ExceptionState]
 """Leaves out what is not to travel of an exception's state."""
-
-MOST_BYTES = 64 * 1024 * 1024
-"""Bytes of the arguments of one job, and of its function, unless somebody says more."""
-
-
-class _Buffer:
-    """What a pickler writes to: it has a limit, and other threads run between two writes.
-
-    A pickler that writes to an `io.BytesIO` keeps every other thread waiting until it is done.
-    """
-
-    def __init__(self, limit: float) -> None:
-        self._limit = limit
-        self._size = 0
-        self._parts: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        size = memoryview(data).nbytes  # it may be a PickleBuffer
-        self._size += size
-        if self._size > self._limit:
-            raise TooBigError
-        self._parts.append(data if type(data) is bytes else bytes(data))
-        return size
-
-    def getvalue(self) -> bytes:
-        return b"".join(self._parts)
-
-
-class TooBigError(Exception):
-    """More bytes than the limit."""
 
 
 class _Exceptions(PicklerPart):
@@ -82,7 +53,7 @@ class _Exceptions(PicklerPart):
 class _CallPickler(_Exceptions, CloudPickler):
     """Writes a reference where an argument is a handle, a child or a step, and notes its job."""
 
-    def __init__(self, file: _Buffer) -> None:
+    def __init__(self, file: Buffer) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.needed: list[JobId] = []
 
@@ -136,7 +107,7 @@ def dump_call(call: Call, limit: float = MOST_BYTES) -> tuple[bytes, tuple[JobId
         type(arg) in _NUMBERS or (type(arg) in _TEXTS and len(arg) <= _INLINE) for arg in args
     ):
         return pickle.dumps(call, pickle.HIGHEST_PROTOCOL), ()
-    buffer = _Buffer(limit)
+    buffer = Buffer(limit)
     pickler = _CallPickler(buffer)
     try:
         pickler.dump(call)
@@ -161,7 +132,7 @@ def _unpicklable(call: Call, limit: float) -> str:
     args, kwargs = call
     for name, value in [*enumerate(args, 1), *kwargs.items()]:
         try:
-            _CallPickler(_Buffer(limit)).dump(value)
+            _CallPickler(Buffer(limit)).dump(value)
         except Exception:  # noqa: BLE001 - whatever its own code does
             return f"argument {name}, of type {type(value).__qualname__},"
     return "all arguments together"
@@ -237,7 +208,7 @@ def load_value(data: bytes) -> Any:
 class _FunctionPickler(CloudPickler):
     """Pickles a function, with wrappers around it that have no name, and notes what it imports."""
 
-    def __init__(self, file: _Buffer) -> None:
+    def __init__(self, file: Buffer) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.modules: set[str] = set()
 
@@ -275,7 +246,7 @@ def dump_function(
     SerializationError where something that it refers to cannot be pickled, and
     FunctionChangedError where a module was edited after its import.
     """
-    buffer = _Buffer(limit)
+    buffer = Buffer(limit)
     pickler = _FunctionPickler(buffer)
     body = getattr(fn, "__job_body__", fn)
     try:
@@ -318,7 +289,7 @@ def _refusal(fn: Callable[..., Any], exc: Exception, limit: float) -> str:
     name = getattr(fn, "__qualname__", type(fn).__qualname__)
     for user, variable, value in variables_of(fn):
         try:
-            _FunctionPickler(_Buffer(limit)).dump(value)
+            _FunctionPickler(Buffer(limit)).dump(value)
         except TooBigError:
             return _too_big(f"{user} uses the variable {variable!r}, which has", limit)
         except Exception as blamed:  # noqa: BLE001 - whatever its own code does
