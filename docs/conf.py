@@ -30,7 +30,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"parrot_async\..*\.[A-Z](_co)?"),  # type variables
     # Arguments of what users never make.
     ("py:class", r"parrot_async\.client\..*\.(Door|Session)"),
-    ("py:class", r"parrot_async\.jobs\..*\.(Host|Slot)"),
+    ("py:class", r"parrot_async\.jobs\..*\.(Accepted|JobHost|JobProgress|Slot)"),
     ("py:class", r"parrot_async\.transport\..*\.Outcome"),
 ]
 myst_heading_anchors = 4

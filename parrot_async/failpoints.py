@@ -9,8 +9,9 @@ when it passes the point for the given time:
     accepted:2:delay=1.5            sleep for so many seconds
 
 `traps=FOLDER` holds one process at each point for which FOLDER has a file of the point's name. The
-file says at which pass. When a process is held, the file is gone, and another one, with the suffix
-`.caught`, has the number of the process, which goes on when that file is removed.
+file says at which pass, as `3`. When a process is held, the file is gone, and another one, with the
+suffix `.caught`, has the number of the process, which goes on when that file is removed. With
+`3:raise=OSError` the process is not held, but does that.
 """
 
 import builtins
@@ -38,6 +39,7 @@ POINTS: Final = {
     "sent": "in the service, when attempts have been given to a worker",
     "started": "in the worker, before a job's body runs",
     "result_written": "in the worker, after the body, before its end is told to the service",
+    "reporting": "in the worker, before a message of events goes to the service",
     "ending": "in the service, before ends of jobs are committed to the store",
     "ended": "in the service, after that, before clients and parents are told",
     "child_done": "in the worker of a parent, when it was told of a child's end",
@@ -60,24 +62,25 @@ _faults: list[_Fault] = []
 _traps: list[Path] = []
 _passed: Counter[str] = Counter()
 _counting = threading.Lock()
-_armed = False
+armed = False
+"""Whether any fault is; where every call counts, look at it before `reach`."""
 
 
 def reach(point: str) -> None:
     """Note that the process is at this point; costs next to nothing where nothing is armed."""
-    if _armed:
+    if armed:
         _passes(point)
 
 
 def arm(text: str) -> None:
     """Arm these faults and no others; raises OptionsError, and changes nothing, for a wrong one."""
-    global _armed  # noqa: PLW0603 - a plain name is the cheapest thing to look at
+    global armed  # noqa: PLW0603 - a plain name is the cheapest thing to look at
     parts = [part.strip() for part in text.split(";") if part.strip()]
     traps = [Path(part.removeprefix("traps=")) for part in parts if part.startswith("traps=")]
     found = [_fault(part) for part in parts if not part.startswith("traps=")]
     _faults[:], _traps[:] = found, traps
     _passed.clear()
-    _armed = bool(parts)
+    armed = bool(parts)
 
 
 @contextmanager
@@ -112,17 +115,25 @@ def _count(what: str) -> int:
 def _enter(trap: Path) -> None:
     """Wait in a trap that is set for this pass; of many processes, one is caught."""
     with suppress(FileNotFoundError):
-        wanted = int(trap.read_text() or 1)
+        number, _, action = trap.read_text().partition(":")
+        wanted = int(number or 1)
         # A trap that is set again counts anew: its time of change is part of the name.
         if _count(f"{trap}:{trap.stat().st_mtime_ns}") == wanted:
             trap.unlink()
-            _hold(trap.with_name(trap.name + CAUGHT))
+            caught = trap.with_name(trap.name + CAUGHT)
+            _tell(caught)
+            if action:
+                _fault(f"{trap.name}:1:{action}").happen()
+            _hold(caught)
 
 
-def _hold(caught: Path) -> None:
+def _tell(caught: Path) -> None:
     draft = caught.with_suffix(".draft")
     draft.write_text(str(os.getpid()))
     draft.replace(caught)
+
+
+def _hold(caught: Path) -> None:
     while caught.exists():
         time.sleep(_POLL)
 

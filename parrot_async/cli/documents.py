@@ -103,7 +103,7 @@ async def _ingest(paths: Sequence[str], address: str | None, options: dict[str, 
     from parrot_async.ingest import IncompleteError, IngestOptions
     from parrot_async.ingest import ingest as submit_ingest
 
-    wanted = IngestOptions(**options)
+    wanted = IngestOptions(**options).checked()
     async with JobClient(address) as client:
         handle, interrupted = await watch_or_cancel(lambda: submit_ingest(client, paths, wanted))
         if interrupted:

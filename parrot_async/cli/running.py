@@ -23,13 +23,29 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return anyio.run(work)
-    except KeyboardInterrupt:
+    except BaseExceptionGroup as several:
+        _end(_only(several))
+    except (KeyboardInterrupt, ParrotError, ImportError) as exc:
+        _end(exc)
+
+
+def _only(exc: BaseException) -> BaseException:
+    """Return the error that task groups have wrapped, where there is but one."""
+    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
+        exc = exc.exceptions[0]
+    return exc
+
+
+def _end(exc: BaseException) -> NoReturn:
+    """End the process with what an error says; raise again what nobody raises on purpose."""
+    if isinstance(exc, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
-    except ParrotError as exc:
+    if isinstance(exc, ParrotError):
         fail(_sentence(exc))
-    except ImportError as exc:
+    if isinstance(exc, ImportError):
         fail(f"{exc}: install what this command needs with pip install 'parrot-async[ingest]'")
+    raise exc
 
 
 def _sentence(exc: BaseException) -> str:

@@ -36,6 +36,7 @@ from parrot_async.client.session import Session
 from parrot_async.cluster import Pools
 from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.failpoints import reach
+from parrot_async.jobs.options import check_texts
 from parrot_async.jobs.plan import Plan
 from parrot_async.jobs.request import (
     groups_of_piece,
@@ -163,7 +164,7 @@ class JobClient:
         trees = self._session.trees
         return Connection(address, security, trees.take_in, trees.lose)
 
-    def __await__(self) -> Generator[Any, None, Self]:
+    def __await__(self) -> Generator[object, None, Self]:
         """Open the client: `client = await JobClient()`."""
         return self.open().__await__()
 
@@ -396,4 +397,5 @@ class JobClient:
 
     async def set_queue(self, queue: Queue) -> None:
         """Add a queue or change one, for all clients of this service."""
+        check_texts(name=queue.name, pool=queue.pool)
         await self._session.api.set_queue(queue.model_dump_json().encode())

@@ -139,7 +139,7 @@ class Connection:
             await asyncio.to_thread(self._thread.join)
         self._loop.close()
 
-    async def _here(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _here(self, work: Coroutine[object, None, T]) -> T:
         """Run on the connection's loop, awaited on the caller's."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 

@@ -54,7 +54,7 @@ class JobHandle(Generic[R_co]):
         """Raise TypeError: only as an argument of a job does a handle travel."""
         raise TypeError(STAYS)
 
-    def __await__(self) -> Generator[Any, None, R_co]:
+    def __await__(self) -> Generator[object, None, R_co]:
         """Wait for the result; raises the job's error."""
         return self.result().__await__()
 
@@ -193,7 +193,7 @@ class JobHandle(Generic[R_co]):
     def _ipython_display_(self) -> None:
         display.show(self._session, self.id)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The job as it is now, where nothing can be live."""
         return {
             "text/plain": repr(self),
@@ -233,7 +233,7 @@ class JobHandles(Sequence[JobHandle[R]]):
             return [JobHandle(self._session, f"{self.root.id}.{number}") for number in numbers]
         return JobHandle(self._session, f"{self.root.id}.{numbers}")
 
-    def __await__(self) -> Generator[Any, None, list[R]]:
+    def __await__(self) -> Generator[object, None, list[R]]:
         """Wait for all results, in order; the first error to come, if there is one."""
         return gather(self._session, [self], return_exceptions=False).__await__()
 
@@ -266,7 +266,7 @@ class JobHandles(Sequence[JobHandle[R]]):
     def _ipython_display_(self) -> None:
         self.root._ipython_display_()
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {**self.root._repr_mimebundle_(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:

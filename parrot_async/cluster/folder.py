@@ -1,5 +1,6 @@
 """The folder of one cluster: its record, its locks and its log, readable by the user alone."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -21,6 +22,7 @@ from parrot_async.cluster.pools import Pools
 from parrot_async.errors import ClusterError
 from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import shown
+from parrot_async.transport.ownership import fault_of_folder, make_private, open_private
 
 _POLL = 0.02
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -77,7 +79,9 @@ class Folder:
         parts = (sys.prefix, sys.version, socket.gethostname(), *code, *places)
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
         root = data_home() / name
-        return cls(root, root / key)
+        folder = cls(root, root / key)
+        folder.refuse_others()
+        return folder
 
     @classmethod
     def all_of(cls, name: str | None, store: str | None = None) -> "list[Folder]":
@@ -129,9 +133,19 @@ class Folder:
 
     def make(self) -> None:
         """Create the folder, for the user alone."""
-        for path in (data_home(), self.root, self.path):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.path)
+        self.refuse_others()
         self.path.chmod(0o700)
+
+    def refuse_others(self) -> None:
+        """Raise ClusterError where another user owns or may write to one of the folders."""
+        home = data_home()
+        for path in (home, self.root, self.path):
+            if (fault := fault_of_folder(path, shared=path == home)) is not None:
+                raise ClusterError(
+                    f"{path} {fault}, who could have this cluster run what they like: choose"
+                    " another PARROT_HOME, or make it yours alone with chown and chmod 700"
+                )
 
     def read(self) -> ClusterRecord | None:
         """Return the published record, or None where there is none that can be read."""
@@ -225,10 +239,18 @@ class Folder:
 
 
 def private(path: Path, flags: int) -> int:
-    """Open a file, created for the user alone, and return its file descriptor."""
-    fd = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    os.fchmod(fd, 0o600)
-    return fd
+    """Open a file, created for the user alone, and return its file descriptor.
+
+    Raises ClusterError for a link, which is not followed, and for a file of another user.
+    """
+    try:
+        return open_private(path, flags)
+    except OSError as exc:
+        if isinstance(exc, PermissionError) or exc.errno == errno.ELOOP:
+            raise ClusterError(
+                f"{path} is a link or not a file of yours: see who has put it there, and remove it"
+            ) from exc
+        raise
 
 
 def try_flock(fd: int, kind: int) -> bool:

@@ -22,7 +22,8 @@ from parrot_async.cluster.pools import Pools
 from parrot_async.cluster.processes import stop, sweep
 from parrot_async.errors import ClusterError
 from parrot_async.model.durations import Duration, seconds
-from parrot_async.settings import chosen_places
+from parrot_async.settings import chosen_places, chosen_store
+from parrot_async.store import check_url
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -102,7 +103,7 @@ async def ensure(
 
     Raises:
         ClusterError: it did not start, or does not answer; the message has the log's last lines.
-        OptionsError: the idle timeout is no duration.
+        OptionsError: the idle timeout is no duration, or the store's URL is none.
     """
     return await anyio.to_thread.run_sync(
         _ensure, name, pools, idle_timeout, store, abandon_on_cancel=True
@@ -157,6 +158,8 @@ def _ensure(
     if idle_timeout is None:
         idle_timeout = os.environ.get("PARROT_IDLE_TIMEOUT", _IDLE_TIMEOUT)
     timeout = seconds(idle_timeout)
+    if (url := chosen_store(store)) is not None:
+        check_url(url)
     folder = Folder.of(name, store)
     folder.make()
     with folder.joining(_START_PATIENCE):

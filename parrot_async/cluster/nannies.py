@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -129,7 +129,7 @@ async def _close(nanny: "Nanny") -> None:
         await nanny.close(timeout=_CLOSE, reason="cluster-down")
 
 
-async def _all(calls: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+async def _all(calls: Sequence[Callable[[], Coroutine[object, None, None]]]) -> None:
     async with anyio.create_task_group() as group:
         for call in calls:
             group.start_soon(call)

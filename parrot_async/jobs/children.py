@@ -60,7 +60,7 @@ class Pending(Generic[T_co]):
         raw = self._future.result()
         return self._decode(raw) if self._decode else raw
 
-    def __await__(self) -> Generator[Any, None, T_co]:
+    def __await__(self) -> Generator[object, None, T_co]:
         """Wait for the value in an async job and return it; raises the child's error."""
         return self._wait().__await__()
 

@@ -8,13 +8,15 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from parrot_async.jobs.children import Child, Children, Pending
 from parrot_async.jobs.futures import chained, mapped
-from parrot_async.jobs.host import Accepted, JobHost, LocalHost
+from parrot_async.jobs.host import AcceptedChildren, JobHost, LocalHost
 from parrot_async.jobs.progress import JobProgress
 from parrot_async.jobs.slot import Slot, hold, stop_or_hold
 from parrot_async.jobs.tracking import Tracked
-from parrot_async.model.models import JobId, Usage, parent_of
+from parrot_async.jobs.usage import usage_of
+from parrot_async.model.models import JobId, parent_of
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import Call
+from parrot_async.transport.text import text_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,8 +71,8 @@ class JobContext:
         return self._host.restored()
 
     def step(self, text: str) -> None:
-        """Report what the job is doing now; a checkpoint."""
-        self._progress.step = text
+        """Report what the job is doing now, any value as its text; a checkpoint."""
+        self._progress.step = text_of(text)
         self._report()
 
     def progress(self, percent: float) -> None:
@@ -104,15 +106,10 @@ class JobContext:
         """Count tokens and US dollars on this job, and so on all jobs above it.
 
         `usage` is a `Usage`, or any object with `input_tokens` and `output_tokens`, such as the
-        `usage` of an Anthropic message.
+        `usage` of an Anthropic message. Raises OptionsError for what is no number, or none that
+        anybody can pay.
         """
-        if isinstance(usage, Usage):
-            self._host.spent(usage)
-            return
-        if usage is not None:
-            input_tokens += int(getattr(usage, "input_tokens", 0) or 0)
-            output_tokens += int(getattr(usage, "output_tokens", 0) or 0)
-        self._host.spent(Usage(input_tokens, output_tokens, Decimal(str(cost)), api))
+        self._host.spent(usage_of(usage, input_tokens, output_tokens, cost, api))
 
     @overload
     def submit(
@@ -158,11 +155,11 @@ class JobContext:
         calls: list[Call] = [(args, same) for args in zip(*iterables, strict=False)]
         return Pending(mapped(self._submit(fn, calls), self._children), self._host)
 
-    def _submit(self, fn: Callable[..., Any], calls: list[Call]) -> "Future[Accepted]":
+    def _submit(self, fn: Callable[..., Any], calls: list[Call]) -> "Future[AcceptedChildren]":
         stop_or_hold(self._host)
         return self._host.submit(fn, calls)
 
-    def _children(self, accepted: Accepted) -> Children[Any]:
+    def _children(self, accepted: AcceptedChildren) -> Children[Any]:
         return Children(accepted.ids, accepted.ends, self._host, accepted.cancel)
 
 
@@ -172,7 +169,7 @@ class _Checkpoint:
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
 
-    def __await__(self) -> Generator[Any, None, None]:
+    def __await__(self) -> Generator[object, None, None]:
         return hold(self._slot).__await__()
 
 

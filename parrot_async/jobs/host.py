@@ -14,7 +14,7 @@ from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import Call
 
 
-class Accepted(NamedTuple):
+class AcceptedChildren(NamedTuple):
     """Children that are durable: their ids, futures of their outcomes, and how to cancel one."""
 
     ids: Sequence[JobId]
@@ -37,7 +37,7 @@ class JobHost(Slot, Protocol):
     def restored(self) -> Any:
         """Return the state that an earlier attempt saved last, None where there is none."""
 
-    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Accepted]":
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[AcceptedChildren]":
         """Submit children; the future is done when they are durable."""
 
 
@@ -72,12 +72,12 @@ class LocalHost:
         """Return the state that was saved last."""
         return self._saved
 
-    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Accepted]":
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[AcceptedChildren]":
         """Run the calls one after the other, in a thread beside whatever loop may be running."""
         ends = [Future[Outcome]() for _ in calls]
         Thread(target=_run_all, args=(fn, calls, ends), name="parrot-local", daemon=True).start()
-        future: Future[Accepted] = Future()
-        future.set_result(Accepted([""] * len(ends), ends, lambda _: None))
+        future: Future[AcceptedChildren] = Future()
+        future.set_result(AcceptedChildren([""] * len(ends), ends, lambda _: None))
         return future
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypedDict, cast
 from parrot_async.errors import OptionsError, error_name
 from parrot_async.model.durations import Duration, seconds
 from parrot_async.model.models import FailurePolicy, JobId, JobType, RetryPolicy
+from parrot_async.transport.text import is_sendable, sendable
 
 
 class Options(TypedDict, total=False):
@@ -79,6 +80,16 @@ def check_known(options: Options) -> None:
         hint = f"did you mean {' or '.join(map(repr, near))}?"
         known = f"they are {', '.join(Options.__annotations__)}"
         raise OptionsError(f"there is no option {name!r}: {hint if near else known}")
+
+
+def check_texts(**texts: object) -> None:
+    """Raise OptionsError for a text that no event could carry: with lone surrogates, or NULs."""
+    for name, text in texts.items():
+        if isinstance(text, str) and not is_sendable(text):
+            raise OptionsError(
+                f"{name}={sendable(text)[:80]!r} has characters that cannot be stored. For the "
+                "name of a file: os.fsencode(name).decode(errors='backslashreplace')"
+            )
 
 
 def changed(given: Options, new: Options) -> Options:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar, overload
 
 from parrot_async.errors import OptionsError
+from parrot_async.jobs.options import check_texts
 from parrot_async.jobs.spec import check_call, name_of, spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
 from parrot_async.report import steps
@@ -54,7 +55,8 @@ class Plan:
         description: str = "",
         weight: float = 1.0,
     ) -> None:
-        """Keep the steps; OptionsError where there are none."""
+        """Keep the steps; OptionsError where there are none, or a text cannot be stored."""
+        check_texts(title=title, description=description)
         self.title = title
         self.steps = list(steps)
         self.sequential = sequential
@@ -70,7 +72,7 @@ class Plan:
         order = "in order" if self.sequential else "together"
         return f"<plan {self.title!r}: {len(self.steps)} steps {order}>"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Return the steps as an outline, for a notebook."""
         return {"text/plain": steps.text(self, _shown), "text/html": steps.html(self, _shown)}
 

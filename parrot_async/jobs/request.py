@@ -27,6 +27,7 @@ from parrot_async.transport.pickling import (
     sender_state,
 )
 from parrot_async.transport.previews import summary
+from parrot_async.transport.secrets import redact
 from parrot_async.transport.wrappers import has_name
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -193,7 +194,11 @@ def _look_at(fn: Callable[..., Any], function_id: str) -> _Known:
 
 
 def _json(spec: JobSpec) -> bytes:
-    return spec.model_dump_json().encode()
+    """Return a spec as it travels, with no secret in what people read."""
+    if spec.key is not None and redact(spec.key) != spec.key:
+        raise OptionsError("the job key holds a secret, and is stored in clear: use another key")
+    shown = {"title": redact(spec.title), "description": redact(spec.description)}
+    return spec.model_copy(update=shown).model_dump_json().encode()
 
 
 def _spec(fn: Callable[..., Any], function_id: str) -> JobSpec:

@@ -12,6 +12,10 @@ from parrot_async.model.durations import seconds
 from parrot_async.model.models import FailurePolicy, JobSpec, JobType
 from parrot_async.transport.pickling import Call
 from parrot_async.transport.previews import preview
+from parrot_async.transport.text import text_of
+
+TEXTS = ("title", "key", "queue", "description", "prompt")
+"""Options that are texts."""
 
 
 def name_of(fn: Callable[..., Any]) -> str:
@@ -19,7 +23,7 @@ def name_of(fn: Callable[..., Any]) -> str:
     target = getattr(fn, "__wrapped__", fn)
     kind = type(target)
     module = getattr(target, "__module__", None) or kind.__module__
-    return f"{module}:{getattr(target, '__qualname__', kind.__qualname__)}"
+    return text_of(f"{module}:{getattr(target, '__qualname__', kind.__qualname__)}")
 
 
 def is_async(fn: Callable[..., Any]) -> bool:
@@ -36,6 +40,7 @@ def spec_of(fn: Callable[..., Any]) -> JobSpec:
     given = options_of(fn)
     name = name_of(fn)
     pool, slots = options.pool_and_slots(given, name)
+    options.check_texts(**{text: given.get(text) for text in TEXTS}, pool=pool)
     return JobSpec(
         title=given.get("title") or name.rpartition(":")[2].rpartition(".")[2],
         function=name,

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from operator import index
 from typing import Generic, TypeVar
 
 from parrot_async.jobs.host import JobHost
 from parrot_async.jobs.progress import JobProgress, Track
 from parrot_async.jobs.slot import hold, stop_or_hold
+from parrot_async.transport.text import text_of
 
 T = TypeVar("T")
 
@@ -29,13 +31,16 @@ class Tracked(Track, Generic[T]):
         step: str,
         total: int | None,
     ) -> None:
-        """Take the number of items from `total` or from `len(items)`, if either is known."""
+        """Take the number of items from `total` or from `len(items)`, if either is known.
+
+        Raises TypeError for a `total` that is no whole number.
+        """
         length = getattr(items, "__len__", None)
-        super().__init__(total if total is not None else length() if length else 0)
+        super().__init__(index(total) if total is not None else length() if length else 0)
         self._host = host
         self._progress = progress
         self._items = items
-        self._step = step
+        self._step = text_of(step)
 
     def __enter__(self) -> None:
         if self._step:

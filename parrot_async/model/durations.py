@@ -6,6 +6,10 @@ from datetime import timedelta
 from parrot_async.errors import OptionsError
 
 Duration = float | str | timedelta
+"""Seconds as a number, a timedelta, or text: numbers with units from milliseconds to weeks.
+
+Text may have several parts, which are added: "1h 30m".
+"""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")

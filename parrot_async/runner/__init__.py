@@ -1,4 +1,4 @@
-"""The runner: a Dask worker plugin, and the only code that runs a user's function.
+"""The runner: a Dask worker plugin that runs the functions of jobs.
 
-It runs in the workers' processes; the service reaches it through `transport.api`.
+It runs in the workers' processes; the service sends it there, and calls it by `RunnerApi`.
 """

@@ -32,7 +32,7 @@ class AttemptCall:
         args, kwargs = self._load()
         return self._functions.load(self.function_id)(*args, **kwargs)
 
-    async def start(self) -> Coroutine[Any, Any, Any]:
+    async def start(self) -> Coroutine[object, None, Any]:
         """Call an async function, and return its coroutine.
 
         What may block, the function's import and arguments in the result folder, goes to a thread.

@@ -30,7 +30,7 @@ def _problem(stored: StoredFunction) -> str:
         return MISSING
     try:
         fn: Any = load_function(data)
-    except Exception as exc:  # noqa: BLE001 - whatever an import runs
+    except BaseException as exc:  # noqa: BLE001 - whatever an import runs, `sys.exit()` too
         return f"cannot be imported any more ({error_info(exc).message})"
     if not callable(fn):  # a name that is another thing now
         return "is no function any more"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.model.models import JobId, parent_of
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.transport.outcome import Outcome
@@ -22,14 +22,14 @@ class ChildFutures:
 
     def add(
         self, parent: ExecutionHost, ids: Sequence[JobId], cancel: Callable[[JobId], None]
-    ) -> Accepted:
+    ) -> AcceptedChildren:
         """Give a parent its accepted children; `cancel` asks the service to cancel one."""
         ends = [self._futures.setdefault(child_id, Future()) for child_id in ids]
         parent.children.extend(zip(ids, ends, strict=True))
         for child_id in ids:
             if (early := self._early.pop(child_id, None)) is not None:
                 self._set(early)
-        return Accepted(ids, ends, cancel)
+        return AcceptedChildren(ids, ends, cancel)
 
     def ended(self, outcome: Outcome, is_running: Callable[[JobId], bool]) -> None:
         """Tell the parent of an end; keep it for a parent that runs but has no such child yet."""

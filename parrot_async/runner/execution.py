@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, Protocol
 
 from parrot_async.errors import ErrorInfo
@@ -35,7 +36,7 @@ class ExecutionRunner(HostRunner, Protocol):
     def ended(self, execution: "Execution") -> None:
         """Forget an execution that is over."""
 
-    def run_on_loop(self, coroutine: Coroutine[Any, Any, Any], execution: "Execution") -> None:
+    def run_on_loop(self, coroutine: Coroutine[object, None, Any], execution: "Execution") -> None:
         """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
 
 
@@ -44,6 +45,24 @@ class Execution:
 
     Runs on: a thread of its own or the jobs' loop; the worker's loop withdraws and stops it.
     """
+
+    __slots__ = (
+        "_lock",
+        "attempt",
+        "body",
+        "call",
+        "dropped",
+        "grace",
+        "host",
+        "id",
+        "is_async",
+        "loop",
+        "over",
+        "reason",
+        "runner",
+        "started",
+        "takes_edited",
+    )
 
     def __init__(self, runner: ExecutionRunner, batch: Batch, index: int) -> None:
         """Keep what the batch says of the attempt at this index."""
@@ -109,7 +128,7 @@ class Execution:
         reach("started")
         return True
 
-    async def run(self, started: Coroutine[Any, Any, Any] | None = None) -> None:
+    async def run(self, started: Coroutine[object, None, Any] | None = None) -> None:
         """Run an async job to its end, on the jobs' loop; `started` is a body that was called."""
         if started is None and not self._begin():
             return
@@ -139,19 +158,23 @@ class Execution:
 
     def _end_returned(self, value: Any) -> None:
         self.runner.close_output(self.host.context)
+        if self.over:
+            return
         try:
             data = dump_value(value)
             inline, url = self.host.store(data, ".pickle")
             reach("result_written")
             result = JobResult(len(data), preview(value), url)
-            self.runner.outbox.completed(self.host, result, inline)
-        except Exception as exc:  # noqa: BLE001 - whatever the value's own code raises
+        except BaseException as exc:  # noqa: BLE001 - whatever the value's own code raises
             self._end_raised(exc)
         else:
+            self.runner.outbox.completed(self.host, result, inline)
             self._end()
 
     def _end_raised(self, exc: BaseException) -> None:
         self.runner.close_output(self.host.context)
+        if self.over:
+            return
         exc = body_error(exc)
         info = error_info(exc, skip=2, retry_on=self.call.retry_on())
         self.runner.outbox.failed(self.host, info, dump_error(exc))
@@ -159,7 +182,8 @@ class Execution:
 
     def _end_stopped(self) -> None:
         self.runner.close_output(self.host.context)
-        self.runner.outbox.failed(self.host, self.reason or ASTRAY, None)
+        if not self.over:
+            self.runner.outbox.failed(self.host, self.reason or ASTRAY, None)
         self._end()
 
     def fail(self, error: ErrorInfo, data: bytes | None = None) -> None:
@@ -170,6 +194,19 @@ class Execution:
         self.dropped = True
         self.runner.outbox.failed(self.host, error, data)
         self._end()
+
+    def fail_astray(self, exc: BaseException) -> None:
+        """End it with what escaped from a task or a callback that its body started."""
+        info = error_info(exc)
+        said = f"in a task or callback of it: {info.type_name}: {info.message}"
+        self.fail(replace(info, message=said))
+        self.stop_astray()
+
+    def stop_astray(self) -> None:
+        """Stop its body, whose end is told already, and hand its slot on."""
+        self.host.stop()
+        self.body.cancel()
+        self.abandon()
 
     def _end(self) -> None:
         with self._lock:

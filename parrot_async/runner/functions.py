@@ -1,7 +1,9 @@
-"""The functions that a worker has got from the service, each asked for once."""
+"""The functions that a worker has got from the service, each asked for once while it is wanted."""
 
 import asyncio
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
+from threading import Lock
 from typing import Any
 
 from parrot_async.errors import ErrorInfo
@@ -15,22 +17,62 @@ from parrot_async.transport.pickling import (
     unpack_function,
 )
 
+KEPT_BYTES = 32 * 1024 * 1024
+"""Bytes of functions, by their pickles, that stay while no job here wants them."""
+LEAST_BYTES = 8 * 1024
+"""What a function counts at least: its code and its names take more than a small pickle."""
+
 
 class LoadedFunctions:
     """Functions by their ids; each stays a pickle until its first call imports what it needs.
 
-    Runs on: the worker's loop; `is_loaded` and `load` on any thread.
+    Those that no batch holds stay up to a number of bytes, the most recently used ones longest.
+
+    Runs on: the worker's loop; `is_loaded`, `load` and `release` on any thread.
     """
 
-    def __init__(self, ask: Callable[[str], Awaitable[bytes]]) -> None:
+    def __init__(
+        self, ask: Callable[[str], Awaitable[bytes]], kept_bytes: int = KEPT_BYTES
+    ) -> None:
         """`ask` gets a function's pickle from the service."""
         self._ask = ask
+        self._kept_bytes = kept_bytes
         self._found: dict[str, bytes | Callable[..., Any]] = {}
         self._asked: dict[str, asyncio.Task[None]] = {}
         self._packed: dict[str, PackedFunction] = {}
         """Without their code."""
         self._retry_on: dict[str, tuple[type[BaseException], ...]] = {}
         self._modules = WorkerModules()
+        self._held: Counter[str] = Counter()
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+        """Of those that are here, the least recently used one first."""
+        self._bytes = 0
+        self._lock = Lock()
+
+    def hold(self, wanted: Iterable[str]) -> None:
+        """Keep functions, also those that are still to come, until they are released as often."""
+        with self._lock:
+            self._held.update(wanted)
+
+    def release(self, held: Iterable[str]) -> None:
+        """Drop the least recently used functions that are not held, if there are too many bytes."""
+        with self._lock:
+            for function_id in held:
+                self._held[function_id] -= 1
+                if not self._held[function_id]:
+                    del self._held[function_id]
+                if function_id in self._sizes:
+                    self._sizes.move_to_end(function_id)
+            if self._bytes > self._kept_bytes:
+                self._drop()
+
+    def _drop(self) -> None:
+        for function_id in [one for one in self._sizes if one not in self._held]:
+            if self._bytes <= self._kept_bytes:
+                return
+            self._bytes -= self._sizes.pop(function_id)
+            for kept in (self._found, self._packed, self._retry_on):
+                kept.pop(function_id, None)
 
     def lacks(self, wanted: Iterable[str]) -> set[str]:
         """Return the ids of those that are not here."""
@@ -53,10 +95,14 @@ class LoadedFunctions:
     async def _fetch(self, function_id: str) -> None:
         try:
             data = bytes(await self._ask(function_id))
-            self._packed[function_id] = unpack_function(data)._replace(code=b"")
-            self._found[function_id] = data
+            packed = unpack_function(data)._replace(code=b"")
         finally:
             del self._asked[function_id]
+        with self._lock:
+            self._packed[function_id] = packed
+            self._found[function_id] = data
+            self._sizes[function_id] = max(len(data), LEAST_BYTES)
+            self._bytes += self._sizes[function_id]
 
     def refuses(self, function_id: str, *, edited: bool) -> str | None:
         """Return why this process cannot run a function that is here, and a fresh one could.

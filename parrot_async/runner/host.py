@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from parrot_async.jobs.context import JobContext
 from parrot_async.jobs.futures import all_ended
-from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.jobs.progress import JobProgress
 from parrot_async.model.events import Continued, Paused, Waiting
 from parrot_async.model.models import JobId, Usage
@@ -30,7 +30,7 @@ class HostRunner(Protocol):
 
     def submit(
         self, parent: "ExecutionHost", fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Accepted]":
+    ) -> "Future[AcceptedChildren]":
         """Ask the service for children."""
 
 
@@ -39,6 +39,24 @@ class ExecutionHost:
 
     Runs on: the job's thread or the jobs' loop; `stop`, `pause`, `resume` on the worker's loop.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_lock",
+        "_request",
+        "_runner",
+        "_state",
+        "_stopped",
+        "_submissions",
+        "_waits",
+        "attempt",
+        "children",
+        "context",
+        "has_slot",
+        "held",
+        "id",
+    )
 
     def __init__(
         self, runner: HostRunner, job_id: JobId, attempt: int, state: ValueMessage | None
@@ -151,7 +169,7 @@ class ExecutionHost:
         """Return what an earlier attempt saved last; ResultExpiredError where its file is gone."""
         return None if self._state is None else read_value(Value(**self._state))
 
-    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Accepted]":
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[AcceptedChildren]":
         """Ask the service for children of this job."""
         submission = self._runner.submit(self, fn, calls)
         self._submissions.append(submission)

@@ -6,11 +6,15 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from threading import get_ident
 from typing import Any, TextIO, cast
 from weakref import WeakKeyDictionary
 
 from parrot_async.jobs.context import JobContext, current_context
 from parrot_async.model.models import LogLine
+from parrot_async.transport.secrets import redact
+from parrot_async.transport.text import text_of
 
 LONGEST = 2000
 """Characters of a line that are kept."""
@@ -22,46 +26,85 @@ _Filter = tuple[Any, ...]
 _ONCE = ("default", "module", "once")
 """Actions that show a warning once in a process."""
 
+_LEVELS = {"stdout": "OUT", "stderr": "ERR"}
+"""Names of the streams in `sys`, and the levels of their lines."""
+
 
 class _Tee:
     """A stream that also keeps the lines that jobs write.
 
-    Runs on: any thread; the lines of two jobs do not mix.
+    Runs on: any thread; the lines of two jobs, or of two threads of a job, do not mix.
     """
 
     def __init__(self, stream: TextIO, level: str, keep: Keep) -> None:
         self._stream = stream
         self._level = level
         self._keep = keep
-        self._partial: dict[JobContext, str] = {}
+        self._partial: dict[tuple[JobContext, int], str] = {}
+        """Lines without their ends, by job and thread."""
 
     def write(self, text: str) -> int:
         context = current_context.get(None)
-        if context is not None:
-            *lines, rest = (self._partial.pop(context, "") + text).split("\n")
-            for line in lines:
-                self._keep_line(context, line)
-            if rest:
-                self._partial[context] = _as_shown(rest)[:LONGEST]
-        return self._stream.write(text)
+        if context is None:
+            self._pass_on(redact(text))
+            return len(text)
+        writer = context, get_ident()
+        *lines, rest = (self._partial.pop(writer, "") + text).split("\n")
+        for line in lines:
+            self._keep_line(context, line)
+        if rest:
+            self._partial[writer] = _cut(_as_shown(rest))
+        return len(text)
+
+    def _pass_on(self, text: str) -> None:
+        """Write to the worker's own log; where a job has closed that, the line is on its node."""
+        with suppress(OSError, ValueError):
+            try:
+                self._stream.write(text)
+            except UnicodeEncodeError:
+                self._stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each of the texts."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Flush the worker's own log, unless a job has closed it."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing: all jobs of the process write here."""
 
     def close_job(self, context: JobContext) -> None:
-        """Keep a last line that does not end in a newline."""
-        if rest := self._partial.pop(context, ""):
-            self._keep_line(context, rest)
+        """Keep last lines that do not end in a newline."""
+        for writer in [one for one in list(self._partial) if one[0] is context]:
+            self._keep_line(context, self._partial.pop(writer))
 
     def _keep_line(self, context: JobContext, line: str) -> None:
-        shown = _as_shown(line.rstrip("\r"))[:LONGEST]
-        self._keep(context, LogLine(time.time(), self._level, shown))
+        # A secret may be written in pieces: so the stream too gets whole lines of a job.
+        clean = redact(line)
+        self._pass_on(f"{clean}\n")
+        self._keep(context, _line(time.time(), self._level, _as_shown(clean.rstrip("\r"))))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _cut(line: str) -> str:
+    """Return the beginning of a long line, without half of a secret at its end."""
+    return line if len(line) <= LONGEST else redact(line)[:LONGEST]
 
 
 def _as_shown(line: str) -> str:
     """Return what a terminal shows of a line that overwrites itself, as progress bars do."""
     text = line.rstrip("\r")
     return text.rpartition("\r")[2] + line[len(text) :]
+
+
+def _line(at: float, level: str, text: str) -> LogLine:
+    return LogLine(at, text_of(level, LONGEST), text_of(text, LONGEST))
 
 
 class _Handler(logging.Handler):
@@ -74,9 +117,14 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         context = current_context.get(None)
-        if context is not None:
-            text = self.format(record)[:LONGEST]
-            self._keep(context, LogLine(record.created, record.levelname, text))
+        if context is None:
+            return
+        try:
+            line = _line(record.created, record.levelname, redact(self.format(record)))
+        except Exception:  # noqa: BLE001 - as every handler of the standard library does
+            self.handleError(record)
+        else:
+            self._keep(context, line)
 
 
 class _InJobs:
@@ -118,45 +166,58 @@ class Output:
         """`keep` is called for each line, on the job's own thread."""
         self._keep = keep
         self._handler = _Handler(keep)
-        self._tees: list[_Tee] = []
+        self._tees: dict[str, _Tee] = {}
+        self._streams: dict[str, TextIO] = {}
         self._warnings: WeakKeyDictionary[JobContext, set[Any]] = WeakKeyDictionary()
 
     def install(self) -> None:
         """Replace the process's streams, add a log handler, and take over its warnings."""
-        self.renew()
-        root = logging.getLogger()
-        root.addHandler(self._handler)
-        self._level = root.level
-        root.setLevel(min(root.level, logging.INFO))
+        self._level = logging.getLogger().level
         self._showwarning = warnings.showwarning
-        warnings.showwarning = cast("Any", self._warned)
+        self.renew()
 
     def renew(self) -> None:
-        """Replace streams and filters again where somebody has set others, as pytest does."""
-        if not self._has_streams():
-            self._streams = sys.stdout, sys.stderr
-            self._tees = [_Tee(sys.stdout, "OUT", self._keep), _Tee(sys.stderr, "ERR", self._keep)]
-            sys.stdout, sys.stderr = (cast("TextIO", tee) for tee in self._tees)
+        """Replace streams, handler and filters again where somebody has set others.
+
+        Pytest does, and so does a job that calls `logging.basicConfig(force=True)`.
+        """
+        root = logging.root
+        if self._handler not in root.handlers:
+            root.addHandler(self._handler)
+        if root.level > logging.INFO:
+            root.setLevel(logging.INFO)
+        if warnings.showwarning != self._warned:
+            warnings.showwarning = cast("Any", self._warned)
         filters = cast("list[_Filter]", warnings.filters)
         if not any(map(_is_job_filter, filters)):
             filters[:] = _with_job_filters(filters)
+        for name, level in _LEVELS.items():
+            if (stream := getattr(sys, name)) is not self._tees.get(name):
+                self._streams[name] = stream
+                self._tees[name] = _Tee(stream, level, self._keep)
+                setattr(sys, name, self._tees[name])
 
-    def _has_streams(self) -> bool:
-        return any(stream in self._tees for stream in (sys.stdout, sys.stderr))
+    def reset(self) -> None:
+        """Put the streams of `install` back, and what `renew` looks after."""
+        for name, tee in self._tees.items():
+            setattr(sys, name, tee)
+        self.renew()
 
     def remove(self) -> None:
         """Restore the process's own streams, handlers and warnings."""
-        if self._has_streams():
-            sys.stdout, sys.stderr = self._streams
+        for name, tee in self._tees.items():
+            if getattr(sys, name) is tee:
+                setattr(sys, name, self._streams[name])
         logging.getLogger().removeHandler(self._handler)
         logging.getLogger().setLevel(self._level)
-        warnings.showwarning = self._showwarning
+        if warnings.showwarning == self._warned:
+            warnings.showwarning = self._showwarning
         filters = cast("list[_Filter]", warnings.filters)
         filters[:] = [one for one in filters if not _is_job_filter(one)]
 
     def close_job(self, context: JobContext) -> None:
         """Keep what the job wrote last, if that does not end in a newline."""
-        for tee in self._tees:
+        for tee in self._tees.values():
             tee.close_job(context)
 
     def _warned(self, message: Warning | str, category: type[Warning], *where: Any) -> None:
@@ -164,7 +225,7 @@ class Output:
         if context is None:
             self._showwarning(message, category, *where)
             return
-        text = f"{category.__name__}: {message}"[:LONGEST]
+        text = text_of(redact(f"{category.__name__}: {message}"), LONGEST)
         told = self._warnings.setdefault(context, set())
         if (text, *where[:2]) in told:
             return

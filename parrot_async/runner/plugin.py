@@ -4,9 +4,9 @@ import asyncio
 import gc
 import logging
 import threading
-import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -15,22 +15,25 @@ from distributed.worker_state_machine import SecedeEvent
 
 from parrot_async.errors import ErrorInfo, FunctionChangedError
 from parrot_async.failpoints import reach
-from parrot_async.jobs.context import JobContext, host_of
+from parrot_async.jobs.context import JobContext
 from parrot_async.jobs.futures import mapped
-from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.jobs.request import groups_of_calls, pack_function
 from parrot_async.jobs.spec import check_call
-from parrot_async.model.models import JobId, LogLine
+from parrot_async.model.models import JobId
+from parrot_async.runner import threads
 from parrot_async.runner.checking import check
 from parrot_async.runner.children import ChildFutures
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.jobs_loop import JobsLoop
-from parrot_async.runner.loop_watch import Blocking, LoopWatch
-from parrot_async.runner.outbox import Outbox
+from parrot_async.runner.leftovers import Leftovers
+from parrot_async.runner.loop_watch import LoopWatch
 from parrot_async.runner.output import Output
+from parrot_async.runner.reporter import Reporter
 from parrot_async.runner.slots import Slots
+from parrot_async.runner.watched_loop import BLOCKED, WatchedLoop
 from parrot_async.transport.api import (
     VERSION,
     Arguments,
@@ -38,7 +41,6 @@ from parrot_async.transport.api import (
     RunnerApi,
     handlers,
     operations,
-    reports_stub,
     service_stub,
 )
 from parrot_async.transport.messages import (
@@ -55,7 +57,7 @@ from parrot_async.transport.messages import (
 from parrot_async.transport.outcome import Outcome, error_info
 from parrot_async.transport.pickling import Call, ignore_path
 from parrot_async.transport.raised import dump_error
-from parrot_async.transport.wire import RUNNER, pack, tune
+from parrot_async.transport.wire import RUNNER, tune
 
 DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
@@ -66,7 +68,8 @@ PAUSED_INTERVAL = 0.1
 FORCE_AGAIN = 1.0
 """Seconds between two attempts to stop code by an exception."""
 
-BLOCKED = ErrorInfo("lost", "another job blocked the event loop that it ran on")
+LEFT = frozenset({Status.closing, Status.closed, Status.failed})
+"""States of a worker that has left its scheduler, or does now."""
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +91,7 @@ class Runner(WorkerPlugin):
 
     name = RUNNER
     idempotent = True
+    owns_process = True
 
     def __init__(self, results_url: str) -> None:
         """`results_url` is the folder of values too big to travel."""
@@ -102,20 +106,22 @@ class Runner(WorkerPlugin):
         self.worker = worker
         self._loop = asyncio.get_running_loop()
         self._service = service_stub(self._ask)
-        self._reports = reports_stub(self._tell)
         self.functions = LoadedFunctions(self._service.function)
         self._executions: dict[tuple[JobId, int], Execution] = {}
         self._batches: dict[Execution, _Countdown] = {}
         self._children = ChildFutures()
         self._shifts: dict[str, asyncio.Future[None]] = {}
         self._arriving: set[asyncio.Task[None]] = set()
-        self.outbox = Outbox(self._wake, worker.address)
+        self._reporter = Reporter(self._executions, worker)
+        self._reports, self.outbox = self._reporter.reports, self._reporter.outbox
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
-        self._jobs_loop = JobsLoop()
-        self._output = Output(self._keep)
+        self._loops = WatchedLoop(self._executions, worker)
+        self._output = Output(self._reporter.keep)
         self._output.install()
-        self._loop_watch = LoopWatch(lambda: self._jobs_loop, self._blocked)
+        self._loop_watch = LoopWatch(lambda: self._jobs_loop, self._reporter.blocked)
+        self._leftovers = Leftovers(self._output, self.slots, puts_back=self.owns_process)
+        threads.install()
         tune(worker.batched_stream)
         for name, operation in operations(RunnerApi).items():
             heard = worker.handlers if operation.answers else worker.stream_handlers
@@ -124,10 +130,15 @@ class Runner(WorkerPlugin):
         labels = list(worker.state.total_resources) or DEFAULT_LABELS
         self._reports.worker_ready(worker.address, labels, self.slots.count, VERSION)
 
+    @property
+    def _jobs_loop(self) -> JobsLoop:
+        return self._loops.current
+
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's own hook
         """Restore the worker's streams and loggers, and stop what runs."""
         for task in self._arriving:
             task.cancel()
+        threads.remove()
         self._output.remove()
         self._loop_watch.stop()
         self._jobs_loop.stop()
@@ -155,17 +166,22 @@ class Runner(WorkerPlugin):
     def take(self, batch: Batch) -> None:
         """Queue a batch for slots; its last end is sent at once."""
         executions = [Execution(self, batch, index) for index in range(len(batch["ids"]))]
-        countdown = _Countdown(len(executions), partial(self._wake, 0.0))
+        wanted = frozenset(batch["functions"])
+        self.functions.hold(wanted)
+        countdown = _Countdown(len(executions), partial(self._batch_over, wanted))
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
-        unsure = self.functions.lacks(batch["functions"]) or batch["edited"]
-        if unsure or self._is_paused():
+        if self.functions.lacks(wanted) or batch["edited"] or self._is_paused():
             task = self._loop.create_task(self._prepare(executions))
             self._arriving.add(task)
             task.add_done_callback(self._arriving.discard)
         else:
             self.slots.add(executions)
+
+    def _batch_over(self, functions: Collection[str]) -> None:
+        self.functions.release(functions)
+        self._reporter.flush_soon()
 
     def _is_paused(self) -> bool:
         """Whether Dask starts nothing on this worker, as its memory is short."""
@@ -202,13 +218,10 @@ class Runner(WorkerPlugin):
         """Ask the service."""
         return await getattr(self.worker.scheduler, operation.wire_name)(**arguments)
 
-    def _tell(self, operation: Operation, arguments: Arguments) -> None:
-        """Report to the service; Dask adds which worker it is."""
-        told = {name: value for name, value in arguments.items() if name != "worker"}
-        self.worker.batched_stream.send({"op": operation.wire_name, **told})
-
     def _start(self, executions: list[Execution]) -> None:
         """Start executions that have taken a slot each."""
+        if not self._has_worker():
+            return
         coroutines = [execution for execution in executions if execution.is_async]
         if coroutines:
             jobs_loop = self._jobs_loop
@@ -217,7 +230,15 @@ class Runner(WorkerPlugin):
             jobs_loop.start(self._run, coroutines)
         for execution in executions:
             if not execution.is_async:
-                self._threads.submit(self._run_in_thread, execution)
+                self._start_thread(execution)
+
+    def _start_thread(self, execution: Execution) -> None:
+        try:
+            # Not in the context of a job which happens to free the slot.
+            Context().run(self._threads.submit, self._run_in_thread, execution)
+        except RuntimeError as exc:  # as many threads as the machine has, left by jobs
+            execution.fail(ErrorInfo("lost", f"its worker could start no thread: {exc}"))
+            self._loop.call_soon_threadsafe(execution.abandon)
 
     def _run_in_thread(self, execution: Execution | None) -> None:
         """Run sync executions in this thread, one after the other, as long as there is one."""
@@ -225,60 +246,51 @@ class Runner(WorkerPlugin):
             if execution.is_async:
                 self._start([execution])
                 return
-            if not execution.run_in_thread() or not execution.host.give_up_slot():
+            if not self._run_one(execution) or not execution.host.give_up_slot():
                 return
-            execution = self.slots.hand_on()
+            execution = self.slots.hand_on() if self._has_worker() else None
 
-    def run_on_loop(self, coroutine: Coroutine[Any, Any, Any], execution: Execution) -> None:
+    def _has_worker(self) -> bool:
+        """Whether this is still a worker: what it ran without one, nobody would hear of."""
+        return self._loop.is_running() and self.worker.status not in LEFT
+
+    def _run_one(self, execution: Execution) -> bool:
+        """Run a sync execution in a context of its own; False if it goes on elsewhere."""
+        try:
+            self._leftovers.begin(execution.host)
+            return Context().run(execution.run_in_thread)
+        except BaseException as exc:  # this thread goes on, and the slot is handed on
+            logger.exception("job %s was hit outside of its body", execution.id)
+            if not execution.over:
+                execution.fail(error_info(exc))
+            return True
+        finally:
+            self._leftovers.end(execution.host.context)
+
+    def run_on_loop(self, coroutine: Coroutine[object, None, Any], execution: Execution) -> None:
         """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
         execution.loop = self._jobs_loop.loop
         self._jobs_loop.start(partial(self._run, started=coroutine), [execution])
 
     async def _run(
-        self, execution: Execution, started: Coroutine[Any, Any, Any] | None = None
+        self, execution: Execution, started: Coroutine[object, None, Any] | None = None
     ) -> None:
+        self._leftovers.begin(execution.host)
         await execution.run(started)
+        self._leftovers.end(execution.host.context)
         if execution.host.give_up_slot():
             self.slots.free()
 
     def close_output(self, context: JobContext) -> None:
-        """Keep what a job wrote last, before its end is told."""
+        """Keep what a job wrote last, and put back what it changed, before its end is told."""
         self._output.close_job(context)
+        self._leftovers.end(context)
 
     def ended(self, execution: Execution) -> None:
         """Forget an execution that is over, and count its batch down."""
         self._children.forget(execution.host)
         self._executions.pop((execution.id, execution.attempt), None)
         self._batches.pop(execution).down()
-
-    # What goes out.
-
-    def _wake(self, seconds: float) -> None:
-        self._loop.call_soon_threadsafe(self._flush_after, seconds)
-
-    def _flush_after(self, seconds: float) -> None:
-        if seconds > 0:
-            self._loop.call_later(seconds, self._flush)
-        else:
-            self._flush()
-
-    def _flush(self) -> None:
-        records = self.outbox.flush()
-        if records and not self.worker.batched_stream.closed():
-            self._reports.happened(self.worker.address, [pack(record) for record in records])
-
-    def _keep(self, context: JobContext, line: LogLine) -> None:
-        if isinstance(host := host_of(context), ExecutionHost):
-            self.outbox.logged(host, line)
-
-    def _blocked(self, blocking: Blocking) -> None:
-        """Say on the node of the job, and in this worker's log, what holds up all async jobs."""
-        text = f"blocks every async job of this worker at {blocking.place}"
-        found = [e for e in list(self._executions.values()) if e.body.runs(blocking.task)]
-        logger.warning("%s %s", found[0].id if found else "a task that a job started", text)
-        line = LogLine(time.time(), "WARNING", f"this job {text}: `await asyncio.to_thread(...)`")
-        for execution in found:
-            self.outbox.logged(execution.host, line)
 
     # What comes in.
 
@@ -314,18 +326,8 @@ class Runner(WorkerPlugin):
         for name in each_attempt(attempts):
             if (execution := self._executions.get(name)) is not None:
                 if execution.body.blocks_loop():
-                    self._replace_loop(execution)
+                    self._loops.replace(self._jobs_loop, BLOCKED, execution)
                 execution.abandon()
-
-    def _replace_loop(self, blocking: Execution) -> None:
-        """Go on with a new jobs' loop; what the old one can run no more is lost, and runs again."""
-        old, self._jobs_loop = self._jobs_loop, JobsLoop()
-        on_old = [e for e in list(self._executions.values()) if e.loop is old.loop]
-        for execution in on_old:
-            if execution is not blocking:
-                execution.fail(BLOCKED)
-                execution.abandon()
-        old.abandon()
 
     def recall(self, attempts: Attempts) -> None:
         """Return what has not started, so that an idle worker can have it."""
@@ -333,6 +335,10 @@ class Runner(WorkerPlugin):
         found = [self._executions[name] for name in wanted if name in self._executions]
         withdrawn = attempts_of((e.id, e.attempt) for e in found if e.withdraw())
         self._reports.returned(self.worker.address, withdrawn)
+
+    def list_attempts(self, number: int) -> None:
+        """Report which attempts there are, after all that has happened until now."""
+        self._reporter.list_attempts(number)
 
     async def check(self, functions: Mapping[str, StoredFunction]) -> dict[str, str]:
         """Return what is wrong with functions that were submitted long ago, by their ids."""
@@ -342,7 +348,7 @@ class Runner(WorkerPlugin):
 
     def submit(
         self, parent: ExecutionHost, fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Accepted]":
+    ) -> "Future[AcceptedChildren]":
         """Ask the service for children of a running job, from any thread."""
         for call in calls[:1]:
             check_call(fn, call)

@@ -35,6 +35,11 @@ class Slots(Generic[E]):
         self._queue: deque[E] = deque()
         self._requests: deque[Future[None]] = deque()
 
+    @property
+    def taken(self) -> int:
+        """How many slots are taken at this moment."""
+        return self.count - self._free
+
     def add(self, executions: Sequence[E]) -> None:
         """Queue new executions, and start as many as there are free slots."""
         with self._lock:

@@ -31,7 +31,9 @@ from parrot_async.service.engine.dispatch import Dispatch, LoadedValues
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.needs import load, outcome_of
 from parrot_async.service.engine.placement import Placement
+from parrot_async.service.engine.silence import Silence
 from parrot_async.service.engine.state import TrackedJob
+from parrot_async.service.intake import take_in
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
@@ -39,7 +41,7 @@ from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
 from parrot_async.transport.api import VERSION, RunnerReports, handlers
 from parrot_async.transport.messages import Attempts, OutcomeMessage, PackedRecord, each_attempt
-from parrot_async.transport.wire import RUNNER, SERVICE, unpack
+from parrot_async.transport.wire import RUNNER, SERVICE
 
 PATIENCE = 4.0
 """Seconds that a job waits for the first worker of a pool before it fails as unschedulable."""
@@ -102,7 +104,7 @@ class JobService(SchedulerPlugin):
             self._tried.set()
 
     async def _begin(self, scheduler: Scheduler) -> None:
-        """Open the store, listen, and have every worker get a runner."""
+        """Open the store, and begin with it; it is closed where that cannot be."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._scheduler = scheduler
         self._closing = False
@@ -110,14 +112,24 @@ class JobService(SchedulerPlugin):
         self._begun = time.monotonic()
         self._find_home()
         store = await asyncio.to_thread(open_store, self.store_url)
+        try:
+            await self._assemble(scheduler, store)
+        except BaseException:
+            await asyncio.to_thread(store.close)
+            raise
+
+    async def _assemble(self, scheduler: Scheduler, store: JobStore) -> None:
+        """Make the parts, renew the lease, listen, and have every worker get a runner."""
         queues = await asyncio.to_thread(_queues, store)
         self._placement = self._reach(scheduler)
         self.watch = Watch()
-        self._journal = Journal(store, new_owner(), self.watch, self._ended, self._taken)
+        self._journal = Journal(
+            store, await asyncio.to_thread(new_owner), self.watch, self._ended, self._taken
+        )
         lease = Lease(self._journal.recorder)
         await lease.renew()
         self._dispatch = Dispatch(self._placement, queues, self._load)
-        self._executor = Executor(self._journal, self._dispatch, self._patience)
+        self._executor = Executor(self._journal, self._dispatch, self._gives_up_at)
         checking = Checking(self._journal, self._dispatch, self._placement)
         self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
         folder = f"{self.results_url.rstrip('/')}/{_mark(self.store_url)}"
@@ -125,6 +137,7 @@ class JobService(SchedulerPlugin):
         self._following = following = Following(
             self._journal, self._executor, self.watch, self._recovery
         )
+        self._silence = self._make_silence()
         abandoned = Abandoned(self._executor, self.watch)
         self._rpc = self._make_rpc(
             Parts(
@@ -141,11 +154,20 @@ class JobService(SchedulerPlugin):
             )
         )
         self._idle_since: float | None = time.monotonic()
-        lasting = (retention.keep(), lease.keep(), following.keep(), abandoned.keep())
-        self._tasks = [asyncio.create_task(each) for each in lasting]
+        lasting = (retention, lease, following, abandoned, self._silence)
+        self._tasks = [asyncio.create_task(each.keep()) for each in lasting]
         self._listen(scheduler)
         runner = dumps(Runner(f"{folder}/{self._journal.recorder.owner.rpartition(' ')[2]}"))
         await scheduler.register_worker_plugin(None, plugin=runner, name=RUNNER, idempotent=False)
+
+    def _make_silence(self) -> Silence:
+        return Silence(
+            self._dispatch,
+            self._placement,
+            lost=self._executor.unheard,
+            begun=self._executor.begun,
+            timed_out=self._executor.stopping.time_out,
+        )
 
     def _make_rpc(self, parts: Parts) -> Rpc:
         return Rpc(parts)
@@ -191,14 +213,14 @@ class JobService(SchedulerPlugin):
 
     # Dask's hooks.
 
-    def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
+    def transition(self, key: object, start: str, finish: str, *_: object, **__: object) -> None:
         """See a shift end."""
         if self._closing or not isinstance(key, str) or not key.startswith(SHIFT):
             return
         if finish in ("memory", "erred", "no-worker") or (start, finish) == LOST:
             self._loop.call_soon(self._placement.shift_over, key)
 
-    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ARG002
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: object) -> None:  # noqa: ARG002 - Dask's own hook
         """See a worker go."""
         if self._closing:
             return
@@ -206,29 +228,26 @@ class JobService(SchedulerPlugin):
         lost = self._dispatch.forget_worker(worker)
         self._placement.worker_left(worker)
         self._executor.lost(lost, f"its worker {worker} died", slots)
-        self._left = time.monotonic()
-        self._loop.call_later(RETURNING, self._check_ready, self._left)
+        self._executor.unschedulable.worker_left()
 
     def valid_workers_downscaling(
         self,
-        scheduler: Scheduler,  # noqa: ARG002
+        scheduler: Scheduler,  # noqa: ARG002 - Dask's own hook
         workers: list[WorkerState],
     ) -> list[WorkerState]:
         """Have Dask close no worker that has jobs."""
         return [state for state in workers if not self._dispatch.has_work(state.address)]
 
-    def _check_ready(self, left: float) -> None:
-        """Give up what no worker can run, unless another one left since then, and may come back."""
-        if left == self._left:
-            self._executor.check_ready()
-
-    def _patience(self, pool: str) -> float:
+    def _gives_up_at(self, pool: str, since: float) -> float:
+        """Return until when a job waits for a worker that is ready `since` then (monotonic)."""
         known = self._dispatch.pools.get(pool)
-        if known is not None and known.members:
-            return PATIENCE
-        if pool in self.promised and time.monotonic() - self._begun < STARTING:
-            return STARTING
-        return PATIENCE if known is None else RETURNING
+        is_empty = known is None or not known.members
+        if is_empty and pool in self.promised and since - self._begun < STARTING:
+            return since + STARTING
+        at = since + (RETURNING if known is not None and is_empty else PATIENCE)
+        if known is not None and known.left_at is not None:
+            at = max(at, known.left_at + RETURNING)
+        return at
 
     # Runners.
 
@@ -250,9 +269,7 @@ class JobService(SchedulerPlugin):
 
     def happened(self, worker: str, records: Sequence[PackedRecord]) -> None:  # noqa: ARG002 - the port
         """Take in events of attempts."""
-        for packed in records:
-            record = unpack(packed)
-            self._on_event(events.load(record.body), record)
+        take_in(records, self._on_event)
 
     def _on_event(self, event: Event, record: events.Record) -> None:
         """Take in what counts of an event: a late word of an older attempt does not."""
@@ -303,6 +320,10 @@ class JobService(SchedulerPlugin):
             advice = f"{why}. Nobody starts that worker again: restart it"
             error = ErrorInfo("exception", advice, FunctionChangedError.__qualname__)
             self._executor.refused(each_attempt(attempts), error)
+
+    def attempts(self, worker: str, number: int, running: Attempts, queued: Attempts) -> None:
+        """Take in which attempts a runner has."""
+        self._silence.answered(worker, number, running, queued)
 
     def _ended(self, event: Terminal, record: events.Record) -> None:
         """Tell running parents of the ends of their children, now that they are durable."""

@@ -1,7 +1,7 @@
-"""The job store: where every job, its events and its results are durable.
+"""The job store: where jobs, their events and small results are durable, in SQLite or PostgreSQL.
 
 It runs in the scheduler's process, which writes, and in any process that reads a store from
-outside (`parrot_async.history`). The service, history and the command line call it.
+outside; the service and `history` call it. Big results lie in a folder: `transport.results`.
 """
 
 from parrot_async.store.opening import check_url, is_own, open_store, shown

@@ -1,12 +1,12 @@
 """URLs of job stores: which are valid, what may be shown of them, and opening one."""
 
 import os
-import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from parrot_async.errors import OptionsError
 from parrot_async.store.port import JobStore
+from parrot_async.transport.ownership import fault_of
 
 
 def open_store(url: str, read_only: bool = False) -> JobStore:
@@ -65,4 +65,4 @@ def is_own(url: str) -> bool:
     if not file.exists():
         return True
     status = file.stat()
-    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid == os.geteuid() and fault_of(status) is None

@@ -20,6 +20,7 @@ from parrot_async.store.postgres_connection import (
     PostgresConnection,
     pipelined,
 )
+from parrot_async.store.sealing import unsealed
 from parrot_async.store.tables import (
     Rows,
     queues_of,
@@ -100,7 +101,7 @@ class PostgresStore:
 
     def arguments(self, ids: Iterable[JobId]) -> dict[JobId, bytes]:
         """Return the pickled arguments of those of the jobs that have some."""
-        return dict(self._of_many("arguments", ids))
+        return {job_id: unsealed(value) for job_id, value in self._of_many("arguments", ids)}
 
     def results(self, ids: Iterable[JobId], now: float | None = None) -> dict[JobId, StoredResult]:
         """Return results of those of the jobs that have one; as expired what is over at `now`."""
@@ -110,7 +111,7 @@ class PostgresStore:
     def function(self, function_id: str) -> bytes | None:
         """Return the pickled function, or None for an unknown one."""
         found: bytes | None = self._one("function", (function_id,))
-        return found
+        return None if found is None else unsealed(found)
 
     def roots(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import RootRow
 from parrot_async.store.port import Commit, Dropped, StoredCheckpoint, StoredResult
+from parrot_async.store.sealing import unsealed
 from parrot_async.store.sqlite_file import Parameters, SQLiteFile, insert
 from parrot_async.store.tables import (
     Rows,
@@ -71,7 +72,8 @@ class SQLiteStore:
 
     def arguments(self, ids: Iterable[JobId]) -> dict[JobId, bytes]:
         """Return the pickled arguments of those of the jobs that have some."""
-        return {job_id: bytes.fromhex(value) for job_id, value in self._of_jobs("arguments", ids)}
+        rows = self._of_jobs("arguments", ids)
+        return {job_id: unsealed(bytes.fromhex(value)) for job_id, value in rows}
 
     def results(self, ids: Iterable[JobId], now: float | None = None) -> dict[JobId, StoredResult]:
         """Return results of those of the jobs that have one; as expired what is over at `now`."""
@@ -81,7 +83,7 @@ class SQLiteStore:
     def function(self, function_id: str) -> bytes | None:
         """Return the pickled function, or None for an unknown one."""
         rows: list[tuple[bytes]] = self._read("function", (function_id,))
-        return rows[0][0] if rows else None
+        return unsealed(rows[0][0]) if rows else None
 
     def roots(
         self,

@@ -13,6 +13,7 @@ from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import RootRow
 from parrot_async.store.port import Commit, StoredResult
+from parrot_async.store.sealing import sealed
 
 Rows = Sequence[Sequence[object]]
 RootColumns = tuple[str, str, str, str, str, float, float | None, str, str | None, str]
@@ -33,9 +34,9 @@ def tables(batch: Commit) -> Iterable[tuple[str, Rows]]:
     Those are written apart, because the store gives them numbers.
     """
     return (
-        ("put_arguments", batch.arguments),
+        ("put_arguments", [(job_id, sealed(data)) for job_id, data in batch.arguments]),
         ("put_result", batch.results),
-        ("put_function", batch.functions),
+        ("put_function", [(function_id, sealed(data)) for function_id, data in batch.functions]),
         ("put_root", [root_columns(row, batch.owner) for row in batch.roots]),
         ("put_key", batch.keys),
         ("move_key", batch.moved_keys),

@@ -55,11 +55,11 @@ class EagerHost:
         sys.setswitchinterval(self._interval)
         gc.unfreeze()
 
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+    async def run(self, work: Coroutine[object, None, T]) -> T:
         """Run work on the service's loop, and return its value on the caller's."""
         return await asyncio.wrap_future(self.submit(work))
 
-    def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+    def submit(self, work: Coroutine[object, None, T]) -> "Future[T]":
         """Run work on the service's loop, from any thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from parrot_async.jobs.context import JobContext, current_context
-from parrot_async.jobs.host import Accepted, LocalHost
+from parrot_async.jobs.host import AcceptedChildren, LocalHost
 from parrot_async.jobs.progress import JobProgress
 from parrot_async.model.models import Usage
 from parrot_async.transport.pickling import Call
@@ -55,7 +55,7 @@ class Recording(LocalHost):
         self.checkpoints.append(state)
         super().save(state)
 
-    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Accepted]":
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[AcceptedChildren]":
         """Note the children, and run them here."""
         self.children += [ChildCall(fn, *call) for call in calls]
         return super().submit(self._instead.get(_body(fn), fn), calls)

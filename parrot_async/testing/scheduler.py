@@ -40,7 +40,7 @@ class EagerScheduler:
         self.stream_handlers: dict[str, Callable[..., None]] = {}
         self.worker = EagerWorker(self, labels, slots)
 
-    async def register_worker_plugin(self, comm: None, plugin: bytes, **_: Any) -> None:  # noqa: ARG002 - as Dask
+    async def register_worker_plugin(self, comm: None, plugin: bytes, **_: object) -> None:  # noqa: ARG002 - as Dask
         """Set up a runner on the worker; Dask would unpickle the plugin."""
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))
@@ -75,7 +75,7 @@ class EagerWorker:
         """Whether the stream is closed: it never is."""
         return False
 
-    async def close(self) -> None:
+    async def close(self, **_: Any) -> None:
         """Tear the runner down."""
         await self.plugins[RUNNER].teardown(self)
 
@@ -95,6 +95,8 @@ class EagerWorker:
 
 class EagerRunner(Runner):
     """A runner that closes its jobs' loop, in a process whose streams others replace."""
+
+    owns_process = False
 
     def take(self, batch: Batch) -> None:
         """Queue a batch for slots."""
@@ -170,8 +172,8 @@ class EagerService(JobService):
     def _make_rpc(self, parts: Parts) -> Rpc:
         return _ImpatientRpc(parts)
 
-    def _patience(self, pool: str) -> float:  # noqa: ARG002 - the same for all
-        return 0.0  # no other worker will ever come
+    def _gives_up_at(self, pool: str, since: float) -> float:  # noqa: ARG002 - the same for all
+        return since  # no other worker will ever come
 
     def stop_all(self) -> None:
         """Cancel every tree that has not ended."""

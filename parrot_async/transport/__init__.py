@@ -1,4 +1,4 @@
-"""How jobs, values and calls travel between processes: the API, its wire, pickles and results.
+"""How jobs, values and calls travel between processes: the API, pickles, and big results' files.
 
-It runs in every process; client, service and runner call it, users do not.
+It runs in every process, and every folder above it may call it; users do not.
 """

@@ -146,6 +146,9 @@ class RunnerReports(Protocol):
     def outdated(self, worker: str, function_id: str, attempts: Attempts, why: str) -> None:
         """It gives attempts of a function back whose modules it has in another version."""
 
+    def attempts(self, worker: str, number: int, running: Attempts, queued: Attempts) -> None:
+        """It has these attempts, by `list_attempts` of that number; all earlier news is out."""
+
 
 class RunnerApi(Protocol):
     """What the service asks of a runner: one-way and in order, except for `check`."""
@@ -170,6 +173,9 @@ class RunnerApi(Protocol):
 
     def children_ended(self, outcomes: Sequence[OutcomeMessage]) -> None:
         """Tell the bodies of parents how children of theirs ended."""
+
+    def list_attempts(self, number: int) -> None:
+        """Report which attempts there are, by `RunnerReports.attempts` with this number."""
 
     def rest(self, key: str) -> None:
         """End the shift of this Dask key: the worker has nothing left to do."""

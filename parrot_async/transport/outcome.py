@@ -13,6 +13,7 @@ from parrot_async.errors import (
     JobFailedError,
     JobLostError,
     JobTimeoutError,
+    SerializationError,
     UnschedulableError,
     error_name,
 )
@@ -20,6 +21,11 @@ from parrot_async.model.models import JobId
 from parrot_async.transport import results
 from parrot_async.transport.pickling import dump_value, load_value
 from parrot_async.transport.raised import dump_error, is_one_of, load_error
+from parrot_async.transport.secrets import redact
+from parrot_async.transport.text import guarded, is_interrupt, sendable, text_of, type_name
+
+LONGEST = 2000
+"""Characters of an error's text that are kept."""
 
 RAISED: dict[str, type[JobError]] = {
     "exception": JobFailedError,
@@ -58,10 +64,14 @@ class Outcome:
         return cls(data=dump_error(exc), error=error_info(exc))
 
     def value(self) -> Any:
-        """Return the value or raise the job's error; ResultExpiredError where its file is gone."""
+        """Return the value or raise the job's error.
+
+        Raises ResultExpiredError where its file is gone, and SerializationError where unpickling
+        it would end this process.
+        """
         if self.error is not None:
             raise self.exception()
-        return load_value(results.read(self.url) if self.url else self.data or b"")
+        return loaded(results.read(self.url) if self.url else self.data or b"")
 
     def exception(self) -> BaseException:
         """Return the exception that awaiting the job raises; LookupError where it did not fail.
@@ -85,6 +95,16 @@ class Outcome:
         return RAISED[error.kind](text, self.job_id, error)
 
 
+def loaded(data: bytes) -> Any:
+    """Return an unpickled value; SerializationError where its own code would end this process."""
+    try:
+        return load_value(data)
+    except (SystemExit, KeyboardInterrupt, GeneratorExit) as exc:
+        if is_interrupt(exc):
+            raise
+        raise SerializationError(f"unpickling the value raised {type_name(exc)}") from exc
+
+
 def _without_frames(exc: BaseException) -> None:
     """Drop the worker's frames, which have no code here; the note shows them."""
     seen: dict[int, BaseException] = {}
@@ -104,8 +124,21 @@ def error_info(
 ) -> ErrorInfo:
     """Describe an exception with its traceback, without the first `skip` frames, our own.
 
-    It says whether it is one of `retry_on`, where that is given.
+    It says whether it is one of `retry_on`, where that is given, and never raises, whatever the
+    exception's own code does.
     """
+    try:
+        return _described(exc, skip, retry_on)
+    except BaseException as raised:
+        if is_interrupt(raised):
+            raise
+        text = f"<{type_name(exc)}, which cannot be described: {type_name(raised)}>"
+        return ErrorInfo("exception", text, type_name(exc))
+
+
+def _described(
+    exc: BaseException, skip: int, retry_on: tuple[type[BaseException], ...]
+) -> ErrorInfo:
     trace = exc.__traceback__
     for _ in range(skip):
         trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
@@ -113,15 +146,13 @@ def error_info(
     return ErrorInfo(
         kind="exception",
         message=_text(exc),
-        type_name=type(exc).__qualname__,
-        traceback=text[-20_000:],
-        bases=tuple(error_name(base) for base in type(exc).__mro__ if base is not object),
+        type_name=type_name(exc),
+        traceback=sendable(redact(text)[-20_000:]),
+        bases=tuple(text_of(error_name(base)) for base in type(exc).__mro__ if base is not object),
         retryable=is_one_of(exc, retry_on) if retry_on else None,
     )
 
 
 def _text(exc: BaseException) -> str:
-    try:
-        return (str(exc) or type(exc).__qualname__)[:2000]
-    except Exception:  # noqa: BLE001 - whatever its class's own code does
-        return f"<{type(exc).__qualname__}, whose text cannot be made>"
+    # Without secrets first: a cut might leave half of one.
+    return redact(guarded(str, exc, 10 * LONGEST))[:LONGEST] or type_name(exc)

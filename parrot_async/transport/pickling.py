@@ -21,6 +21,7 @@ from parrot_async.transport.buffer import MOST_BYTES, Buffer, TooBigError
 from parrot_async.transport.code import code_text, innermost, variables_of
 from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduced, state_of
 from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
+from parrot_async.transport.pickled_secrets import marked, unmarked
 from parrot_async.transport.wrappers import has_name, reduced_wrapper
 
 if TYPE_CHECKING:
@@ -88,10 +89,10 @@ class _CallUnpickler(pickle.Unpickler):
         return self._values[pid]
 
 
-_PLAIN = (int, float, str, bytes, bool, type(None))
+_NUMBERS = frozenset({int, float, bool, type(None)})
+"""Types whose values hold no secret."""
+_PLAIN = _NUMBERS | {str, bytes}
 """Types whose values contain no handle and always can be pickled, by the quick pickler."""
-_NUMBERS = (int, float, bool, type(None))
-_TEXTS = (str, bytes)
 _INLINE = 64 * 1024
 """Bytes up to which a text is pickled at once; a bigger one is measured against the limit."""
 
@@ -104,9 +105,10 @@ def dump_call(call: Call, limit: float = MOST_BYTES) -> tuple[bytes, tuple[JobId
     """
     args, kwargs = call
     if not kwargs and all(
-        type(arg) in _NUMBERS or (type(arg) in _TEXTS and len(arg) <= _INLINE) for arg in args
+        type(arg) in _NUMBERS or (type(arg) in _PLAIN and len(arg) <= _INLINE) for arg in args
     ):
-        return pickle.dumps(call, pickle.HIGHEST_PROTOCOL), ()
+        data = pickle.dumps(call, pickle.HIGHEST_PROTOCOL)
+        return (data if _NUMBERS.issuperset(map(type, args)) else marked(data)), ()
     buffer = Buffer(limit)
     pickler = _CallPickler(buffer)
     try:
@@ -117,7 +119,7 @@ def dump_call(call: Call, limit: float = MOST_BYTES) -> tuple[bytes, tuple[JobId
         raise SerializationError(_too_big(f"{_unpicklable(call, limit)} has", limit)) from None
     except Exception as exc:
         raise SerializationError(f"{_unpicklable(call, limit)} cannot be pickled: {exc}") from exc
-    return buffer.getvalue(), tuple(dict.fromkeys(pickler.needed))
+    return marked(buffer.getvalue()), tuple(dict.fromkeys(pickler.needed))
 
 
 def _too_big(what: str, limit: float) -> str:
@@ -140,6 +142,7 @@ def _unpicklable(call: Call, limit: float) -> str:
 
 def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
     """Unpickle arguments; each reference is replaced by that job's result, from `values`."""
+    data = unmarked(data)
     call: Call = _CallUnpickler(data, values).load() if values else pickle.loads(data)
     return call
 
@@ -263,7 +266,7 @@ def dump_function(
     )
     code, *others = packed.code, packed.paths, packed.modules, packed.retry_on
     function_id = sha256(code).hexdigest()[:48] + sha256(repr(others).encode()).hexdigest()[:16]
-    return function_id, pickle.dumps(tuple(packed))
+    return function_id, marked(pickle.dumps(tuple(packed)), code)
 
 
 def sender_state(data: bytes) -> tuple[object, ...]:
@@ -279,7 +282,7 @@ def _module_names(data: bytes) -> tuple[str, ...]:
 
 def unpack_function(data: bytes) -> PackedFunction:
     """Return what `dump_function` packed; older ones have fewer parts."""
-    paths, code, *others = pickle.loads(data)
+    paths, code, *others = pickle.loads(unmarked(data))
     modules = tuple(ModuleFile(*module) for module in others[0]) if others else ()
     return PackedFunction(paths, code, modules, *others[1:])
 

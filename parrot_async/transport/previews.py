@@ -3,13 +3,19 @@
 import reprlib
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from itertools import islice
 from typing import Any
 
+from parrot_async.transport.secrets import redact
+from parrot_async.transport.text import guarded, sendable
+
 MOST = 200
 """Characters of a value, or of all arguments of a call."""
+MOST_SEARCHED = 10_000
+"""Characters of a text in which secrets are looked for before it is cut."""
 PATIENCE = 0.1
 """Seconds that the repr of a type may take which was not seen before."""
 QUICK = 0.005
@@ -23,7 +29,10 @@ _quick: set[type] = set()
 
 
 class _Repr(reprlib.Repr):
-    """Bounded reprs, which neither sort a big collection nor call a repr that takes its time."""
+    """Bounded reprs, which neither sort a big collection nor call a repr that takes its time.
+
+    Secrets are hidden before a text is cut, since half of one is not found any more.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,8 +49,11 @@ class _Repr(reprlib.Repr):
         few = x if len(x) <= MOST else frozenset(islice(x, self.maxfrozenset + 1))
         return super().repr_frozenset(few, level)
 
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(redact(_ends(x)), level)
+
     def repr_bytes(self, x: bytes, level: int) -> str:  # noqa: ARG002 - as reprlib calls it
-        return repr(bytes(x[: self.maxstring])) + ("..." if len(x) > self.maxstring else "")
+        return self._cut(redact(repr(bytes(x[:MOST_SEARCHED]))))
 
     repr_bytearray = repr_bytes
 
@@ -53,14 +65,22 @@ class _Repr(reprlib.Repr):
         kind = type(x)
         if (named := _fields(x)) is not None:
             words = (f"{name}={self.repr1(value, level - 1)}" for name, value in named)
-            return f"{kind.__qualname__}({', '.join(islice(words, 6))})"
+            # A secret may stand beside its name.
+            return redact(f"{kind.__qualname__}({', '.join(islice(words, 6))})")
         shape = getattr(x, "shape", None)
         if isinstance(shape, tuple) and _count(shape) > BIG:
             return f"<{kind.__qualname__} {' x '.join(map(str, shape))}>"
-        return self._cut(_timely(x))
+        return self._cut(redact(_timely(x)))
 
     def _cut(self, text: str) -> str:
         return text if len(text) <= self.maxother else f"{text[: self.maxother - 3]}..."
+
+
+def _ends(text: str) -> str:
+    """Return the beginning and the end of a long text."""
+    if len(text) <= MOST_SEARCHED:
+        return text
+    return text[: MOST_SEARCHED // 2] + text[-MOST_SEARCHED // 2 :]
 
 
 def _some(x: dict[Any, Any]) -> dict[Any, Any]:
@@ -77,7 +97,7 @@ def _count(shape: Iterable[Any]) -> int:
 def _fields(value: Any) -> list[tuple[str, Any]] | None:
     """Return names and values where the repr would show all of them, however big they are."""
     kind = type(value)
-    if is_dataclass(kind):
+    if is_dataclass(kind) and hasattr(kind.__repr__, "__wrapped__"):  # no repr of its own
         return [(f.name, getattr(value, f.name, None)) for f in fields(kind) if f.repr]
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         return list(zip(kind._fields, value, strict=False))
@@ -92,7 +112,7 @@ def _timely(value: Any) -> str:
     if kind not in _quick:
         return _repr_within_patience(value)
     began = time.perf_counter()
-    text = repr(value)
+    text = guarded(repr, value, MOST_SEARCHED)
     if time.perf_counter() - began > QUICK:
         _quick.discard(kind)
     return text
@@ -104,7 +124,7 @@ def _repr_within_patience(value: Any) -> str:
     found: list[str] = []
 
     def make() -> None:
-        found.append(preview_of_error(value, repr))
+        found.append(guarded(repr, value, MOST_SEARCHED))
 
     began = time.perf_counter()
     thread = threading.Thread(target=make, name="parrot-repr", daemon=True)
@@ -118,17 +138,10 @@ def _repr_within_patience(value: Any) -> str:
     return found[0]
 
 
-def preview_of_error(value: Any, make: Any) -> str:
-    """Return what `make` makes of a value, or which error that raised."""
-    try:
-        return str(make(value))
-    except BaseException as exc:  # noqa: BLE001 - whatever its class's own code does
-        return f"<{type(value).__qualname__}, whose repr raised {type(exc).__qualname__}>"
-
-
 _REPR = _Repr()
 _WORD = 1 << 63
 _PLAIN = (float, bool, type(None))
+_CONTAINERS = (dict, list, tuple, set, frozenset, deque)
 
 
 def preview(value: Any) -> str:
@@ -136,9 +149,13 @@ def preview(value: Any) -> str:
     kind = type(value)
     if kind is int and -_WORD < value < _WORD:
         return repr(value)
-    if kind in _PLAIN or (kind is str and len(value) < _REPR.maxstring - 20):
+    if kind in _PLAIN:
         return repr(value)
-    return preview_of_error(value, _REPR.repr)[:MOST]
+    if kind is str and len(value) < _REPR.maxstring - 20:
+        return repr(redact(value))[:MOST]
+    text = guarded(_REPR.repr, value, MOST_SEARCHED)
+    # Other types have none left; in these, a secret may stand beside its name.
+    return redact(text)[:MOST] if kind in _CONTAINERS else text[:MOST]
 
 
 def summary(call: tuple[tuple[Any, ...], dict[str, Any]]) -> str:
@@ -146,4 +163,5 @@ def summary(call: tuple[tuple[Any, ...], dict[str, Any]]) -> str:
     args, kwargs = call
     parts = [preview(arg) for arg in args[:MOST]]
     parts += [f"{name}={preview(value)}" for name, value in kwargs.items()]
-    return ", ".join(parts)[:MOST]
+    text = sendable(", ".join(parts))
+    return redact(text)[:MOST] if kwargs else text[:MOST]  # password='...' is one by its name

@@ -1,17 +1,23 @@
 """What a body raised, as bytes: whole where it can be pickled and is small, else what is left."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from parrot_async.errors import SerializationError
 from parrot_async.transport.exceptions import ExceptionState
+from parrot_async.transport.pickled_secrets import without_secrets
 from parrot_async.transport.pickling import dump_value, load_value
 from parrot_async.transport.previews import preview
+from parrot_async.transport.secrets import KNOWN, redact
+from parrot_async.transport.text import is_interrupt
 
 MOST_BYTES = 256 * 1024
 """Bytes of one exception, beside its event; a bigger one is cut."""
 MOST_TEXT = 2000
 """Characters of each text in an exception that is cut."""
+MOST_SEARCHED = 10 * MOST_TEXT
+"""Characters of such a text in which secrets are looked for before it is cut."""
 MOST_ATTRIBUTE = 4096
 """Bytes of anything else in an exception that is cut."""
 MOST_MEMBERS = 50
@@ -19,18 +25,30 @@ MOST_MEMBERS = 50
 
 
 def dump_error(exc: BaseException) -> bytes | None:
-    """Pickle an exception; None where not even its type and text can be.
+    """Pickle an exception, with stars in place of each secret; None where that cannot be done.
 
-    Of one that cannot be pickled, or is too big, come its type and what of its arguments,
-    attributes, cause and context can; its notes say what is missing.
+    None as well where its text would end the process of whoever prints it. Of one that cannot be
+    pickled, or is too big, come its type and what of its arguments, attributes, cause and context
+    can; its notes say what is missing.
     """
+    try:
+        with suppress(Exception):
+            str(exc)
+        return _dumped(exc)
+    except BaseException as raised:  # whatever its class's own code raises
+        if is_interrupt(raised):
+            raise
+        return None
+
+
+def _dumped(exc: BaseException) -> bytes | None:
     for cut in (None, _picklable, _small, _alone):
         try:
             data = dump_value(exc, cut)
         except SerializationError:
             continue
         if len(data) <= MOST_BYTES:
-            return data
+            return without_secrets(data)
     return None
 
 
@@ -42,7 +60,9 @@ def load_error(data: bytes) -> Exception | None:
     """
     try:
         found = load_value(data)
-    except Exception:  # noqa: BLE001 - whatever its class's own code does
+    except BaseException as exc:  # whatever its class's own code does
+        if is_interrupt(exc):
+            raise
         return None
     raisable = isinstance(found, Exception) and not isinstance(
         found, StopIteration | StopAsyncIteration
@@ -122,9 +142,14 @@ def _kept(
 
 
 def _short(value: Any) -> Any:
-    """Return a text, or bytes, of at most MOST_TEXT, and anything else as it is."""
+    """Return a text, or bytes, of at most MOST_TEXT, and anything else as it is.
+
+    A cut might leave half of a secret, which nobody would find: they are hidden before.
+    """
     if isinstance(value, str) and len(value) > MOST_TEXT:
-        return f"{value[:MOST_TEXT]}... (cut, {len(value):,} characters)"
+        shown = redact(value[:MOST_SEARCHED])[:MOST_TEXT]
+        return f"{shown}... (cut, {len(value):,} characters)"
     if isinstance(value, bytes | bytearray) and len(value) > MOST_TEXT:
-        return bytes(value[:MOST_TEXT])
+        masked = KNOWN.mask(bytes(value[:MOST_SEARCHED])).decode("latin-1")
+        return redact(masked).encode("latin-1")[:MOST_TEXT]
     return value

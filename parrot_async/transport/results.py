@@ -1,15 +1,23 @@
 """The result folder: values too big to travel with their event, at any URL that fsspec opens."""
 
+import errno
+import os
+from pathlib import Path
+
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from parrot_async.errors import ResultExpiredError
+from parrot_async.errors import ResultExpiredError, StoreError
+from parrot_async.transport.ownership import make_private, open_private, read_own
 
 
 def write(folder: str, name: str, data: bytes) -> str:
     """Write a value and return its URL; an older one of this name is replaced as a whole."""
     url = f"{folder.rstrip('/')}/{name}"
     fs, path = fsspec.core.url_to_fs(url)
+    if isinstance(fs, LocalFileSystem):
+        _write_private(Path(path), data)
+        return url
     fs.makedirs(path.rpartition("/")[0], exist_ok=True)
     # Who reads meanwhile finds the old value or the new one, never half of one.
     fs.pipe_file(f"{path}.part", data)
@@ -17,15 +25,36 @@ def write(folder: str, name: str, data: bytes) -> str:
     return url
 
 
+def _write_private(path: Path, data: bytes) -> None:
+    """Write a file as a whole, mode 0600; folders that are missing are made, mode 0700."""
+    make_private(path.parent)
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(open_private(part, os.O_WRONLY | os.O_EXCL), "wb") as file:
+        file.write(data)
+    part.replace(path)
+
+
 def read(url: str) -> bytes:
-    """Return a value; raises ResultExpiredError where it is gone."""
+    """Return a value, which the caller may unpickle.
+
+    Raises ResultExpiredError where it is gone, and StoreError for a file on this machine that
+    somebody else can have written, since to unpickle it is to run what they like.
+    """
     fs, path = fsspec.core.url_to_fs(url)
     try:
-        data: bytes = fs.cat_file(path)
+        data: bytes = read_own(Path(path)) if isinstance(fs, LocalFileSystem) else fs.cat_file(path)
         return data
     except FileNotFoundError as exc:
         message = f"the result at {url} is gone, or not reachable from here"
         raise ResultExpiredError(message) from exc
+    except OSError as exc:
+        if not isinstance(exc, PermissionError) and exc.errno != errno.ELOOP:
+            raise
+        raise StoreError(
+            f"the result is not read, since to read one that somebody else has written is to run"
+            f" what they like: {exc}. Take it back with chown and chmod 600, if you trust it"
+        ) from exc
 
 
 def delete(url: str) -> None:

@@ -1,5 +1,5 @@
 """A tree as rows that change, for any live view: protocol, rows, details, feeds, conversations.
 
-It runs in your process, on any thread, without a notebook: `widget` shows it in a notebook, and a
-web page can. `widget`, `client` and, later, `web` call it; users do not.
+It runs in your process, on any thread, and knows no notebook. `widget` puts it into one, a web page
+can use it as well; users do not call it.
 """

@@ -10,11 +10,15 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError
-from parrot_async.model.models import TERMINAL, JobStatus, Queue
+from parrot_async.model import events
+from parrot_async.model.models import TERMINAL, JobStatus, LogLine, Queue
 from parrot_async.model.rows import RootRow
 from parrot_async.store import Commit, JobStore, StoredCheckpoint, StoredResult, open_store
+from parrot_async.transport.text import sendable
 from tests.postgres import Server
 
 ROOT = RootRow("tree", "Read all", "docs:read", "ingest", JobStatus.RUNNING, 1_700_000_000.25)
@@ -775,3 +779,19 @@ def test_a_url_is_named_as_long_as_a_result_or_a_checkpoint_lies_there(store: Jo
     assert store.named(urls) == {"memory://big", "memory://state"}
     store.delete(["b"])
     assert store.named(urls) == set()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(text=st.text(st.characters(codec=None), max_size=20))
+def test_every_store_takes_any_text_that_was_made_sendable(store: JobStore, text: str) -> None:
+    sent = sendable(text)
+    line = events.Logged(id="odd", attempt=1, lines=(LogLine(1.0, "OUT", sent),))
+    root = RootRow("odd", sent, sent, sent, JobStatus.FAILED, 1.0, error=sent)
+
+    store.commit(Commit(events=[("odd", events.dump(line))], roots=[root]))
+
+    found = store.root("odd")
+    (*_, (_, body)) = store.events("odd")
+    assert found is not None
+    assert (found.title, found.error) == (sent, sent)
+    assert events.load(body) == line

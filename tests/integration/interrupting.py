@@ -67,8 +67,8 @@ def kill_all(name: str, *others: int) -> None:
     root = Folder.of(name).root
     folders = [Folder(root, lock.parent) for lock in root.glob("*/running.lock")]
     holders = [holder for folder in folders if (holder := folder.holder()) is not None]
-    members = [process for holder in holders for process in members(holder)]
-    assert members
-    for pid in [*(process.pid for process in members), *others]:
+    doomed = [process for holder in holders for process in members(holder)]
+    assert doomed
+    for pid in [*(process.pid for process in doomed), *others]:
         os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs(members, timeout=10)
+    psutil.wait_procs(doomed, timeout=10)

@@ -5,6 +5,7 @@ a folder of the package, or a module at its root; `testing` is left out.
 """
 
 import asyncio
+import json
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -148,7 +149,10 @@ async def _progress(client: EagerClient) -> Callable[[], Awaitable[Any]]:
 
 
 def main() -> None:
-    """Print a table."""
+    """Print a table, or the rooms as JSON."""
+    if "--json" in sys.argv:
+        print(json.dumps({n: sorted(t.rooms) for n, t in asyncio.run(trips()).items()}))
+        return
     print(f"{'trip':18} calls functions files rooms moves  rooms")
     for name, trip in asyncio.run(trips()).items():
         numbers = trip.calls, len(trip.functions), len(trip.files), len(trip.rooms), trip.moves

@@ -39,6 +39,27 @@ def length(function: Function) -> int:
     return (function.end_lineno or function.lineno) - function.lineno + 1
 
 
+def imported(path: Path) -> set[str]:
+    """Return the modules, and the names of modules, that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def reached(test: Path) -> set[str]:
+    """Return what a test imports, itself or through the parts that it shares with others."""
+    found = imported(test)
+    for name in list(found):
+        part = TESTS.parent.joinpath(*name.split(".")).with_suffix(".py")
+        if name.startswith("tests.") and part.exists():
+            found |= imported(part)
+    return found
+
+
 def is_front_door(path: Path) -> bool:
     """Whether a module is where a folder or a process is entered."""
     return path.name in {"__init__.py", "__main__.py", "preload.py"}

@@ -105,8 +105,9 @@ class Dispatch:
         self._members.pop(worker, None)
         self._refusing.discard(worker)
         for pool in self.pools.values():
-            pool.members.pop(worker, None)
-        return [job for job in self._sent.get(worker, ()) if job.state in IN_FLIGHT]
+            if pool.members.pop(worker, None) is not None:
+                pool.left_at = time.monotonic()
+        return self.jobs_on(worker)
 
     def has_work(self, worker: str) -> bool:
         """Return whether a worker has jobs, also such as wait or are held."""
@@ -116,10 +117,19 @@ class Dispatch:
         """Return all jobs that are on workers."""
         return [job for jobs in self._sent.values() for job in jobs if job.state in IN_FLIGHT]
 
+    def jobs_on(self, worker: str) -> list[TrackedJob]:
+        """Return the jobs that are on a worker."""
+        return [job for job in self._sent.get(worker, ()) if job.state in IN_FLIGHT]
+
+    def jobs_by_worker(self) -> dict[str, list[TrackedJob]]:
+        """Return all jobs that are on workers, by worker."""
+        return {worker: list(jobs) for worker, jobs in self._sent.items()}
+
     # Slots.
 
     def enqueue(self, job: TrackedJob) -> None:
         """Queue a job for its pool."""
+        job.ready_since = time.monotonic()
         self._ready[job.node.spec.pool].push(job)
         self.wake()
 
@@ -169,7 +179,9 @@ class Dispatch:
         self.free_slot(job)
         beside = self._sent.get(job.worker)
         if beside is not None:
-            beside.pop(job, None)
+            if job in beside:
+                del beside[job]
+                self._count_present(job.worker, -1)
             if not beside:
                 del self._sent[job.worker]
                 self._placement.rest(job.worker)
@@ -187,6 +199,10 @@ class Dispatch:
         if worker in self._refusing and worker not in self._sent:
             self.forget_worker(worker)
             self._placement.kill(worker)
+
+    def _count_present(self, worker: str, change: int) -> None:
+        if (member := self._members.get(worker)) is not None:
+            member.present += change
 
     # Sending.
 
@@ -223,6 +239,7 @@ class Dispatch:
         job.worker = taker.address
         job.to("loading")
         job.attempt += 1
+        job.children_before = job.next_ordinal + job.ended_children
         self.take_slot(job)
         return True
 
@@ -260,6 +277,7 @@ class Dispatch:
                 part = some[start : start + BATCH]
                 self._placement.start(_batch(part, loaded), worker)
                 self._sent.setdefault(worker, {}).update(dict.fromkeys(part))
+                self._count_present(worker, len(part))
                 now = time.monotonic()
                 for job in part:
                     job.sent = now

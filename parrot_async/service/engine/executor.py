@@ -14,6 +14,7 @@ from parrot_async.service.engine.retries import Retries
 from parrot_async.service.engine.state import IN_FLIGHT, TrackedJob
 from parrot_async.service.engine.stopping import Stopping
 from parrot_async.service.engine.timeouts import Timeouts
+from parrot_async.service.engine.unschedulable import Unschedulable
 from parrot_async.service.journal.ends import End
 from parrot_async.service.journal.journal import Journal
 
@@ -28,17 +29,17 @@ class Executor:
     """
 
     def __init__(
-        self, journal: Journal, dispatch: Dispatch, patience: Callable[[str], float]
+        self, journal: Journal, dispatch: Dispatch, gives_up_at: Callable[[str, float], float]
     ) -> None:
-        """`patience` is how many seconds a job waits for the first worker of a pool."""
+        """`gives_up_at(pool, since)` is until when a job waits for workers, see `Unschedulable`."""
         self._journal = journal
         self._dispatch = dispatch
-        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self.jobs: dict[JobId, TrackedJob] = {}
         self.ending = Ending(self.jobs, journal, dispatch, stop=self._stop, unblock=self._unblock)
         self.stopping = Stopping(self.jobs, journal, dispatch, self.ending, killed=self._killed)
         self.retries = Retries(self.jobs, journal, self.ending, make_ready=self._make_ready)
+        self.unschedulable = Unschedulable(self.jobs, dispatch, self.ending, gives_up_at)
         self._timeouts = Timeouts(self.stopping.time_out)
         self.pausing = Pausing(self.jobs, journal, dispatch, self._timeouts)
 
@@ -124,21 +125,7 @@ class Executor:
 
     def _make_ready(self, job: TrackedJob) -> None:
         self._dispatch.enqueue(job)
-        if not job.node.spec.wait_for_workers and self._dispatch.missing(job):
-            job.timer = self._loop.call_later(
-                self._patience(job.node.spec.pool), self._give_up_waiting, job
-            )
-
-    def check_ready(self) -> None:
-        """Fail what no worker can run any more, some time after one has left."""
-        for job in [job for job in self.jobs.values() if job.state == "ready"]:
-            if not job.node.spec.wait_for_workers:
-                self._give_up_waiting(job)
-
-    def _give_up_waiting(self, job: TrackedJob) -> None:
-        lacking = self._dispatch.missing(job)
-        if job.state == "ready" and lacking is not None:
-            self.ending.finish(job, End(time.time(), error=ErrorInfo("unschedulable", lacking)))
+        self.unschedulable.watch(job)
 
     # What runners report of attempts. Each method relies on `is_current` for all that it is given.
 
@@ -238,7 +225,8 @@ class Executor:
     ) -> None:
         """End the attempts of a worker that is gone, which had so many `slots`.
 
-        `counts` says whether the loss is held against the jobs.
+        `counts` says whether the loss is held against the jobs. It never is against one that only
+        waited, or that got on with its children: it would have gone on, and will.
         """
         jobs = [job for job in jobs if job.state in IN_FLIGHT]
         free = slots - sum(job.state == "running" for job in jobs)
@@ -250,10 +238,22 @@ class Executor:
             if job.state == "sent":
                 job.unstarted += counts
             else:
-                job.lost += counts
+                job.lost += counts and not job.progressed
                 self._journal.attempt_failed(job.id, job.attempt, end)
             self._dispatch.remove(job)
             self.retries.attempt_over(job, end)
+
+    def begun(self, job: TrackedJob) -> None:
+        """Note that an attempt runs of which no start was heard; it began when it was sent."""
+        self._presume_started(job)
+        job.started = at = time.time() - (time.monotonic() - job.sent)
+        if job.stop is None and job.node.spec.timeout:
+            self._timeouts.begin(job, job.node.spec.timeout, at)
+
+    def unheard(self, jobs: Sequence[TrackedJob], message: str) -> None:
+        """End attempts that their worker does not have, although it has not reported their end."""
+        # They may have run: as many slots as jobs, so that each counts as one that began.
+        self.lost(jobs, message, slots=len(jobs))
 
     def _presume_started(self, job: TrackedJob) -> None:
         """Record a start that the worker had no time to report."""

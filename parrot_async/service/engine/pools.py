@@ -33,12 +33,16 @@ class Member:
     """Set while Dask has it start nothing."""
     refused: set[str] = field(default_factory=set)
     """Ids of functions whose modules it has in another version; it is replaced when it is idle."""
+    present: int = 0
+    """How many attempts are on it, with those that wait."""
 
     @property
-    def load(self) -> tuple[bool, bool, float, float]:
+    def load(self) -> tuple[bool, bool, float, float, float]:
         """What workers are compared by: the least loaded one gets the next attempt."""
         backlog = self.backlog / self.slots if self.attempts >= self.slots else 0.0
-        return self.away, self.stuck, backlog, self.attempts / self.slots
+        busy, present = self.attempts / self.slots, self.present / self.slots
+        # Parents that wait take no slot, and would all come to the first worker.
+        return self.away, self.stuck, backlog, busy, present
 
     @property
     def has_room(self) -> bool:
@@ -75,6 +79,8 @@ class Pool:
 
     name: str
     members: dict[str, Member] = field(default_factory=dict)
+    left_at: float | None = None
+    """When a worker last left, in monotonic seconds."""
 
     @property
     def slots(self) -> int:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from parrot_async.model.models import JobId, JobSpec, JobStatus, root_of
 from parrot_async.service.journal.ends import End
 from parrot_async.service.journal.journal import Journal
+from parrot_async.transport.pickled_secrets import as_called
 from parrot_async.transport.pickling import code_of
 
 
@@ -16,6 +17,7 @@ def fingerprint(spec: JobSpec, arguments: bytes) -> str:
 
     Where results are shared, equal calls of any tree and service have the same hash.
     """
+    arguments = as_called(arguments)
     if spec.cache:
         return sha256(f"{spec.cache}{spec.code}".encode() + arguments).hexdigest()[:32]
     code = f"{code_of(spec.function_id or '')}{spec.code}"

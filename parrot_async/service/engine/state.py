@@ -134,6 +134,8 @@ class TrackedJob:
     unstarted: int = 0
     """How many attempts were lost before they had begun."""
     worker: str = ""
+    ready_since: float = 0.0
+    """When it was queued for its pool, in monotonic seconds."""
     sent: float = 0.0
     """When the attempt was sent, in monotonic seconds."""
     started: float = 0.0
@@ -142,6 +144,10 @@ class TrackedJob:
     """What it takes of its worker; None while it has no slot."""
     waited: bool = False
     """Whether this attempt gave its slot back, so that its duration says little."""
+    confirmed: float = 0.0
+    """When its worker last said that it has the attempt, in monotonic seconds."""
+    children_before: int = 0
+    """How many of its children had been accepted and had ended, together, when it was sent."""
     timer: TimerHandle | None = None
     time_left: float | None = None
     """Seconds of its timeout that are left when it is resumed; None while the time runs."""
@@ -159,6 +165,14 @@ class TrackedJob:
     def has_body(self) -> bool:
         """False for a plan."""
         return self.node.spec.function_id is not None
+
+    @property
+    def progressed(self) -> bool:
+        """Whether this attempt only waits, or has had children accepted or seen some end."""
+        return (
+            self.state == "waiting"
+            or self.next_ordinal + self.ended_children > self.children_before
+        )
 
     def to(self, state: State) -> None:
         """Enter a state. Raises TransitionError where it may not follow the present one."""

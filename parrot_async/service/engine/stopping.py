@@ -52,7 +52,7 @@ class Stopping:
     def time_out(self, job: TrackedJob) -> None:
         """Stop a job whose attempt has run for longer than it may."""
         seconds = job.node.spec.timeout
-        self.stop(job, ErrorInfo("timeout", f"it ran longer than its timeout of {seconds:g} s"))
+        self.stop(job, ErrorInfo("timeout", f"it ran longer than its timeout of {seconds:g}s"))
 
     def stop(self, job: TrackedJob, reason: ErrorInfo) -> None:
         """End a job for this reason: at once, or when its code lets go or is killed."""

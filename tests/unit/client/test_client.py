@@ -2,7 +2,7 @@
 
 import pytest
 
-from parrot_async import JobClient
+from parrot_async.client.client import JobClient
 from parrot_async.errors import ClusterError, OptionsError
 
 CLIENT = {

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from parrot_async import JobHandle, JobHandles, JobStatus
+from parrot_async.client.handle import JobHandle, JobHandles
 from parrot_async.client.session import Session
 from parrot_async.model.events import Event, Record, dump
+from parrot_async.model.models import JobStatus
 from parrot_async.transport.pickling import dump_value
 from tests.unit.stories import PLAN, completed, failed, progressed, started, submitted, waiting
 

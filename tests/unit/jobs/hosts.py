@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from parrot_async.jobs.host import Accepted
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.jobs.progress import JobProgress
 from parrot_async.model.models import JobId, Usage
 from parrot_async.transport.outcome import Outcome
@@ -31,7 +31,7 @@ class ControlledHost:
         self.ends: list[Future[Outcome]] = []
         self.cancelled: list[JobId] = []
         self.accepts = True
-        self.accepting: Future[Accepted] = Future()
+        self.accepting: Future[AcceptedChildren] = Future()
 
     def free_slot(self, *, paused: bool = False) -> None:
         """Note why the slot is free."""
@@ -68,7 +68,7 @@ class ControlledHost:
         """Return the state that was saved last."""
         return self.states[-1] if self.states else None
 
-    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[Accepted]":  # noqa: ARG002 - nothing runs here
+    def submit(self, fn: Callable[..., Any], calls: Sequence[Call]) -> "Future[AcceptedChildren]":  # noqa: ARG002 - nothing runs here
         """Note the calls; accept them at once, or when the test says so."""
         self.calls += calls
         self.ends = [Future() for _ in calls]
@@ -79,4 +79,4 @@ class ControlledHost:
     def accept(self) -> None:
         """Make the children durable."""
         ids = [f"r.{ordinal}" for ordinal in range(len(self.ends))]
-        self.accepting.set_result(Accepted(ids, self.ends, self.cancelled.append))
+        self.accepting.set_result(AcceptedChildren(ids, self.ends, self.cancelled.append))

@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from parrot_async.jobs.children import Child, Children
 from parrot_async.jobs.context import JobContext
+from parrot_async.jobs.host import AcceptedChildren
 from parrot_async.model import events
 from parrot_async.model.events import Event
 from parrot_async.runner.execution import Execution
@@ -14,8 +14,10 @@ from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.outbox import Outbox
 from parrot_async.runner.slots import Slots
+from parrot_async.transport.messages import Batch, ValueMessage
+from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import Call, dump_call, dump_function
-from parrot_async.transport.wire import Batch, Value
+from parrot_async.transport.wire import Value
 
 
 def batch(
@@ -34,11 +36,19 @@ def batch(
         arguments=tuple(dump_call(call)[0] for call in calls or [((), {})] * count),
         coroutines=(is_async,) * count,
         graces=(1.0,) * count,
-        values=values or {},
+        values=messages(values or {}),
         names={},
-        states=states or {},
+        states=messages(states or {}),
         edited=(),
     )
+
+
+def messages(values: dict[str, Value]) -> dict[str, ValueMessage]:
+    """Values as a batch carries them."""
+    return {
+        job_id: ValueMessage(data=value.data, url=value.url, parts=value.parts)
+        for job_id, value in values.items()
+    }
 
 
 class BareRunner:
@@ -54,7 +64,7 @@ class BareRunner:
         self.over: list[str] = []
         self.closed: list[JobContext] = []
         self.coroutines: list[tuple[Execution, Coroutine[Any, Any, Any]]] = []
-        self.accepted: Future[Children[Any]] = Future()
+        self.accepted: Future[AcceptedChildren] = Future()
         self.asked: list[tuple[str, Callable[..., Any], Sequence[Call]]] = []
 
     async def _pickle(self, function_id: str) -> bytes:
@@ -70,17 +80,15 @@ class BareRunner:
 
     def submit(
         self, parent: ExecutionHost, fn: Callable[..., Any], calls: Sequence[Call]
-    ) -> "Future[Children[Any]]":
+    ) -> "Future[AcceptedChildren]":
         self.asked.append((parent.id, fn, calls))
         return self.accepted
 
-    def accept(self, parent: ExecutionHost, *ends: "Future[Any]") -> None:
+    def accept(self, parent: ExecutionHost, *ends: "Future[Outcome]") -> None:
         """Answer what `submit` asked."""
-        children: list[Child[Any]] = [
-            Child(f"{parent.id}.{i}", end, parent, lambda _: None) for i, end in enumerate(ends)
-        ]
-        parent.children.extend(children)
-        self.accepted.set_result(Children(children, parent))
+        ids = [f"{parent.id}.{index}" for index, _ in enumerate(ends)]
+        parent.children.extend(zip(ids, ends, strict=True))
+        self.accepted.set_result(AcceptedChildren(ids, ends, lambda _: None))
 
     def close_output(self, context: JobContext) -> None:
         self.closed.append(context)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from parrot_async.jobs.children import JobStopped
+from parrot_async.jobs.slot import JobStopped
 from parrot_async.runner.body import RunningBody
 from parrot_async.runner.jobs_loop import JobsLoop, close_loop
 

@@ -16,22 +16,23 @@ def parent() -> ExecutionHost:
 
 def test_an_end_is_the_result_of_the_child() -> None:
     futures, host = ChildFutures(), parent()
-    children = futures.add(host, ["p.1", "p.2"], lambda _: None)
+    accepted = futures.add(host, ["p.1", "p.2"], lambda _: None)
 
     futures.ended(outcome("p.2", "two"), lambda _: True)
 
-    assert [child.done() for child in children] == [False, True]
-    assert children[1].result() == "two"
-    assert [child.id for child in host.children] == ["p.1", "p.2"]
+    assert accepted.ids == ["p.1", "p.2"]
+    assert [end.done() for end in accepted.ends] == [False, True]
+    assert accepted.ends[1].result().value() == "two"
+    assert host.children == list(zip(accepted.ids, accepted.ends, strict=True))
 
 
 def test_an_end_that_comes_before_the_ids_is_kept_for_a_parent_that_runs() -> None:
     futures, host = ChildFutures(), parent()
 
     futures.ended(outcome("p.1", "early"), lambda job_id: job_id == "p")
-    children = futures.add(host, ["p.1"], lambda _: None)
+    (end,) = futures.add(host, ["p.1"], lambda _: None).ends
 
-    assert children[0].result() == "early"
+    assert end.result().value() == "early"
 
 
 def test_an_end_for_a_parent_that_does_not_run_here_is_dropped() -> None:
@@ -39,19 +40,19 @@ def test_an_end_for_a_parent_that_does_not_run_here_is_dropped() -> None:
 
     futures.ended(outcome("p.1", "astray"), lambda _: False)
     futures.ended(outcome("p", "a root"), lambda _: True)
-    children = futures.add(host, ["p.1"], lambda _: None)
+    (end,) = futures.add(host, ["p.1"], lambda _: None).ends
 
-    assert not children[0].done()
+    assert not end.done()
 
 
 def test_the_first_end_counts() -> None:
     futures, host = ChildFutures(), parent()
-    children = futures.add(host, ["p.1"], lambda _: None)
+    (end,) = futures.add(host, ["p.1"], lambda _: None).ends
 
     futures.ended(outcome("p.1", "first"), lambda _: True)
     futures.ended(outcome("p.1", "second"), lambda _: True)
 
-    assert children[0].result() == "first"
+    assert end.result().value() == "first"
 
 
 def test_nothing_is_kept_of_a_parent_that_has_ended() -> None:
@@ -60,15 +61,15 @@ def test_nothing_is_kept_of_a_parent_that_has_ended() -> None:
     futures.ended(outcome("p.2", "early"), lambda _: True)
 
     futures.forget(host)
-    again = futures.add(parent(), ["p.1", "p.2"], lambda _: None)
+    again = futures.add(parent(), ["p.1", "p.2"], lambda _: None).ends
 
-    assert not any(child.done() for child in again)
+    assert not any(end.done() for end in again)
 
 
 def test_a_child_is_cancelled_by_its_id() -> None:
     cancelled: list[str] = []
-    children = ChildFutures().add(parent(), ["p.1", "p.2"], cancelled.append)
+    accepted = ChildFutures().add(parent(), ["p.1", "p.2"], cancelled.append)
 
-    children[1].cancel()
+    accepted.cancel(accepted.ids[1])
 
     assert cancelled == ["p.2"]

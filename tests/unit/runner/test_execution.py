@@ -12,7 +12,7 @@ import pytest
 from parrot_async import current_job
 from parrot_async.errors import ErrorInfo
 from parrot_async.failpoints import faults
-from parrot_async.jobs.children import JobStopped
+from parrot_async.jobs.slot import JobStopped
 from parrot_async.model import events
 from parrot_async.runner.execution import ASTRAY, Execution
 from parrot_async.transport.outcome import Outcome
@@ -400,7 +400,7 @@ async def test_an_abandoned_job_frees_its_slot_and_what_it_does_later_counts_no_
 
     assert runner.started == [execution, following]
     assert runner.over == ["a"]
-    assert execution.host.take_again() is None
+    assert execution.host.take_slot() is None
     assert not execution.host.has_slot
 
 

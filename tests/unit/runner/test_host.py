@@ -10,10 +10,13 @@ from parrot_async.errors import ResultExpiredError, SerializationError
 from parrot_async.model import events
 from parrot_async.model.models import Usage
 from parrot_async.runner.execution import Execution
+from parrot_async.runner.host import ExecutionHost
+from parrot_async.runner.outbox import SAVES_INTERVAL
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import dump_value
 from parrot_async.transport.wire import INLINE, Value
 from tests.unit.runner.attempts import BareRunner
+from tests.unit.runner.clock import Clock
 
 
 async def two(runner: BareRunner) -> tuple[Execution, Execution]:
@@ -21,11 +24,16 @@ async def two(runner: BareRunner) -> tuple[Execution, Execution]:
     return await runner.execution(pow), await runner.execution(abs)
 
 
+async def host_on(runner: BareRunner) -> ExecutionHost:
+    """The host of an execution that has the one slot."""
+    return (await runner.execution(pow)).host
+
+
 async def test_a_job_that_waits_frees_its_slot_for_the_next() -> None:
     runner = BareRunner()
     first, second = await two(runner)
 
-    first.host.give_back()
+    first.host.free_slot()
 
     assert runner.started == [first, second]
     assert (first.host.has_slot, second.host.has_slot) == (False, True)
@@ -36,7 +44,7 @@ async def test_a_job_that_is_paused_is_told_as_such() -> None:
     runner = BareRunner()
     first, _ = await two(runner)
 
-    first.host.give_back(rests=True)
+    first.host.free_slot(paused=True)
 
     assert [event.kind for event in runner.told()] == ["paused"]
 
@@ -45,10 +53,10 @@ async def test_a_job_that_waits_twice_at_once_frees_one_slot_and_takes_one() -> 
     runner = BareRunner()
     first, _ = await two(runner)
 
-    first.host.give_back()
-    first.host.give_back()
-    still_waits = first.host.take_again()
-    request = first.host.take_again()
+    first.host.free_slot()
+    first.host.free_slot()
+    still_waits = first.host.take_slot()
+    request = first.host.take_slot()
 
     assert still_waits is None
     assert request is not None
@@ -58,9 +66,9 @@ async def test_a_job_that_waits_twice_at_once_frees_one_slot_and_takes_one() -> 
 async def test_a_job_takes_a_free_slot_at_once() -> None:
     runner = BareRunner()
     only = await runner.execution(pow)
-    only.host.give_back()
+    only.host.free_slot()
 
-    request = only.host.take_again()
+    request = only.host.take_slot()
 
     assert request is None
     assert only.host.has_slot
@@ -78,8 +86,8 @@ async def test_a_job_gives_its_slot_up_once() -> None:
 async def test_a_job_that_ends_while_it_asks_for_a_slot_withdraws_the_request() -> None:
     runner = BareRunner()
     first, second = await two(runner)
-    first.host.give_back()
-    request = first.host.take_again()
+    first.host.free_slot()
+    request = first.host.take_slot()
     assert request is not None
 
     had_slot = first.host.give_up_slot()
@@ -93,17 +101,17 @@ async def test_a_job_that_ends_while_it_asks_for_a_slot_withdraws_the_request() 
 async def test_code_that_a_job_left_running_takes_no_slot() -> None:
     runner = BareRunner()
     only = await runner.execution(pow)
-    only.host.give_back()
+    only.host.free_slot()
 
     only.host.close()
-    request = only.host.take_again()
+    request = only.host.take_slot()
 
     assert request is None
     assert not only.host.has_slot
 
 
 async def test_a_pause_holds_until_it_is_resumed() -> None:
-    host = (await BareRunner().execution(pow)).host
+    host = await host_on(BareRunner())
 
     host.pause()
     held = host.held
@@ -117,7 +125,7 @@ async def test_a_pause_holds_until_it_is_resumed() -> None:
 
 
 async def test_telling_a_job_to_stop_again_changes_nothing() -> None:
-    host = (await BareRunner().execution(pow)).host
+    host = await host_on(BareRunner())
 
     before = host.context.cancelled
     host.stop()
@@ -128,7 +136,7 @@ async def test_telling_a_job_to_stop_again_changes_nothing() -> None:
 
 async def test_what_a_job_reports_is_told_of_it() -> None:
     runner = BareRunner()
-    host = (await runner.execution(pow)).host
+    host = await host_on(runner)
 
     host.context.progress(40)
     host.context.spend(Usage(input_tokens=3))
@@ -140,13 +148,13 @@ async def test_what_a_job_reports_is_told_of_it() -> None:
     assert spent.usage.input_tokens == 3
 
 
-async def test_a_small_state_travels_and_a_big_one_is_written(tmp_path: Path) -> None:
+async def test_a_small_state_travels_and_a_big_one_is_written(tmp_path: Path, clock: Clock) -> None:
     runner = BareRunner(tmp_path.as_uri())
-    host = (await runner.execution(pow)).host
+    host = await host_on(runner)
 
     host.save("small")
     small = runner.outbox.flush()[0]
-    host.context.saved_due = 0.0
+    clock.now += SAVES_INTERVAL
     await asyncio.to_thread(host.save, bytes(2 * INLINE))
     big = events.load(runner.outbox.flush()[0].body)
 
@@ -156,7 +164,7 @@ async def test_a_small_state_travels_and_a_big_one_is_written(tmp_path: Path) ->
 
 
 async def test_a_state_that_cannot_be_pickled_is_refused() -> None:
-    host = (await BareRunner().execution(pow)).host
+    host = await host_on(BareRunner())
 
     with pytest.raises(SerializationError):
         host.save(i for i in [1])
@@ -181,7 +189,7 @@ async def test_a_later_attempt_finds_what_an_earlier_one_saved(tmp_path: Path) -
 
 async def test_children_are_open_until_they_are_accepted_and_have_ended() -> None:
     runner = BareRunner()
-    host = (await runner.execution(pow)).host
+    host = await host_on(runner)
     end: Future[Outcome] = Future()
 
     without = host.open_children()

@@ -1,6 +1,7 @@
 """What a worker tells: the latest state of a job, not too often, and always before its end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import pytest
 
@@ -8,9 +9,9 @@ from parrot_async.errors import ErrorInfo
 from parrot_async.jobs.progress import JobProgress, Track
 from parrot_async.model import events
 from parrot_async.model.events import Record
-from parrot_async.model.models import LOG_LINES, JobResult, LogLine
-from parrot_async.runner import outbox
+from parrot_async.model.models import LOG_LINES, JobResult, LogLine, Usage
 from parrot_async.runner.outbox import LINES_INTERVAL, MOST_LINES, SAVES_INTERVAL, Outbox
+from tests.unit.runner.clock import Clock
 
 
 @dataclass(eq=False)
@@ -19,26 +20,6 @@ class Attempt:
 
     id: str = "r"
     attempt: int = 1
-
-
-class Clock:
-    """A time that goes on when it is told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(outbox, "time", clock)
-    return clock
 
 
 @pytest.fixture
@@ -146,3 +127,48 @@ def test_a_job_that_writes_without_end_is_told_now_and_then(clock: Clock, attemp
 
     assert sent == [*[1] * (MOST_LINES // LOG_LINES), 0, 0]
     assert [kind for kind, _ in told(box.flush())] == ["logged"]
+
+
+def test_what_cannot_be_sent_ends_its_own_attempt_and_no_other() -> None:
+    spoiled: list[str] = []
+    box = Outbox(lambda _: None, "worker", lambda attempt: spoiled.append(attempt.id))
+    good, bad = Attempt("good"), Attempt("bad")
+    result = JobResult(1, "1")
+    unsendable = replace(result)
+    object.__setattr__(unsendable, "preview", "caf\udce9")
+
+    for attempt in (good, bad):
+        box.started(attempt)
+    box.completed(bad, unsendable, b"1")
+    box.completed(good, result, b"1")
+    found = [events.load(record.body) for record in box.flush()]
+    again = box.flush()
+
+    assert [(event.kind, events.ids_of(event)) for event in found] == [
+        ("started", ("good", "bad")),
+        ("completed", ("good",)),
+        ("attempt_failed", ("bad",)),
+    ]
+    assert isinstance(found[-1], events.AttemptFailed)
+    assert "cannot be sent" in found[-1].errors[0].message
+    assert spoiled == ["bad"]
+    assert again == []
+
+
+def test_progress_and_usage_that_cannot_be_sent_end_their_own_attempt_only() -> None:
+    box = Outbox(lambda _: None, "worker")
+    good, wordless, rich = Attempt("good"), Attempt("wordless"), Attempt("rich")
+    fine, odd = JobProgress(), JobProgress()
+    setattr(odd, "step", 7)  # noqa: B010 - no text, which the type checker would see
+
+    box.progressed(good, fine)
+    box.progressed(wordless, odd)
+    for attempt, cost in ((good, "1"), (rich, "9e999999"), (rich, "9e999999")):
+        box.spent(attempt, Usage(cost=Decimal(cost)))
+    found = [events.load(record.body) for record in box.flush()]
+
+    assert [(event.kind, events.ids_of(event)) for event in found] == [
+        ("progressed", ("good",)),
+        ("spent", ("good",)),
+        ("attempt_failed", ("wordless", "rich")),
+    ]

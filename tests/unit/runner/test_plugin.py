@@ -17,10 +17,22 @@ from distributed import Status, Worker
 from parrot_async.errors import ErrorInfo
 from parrot_async.model import events
 from parrot_async.runner.jobs_loop import close_loop
-from parrot_async.runner.plugin import BLOCKED, Runner
+from parrot_async.runner.plugin import Runner
+from parrot_async.runner.watched_loop import BLOCKED
+from parrot_async.transport.api import (
+    Arguments,
+    Operation,
+    RunnerApi,
+    RunnerReports,
+    operations,
+    runner_stub,
+)
+from parrot_async.transport.messages import attempts_of
 from parrot_async.transport.pickling import dump_function
-from parrot_async.transport.wire import CHECK, CONTROL, EVENTS, HELLO, REST, TAKE, unpack
+from parrot_async.transport.wire import unpack
 from tests.unit.runner.attempts import batch
+
+REPORTS = operations(RunnerReports)
 
 blocking, unblocked = threading.Event(), threading.Event()
 
@@ -48,12 +60,18 @@ class BareWorker:
         self.handlers: dict[str, Callable[..., Any]] = {}
         self.pickles: dict[str, bytes] = {}
         self.sent: list[dict[str, Any]] = []
+        self.runner = runner_stub(self.call)
 
     def send(self, message: dict[str, Any]) -> None:
         self.sent.append(message)
 
     def closed(self) -> bool:
         return False
+
+    def call(self, operation: Operation, arguments: Arguments) -> Any:
+        """Call the runner, as the service does."""
+        heard = self.handlers if operation.answers else self.stream_handlers
+        return heard[operation.wire_name](**arguments)
 
     async def parrot_function(self, function_id: str) -> bytes:
         return self.pickles[function_id]
@@ -62,16 +80,12 @@ class BareWorker:
         """Send the runner a batch."""
         for fn in functions:
             self.pickles.update([await asyncio.to_thread(dump_function, fn)])
-        words = await asyncio.to_thread(batch, *functions, is_async=is_async)
-        self.stream_handlers[TAKE](batch=tuple(words))
-
-    def tell(self, **words: Any) -> None:
-        """Send the runner a control message."""
-        self.stream_handlers[CONTROL](**words)
+        self.runner.take(await asyncio.to_thread(batch, *functions, is_async=is_async))
 
     def events(self) -> list[events.Event]:
         """What was sent to the service."""
-        records = [packed for one in self.sent if one["op"] == EVENTS for packed in one["records"]]
+        happened = [one for one in self.sent if one["op"] == REPORTS["happened"].wire_name]
+        records = [packed for one in happened for packed in one["records"]]
         return [events.load(unpack(packed).body) for packed in records]
 
     def ends(self) -> dict[str, ErrorInfo | None]:
@@ -129,9 +143,9 @@ def test_only_the_settings_travel_to_a_worker() -> None:
 async def test_a_new_runner_tells_its_labels_and_its_slots(worker: BareWorker) -> None:
     hello = worker.sent[0]
 
-    assert hello["op"] == HELLO
+    assert hello["op"] == REPORTS["worker_ready"].wire_name
     assert (hello["labels"], hello["slots"]) == (["cpu", "io"], 1)
-    assert CHECK in worker.handlers
+    assert worker.handlers.keys() == {operations(RunnerApi)["check"].wire_name}
 
 
 async def test_a_runner_leaves_the_streams_as_they_were() -> None:
@@ -177,10 +191,10 @@ async def test_a_sync_function_that_returns_a_coroutine_keeps_its_slot(worker: B
 async def test_a_function_that_the_service_does_not_have_fails_its_job_alone(
     worker: BareWorker,
 ) -> None:
-    words = await asyncio.to_thread(batch, int, str)
+    both = await asyncio.to_thread(batch, int, str)
     worker.pickles.update([await asyncio.to_thread(dump_function, str)])
 
-    worker.stream_handlers[TAKE](batch=tuple(words))
+    worker.runner.take(both)
     ends = await worker.ended("a", "b")
 
     assert ends["a"] is not None
@@ -225,7 +239,7 @@ async def test_a_shift_lasts_until_the_worker_may_rest(runner: Runner, worker: B
     await asyncio.sleep(0.01)
     during = shift.done()
 
-    worker.stream_handlers[REST](key="shift")
+    worker.runner.rest(key="shift")
     await asyncio.wait_for(shift, 5)
 
     assert not during
@@ -236,8 +250,8 @@ async def test_a_shift_that_has_not_begun_ends_as_it_begins(
 ) -> None:
     worker.state.tasks["shift"] = object()
 
-    worker.stream_handlers[REST](key="shift")
-    worker.stream_handlers[REST](key="unknown")
+    worker.runner.rest(key="shift")
+    worker.runner.rest(key="unknown")
 
     await asyncio.wait_for(runner.shift("shift"), 5)
 
@@ -249,7 +263,7 @@ async def test_a_loop_that_a_job_blocks_is_replaced_and_its_other_jobs_are_lost(
     async with running_on(worker):
         await worker.run(partial(asyncio.sleep, 3600), block_the_loop, is_async=True)
         await asyncio.to_thread(blocking.wait, 10)
-        worker.tell(abandon=[("b", 1)])
+        worker.runner.abandon(attempts_of([("b", 1)]))
         lost = (await worker.ended("a"))["a"]
         worker.sent.clear()
         await worker.run(int, is_async=True)

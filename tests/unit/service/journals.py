@@ -101,7 +101,9 @@ def engine_beside(journal: Journal) -> Engine:
     queues = {"default": Queue(name="default")}
     placement = SpokenFor()
     dispatch = Dispatch(placement, queues, _never)
-    return Engine(Executor(journal, dispatch, lambda _: 60.0), dispatch, placement, queues)
+    return Engine(
+        Executor(journal, dispatch, lambda _, since: since + 60.0), dispatch, placement, queues
+    )
 
 
 def _never(

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from parrot_async.store import Commit, JobStore
+from parrot_async.store.port import Commit, JobStore
 from parrot_async.store.postgres import PostgresStore
 from parrot_async.store.sqlite import SQLiteStore
 

@@ -184,7 +184,7 @@ def test_the_first_frames_are_left_out_as_ours() -> None:
 
 def test_an_error_without_words_is_described_by_its_type() -> None:
     assert error_info(ValueError()).message == "ValueError"
-    assert error_info(SilentError()).message == "<SilentError, whose text cannot be made>"
+    assert error_info(SilentError()).message == "<SilentError, whose str raised LookupError>"
 
 
 def test_a_description_has_an_end() -> None:

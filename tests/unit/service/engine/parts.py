@@ -102,7 +102,8 @@ class Engine:
         """The clock of the workers."""
         self.journal = journal_of(self)
         self.dispatch = Dispatch(self.workers, self.queues, self._load)
-        self.executor = Executor(self.journal, self.dispatch, lambda _: PATIENCE)
+        self.patience = PATIENCE
+        self.executor = Executor(self.journal, self.dispatch, self._gives_up_at)
         self.functions = FunctionCache()
         self.admission = Admission(self.journal, self.executor, self.queues, self.functions)
         self.rerun = Rerun(self.journal, self.admission, self.queues)
@@ -115,6 +116,12 @@ class Engine:
     def taken(self, root_ids: Collection[JobId]) -> None:
         """No other service runs here."""
         raise AssertionError(f"{root_ids} were taken over")
+
+    def _gives_up_at(self, pool: str, since: float) -> float:
+        """Return when the patience is over that began when the job was ready, or a worker left."""
+        known = self.dispatch.pools.get(pool)
+        left = known.left_at if known is not None else None
+        return max(since, left or 0.0) + self.patience
 
     def _load(self, jobs: Sequence[TrackedJob]) -> "asyncio.Future[LoadedValues]":
         return asyncio.ensure_future(load(self.journal, jobs))
@@ -193,6 +200,7 @@ class Engine:
         """Have a worker die."""
         slots = self.dispatch.slots_of(worker)
         self.executor.lost(self.dispatch.forget_worker(worker), "its worker died", slots)
+        self.executor.unschedulable.worker_left()
         await turns()
 
     async def run(self, *jobs: TrackedJob, value: object = None) -> None:

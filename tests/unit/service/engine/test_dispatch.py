@@ -11,7 +11,7 @@ from parrot_async.model.models import JobNode, JobSpec, Queue
 from parrot_async.service.engine import dispatch as module
 from parrot_async.service.engine.dispatch import NOTHING, Dispatch, LoadedValues
 from parrot_async.service.engine.state import TrackedJob
-from tests.unit.service.engine.parts import SpokenFor
+from tests.unit.service.engine.parts import Engine, SpokenFor, asked
 
 A, B = "tcp://a", "tcp://b"
 QUEUES = {"default": Queue(name="default"), "one": Queue(name="one", limit=1)}
@@ -190,3 +190,19 @@ async def test_a_lost_worker_leaves_no_slot_taken() -> None:
 
     assert lost == [job]
     assert second.worker == B
+
+
+async def test_parents_that_wait_are_shared_by_all_workers(engine: Engine) -> None:
+    for name in ("tcp://a", "tcp://b", "tcp://c"):
+        engine.dispatch.add_worker(name, ["io"], 64)
+
+    for number in range(9):
+        parent = await engine.submit(asked(f"p{number}", pool="io"))
+        await engine.started(parent)
+        await engine.waiting(parent)
+
+    assert {worker: len(ids) for worker, ids in engine.workers.sent.items()} == {
+        "tcp://a": 3,
+        "tcp://b": 3,
+        "tcp://c": 3,
+    }

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from parrot_async.model.models import JobStatus
+from parrot_async.service.engine.ending import end_of_plan
 from parrot_async.service.engine.state import TrackedJob
 from tests.unit.service.engine.parts import WORKER, Engine, asked, plan
 
@@ -49,6 +50,17 @@ async def test_a_plan_without_children_completes_at_once(engine: Engine) -> None
     await engine.admission.from_client([plan("p", 0)], {})
 
     assert await engine.kinds("p") == ["submitted", "waiting", "completed"]
+
+
+async def test_a_plan_that_ignores_failures_counts_those_that_completed(engine: Engine) -> None:
+    root, first, second, _ = await a_plan(engine, 3, on_failure="ignore")
+    await engine.failed(first)
+    await engine.completed(second)
+
+    result = end_of_plan(root).result
+
+    assert result is not None
+    assert result.preview == "1 of 2 children completed"
 
 
 async def test_by_default_a_plan_fails_with_its_first_child(engine: Engine) -> None:

@@ -240,30 +240,6 @@ async def test_a_job_that_costs_its_worker_each_time_fails_as_lost(engine: Engin
     assert error.kind == "lost"
 
 
-async def test_a_job_that_no_worker_can_run_fails_after_a_while(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine.executor, "_patience", lambda _: 0.0)
-
-    await engine.admission.from_client([asked("a", pool="gpu")], {})
-    await turns()
-
-    error = engine.error("a")
-    assert error is not None
-    assert error.kind == "unschedulable"
-    assert "no worker offers 'gpu'" in error.message
-
-
-async def test_a_job_that_waits_for_workers_is_not_given_up(engine: Engine) -> None:
-    engine.dispatch.add_worker(WORKER, ["cpu"], 1)
-    patient = await engine.submit(asked("a", wait_for_workers=True, pool="gpu"))
-    hasty = await engine.submit(asked("b", pool="gpu"))
-
-    engine.executor.check_ready()
-
-    assert (patient.state, hasty.state) == ("ready", "ended")
-
-
 async def test_only_uninterrupted_attempts_tell_how_long_a_function_runs(engine: Engine) -> None:
     engine.dispatch.add_worker(WORKER, ["cpu"], 2)
     waited = await engine.submit(asked("a"))

@@ -152,3 +152,49 @@ def test_delays_double_up_to_the_longest(failed: int, least: float, most: float)
 
     assert all(least <= delay <= most for delay in delays)
     assert len(set(delays)) > 1
+
+
+async def test_a_parent_that_only_waits_loses_nothing_with_its_worker(engine: Engine) -> None:
+    parent = await engine.submit(asked("a"))
+    children: list[str] = []
+
+    for _ in range(20):
+        engine.dispatch.add_worker(WORKER, ["cpu"], 1)
+        await turns()
+        await engine.started(parent)
+        children = children or await engine.children(parent, b"child", pool="gpu")
+        await engine.waiting(parent)
+        await engine.lose(WORKER)
+
+    assert (parent.attempt, parent.lost, parent.state) == (20, 0, "ready")
+
+
+async def test_an_attempt_that_got_on_with_its_children_is_not_held_against_its_job(
+    engine: Engine,
+) -> None:
+    parent = await engine.submit(asked("a"))
+
+    for number in range(6):
+        engine.dispatch.add_worker(WORKER, ["cpu"], 1)
+        await turns()
+        await engine.started(parent)
+        await engine.children(parent, f"child {number}".encode(), pool="gpu")
+        await engine.lose(WORKER)
+
+    assert (parent.attempt, parent.lost, parent.state) == (6, 0, "ready")
+
+
+async def test_a_parent_that_kills_its_worker_again_and_again_is_given_up(engine: Engine) -> None:
+    parent = await engine.submit(asked("a"))
+
+    for _ in range(6):
+        engine.dispatch.add_worker(WORKER, ["cpu"], 1)
+        await turns()
+        if parent.state == "sent":
+            await engine.started(parent)
+            await engine.children(parent, b"child", pool="gpu")
+            await engine.lose(WORKER)
+
+    error = engine.error("a")
+    assert error is not None
+    assert (error.kind, parent.attempt) == ("lost", 5)  # in the first one its child was new

@@ -117,7 +117,7 @@ async def test_a_timeout_names_the_seconds(engine: Engine) -> None:
 
     error = engine.error("a")
     assert error is not None
-    assert error.message == "it ran longer than its timeout of 0.02 s"
+    assert error.message == "it ran longer than its timeout of 0.02s"
 
 
 async def test_code_that_does_not_stop_costs_a_worker_of_one_slot(engine: Engine) -> None:

@@ -1,0 +1,1 @@
+"""That no secret gets out."""
