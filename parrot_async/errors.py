@@ -7,7 +7,7 @@
     ├── NotEndedError           the job has not ended, and what was asked needs its end
     ├── ResultExpiredError      the job completed, its result's time to live is over
     ├── InterruptedJobError     the job's service ended before it: `await client.recover()`
-    ├── FunctionChangedError    an interrupted job's function is another now, or is gone
+    ├── FunctionChangedError    a job's function, or a module that it needs, is another now, or gone
     ├── JobError                a job ended without a result; `.job_id`, `.info`
     │   ├── JobFailedError      its body raised what cannot be raised again here
     │   ├── JobTimeoutError     it ran past its timeout (also a TimeoutError)
@@ -55,7 +55,9 @@ class ErrorInfo:
     type_name: str = ""
     traceback: str = ""
     bases: tuple[str, ...] = ()
-    """Names of the error's type and of its base classes, for `retry_on`."""
+    """Names of the error's type and of its base classes, for people and for older events."""
+    retryable: bool | None = None
+    """Whether it is one of `retry_on`, as its worker saw; None where nobody asked."""
 
 
 class ParrotError(Exception):
@@ -87,7 +89,7 @@ class InterruptedJobError(ParrotError):
 
 
 class FunctionChangedError(ParrotError):
-    """An interrupted job's function is not what was submitted, or is not there any more."""
+    """A job's function, or a module that it needs, is not what was submitted; it names the file."""
 
 
 class JobError(ParrotError):

@@ -28,7 +28,7 @@ def jsonable(value: Any) -> Any:
     """Return a result as JSON has it; what JSON does not have becomes the text of its `repr`."""
     from pydantic_core import to_jsonable_python
 
-    from parrot_async.transport.pickling import preview
+    from parrot_async.transport.previews import preview
 
     try:
         return to_jsonable_python(value, inf_nan_mode="strings", bytes_mode="base64", fallback=repr)

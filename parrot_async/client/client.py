@@ -11,8 +11,19 @@ from collections.abc import (
     Iterable,
     Sequence,
 )
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NoReturn,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    overload,
+)
 
 from distributed.security import Security
 
@@ -20,17 +31,20 @@ from parrot_async import cluster as local_cluster
 from parrot_async.client import display
 from parrot_async.client.connection import Connection
 from parrot_async.client.handle import JobHandle, JobHandles, attach, gather
+from parrot_async.client.packing import Packing
 from parrot_async.client.session import Session
 from parrot_async.cluster import Pools
 from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.failpoints import reach
 from parrot_async.jobs.plan import Plan
 from parrot_async.jobs.request import (
-    groups_of_calls,
     groups_of_piece,
     groups_of_plan,
     map_root,
     new_id,
+    pack_call,
+    pack_function,
+    packs_at_once,
 )
 from parrot_async.jobs.spec import check_call
 from parrot_async.model.durations import Duration, seconds
@@ -40,8 +54,10 @@ from parrot_async.model.rows import Pruned, RootRow
 from parrot_async.model.texts import check_limit
 from parrot_async.report.tables import RootRows
 from parrot_async.store import check_url
+from parrot_async.transport.buffer import MOST_BYTES
 from parrot_async.transport.messages import Group
-from parrot_async.transport.pickling import Call, dump_function, preview
+from parrot_async.transport.pickling import Call
+from parrot_async.transport.previews import preview
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel
@@ -82,13 +98,15 @@ class JobClient:
         pools: Pools | None = None,
         store: str | None = None,
         detach: bool = True,
+        argument_limit: int = MOST_BYTES,
     ) -> None:
         """Say which cluster; nothing is started or joined yet.
 
         `name`, `store` and `pools` are of a local cluster: which one, the URL of its job store
         (`sqlite:///jobs.db`, `postgresql://user@host/database`; by default `$PARROT_STORE` or a
         file of its own), and how many workers it gets when it has to be started. `detach=False`
-        ends it with this client.
+        ends it with this client. `argument_limit` is the most bytes that the arguments of one
+        job, or its function, may have as a pickle.
         """
         if store is not None and (address is not None or cluster is not None):
             raise ClusterError("a store is that of a local cluster; others have $PARROT_STORE")
@@ -104,6 +122,15 @@ class JobClient:
         self._detach = detach
         self._started = False
         self._session = Session()
+        self._limit = argument_limit
+        self._packing = Packing()
+
+    def __reduce__(self) -> NoReturn:
+        """Raise TypeError: a client lives in its process, and jobs have other means."""
+        raise TypeError(
+            "a client stays in its process: inside a job, `current_job().run(...)`, `.submit(...)` "
+            "and `.map(...)` start other jobs"
+        )
 
     def __repr__(self) -> str:
         """Show where the client is connected to."""
@@ -156,6 +183,7 @@ class JobClient:
 
     async def aclose(self) -> None:
         """Disconnect; jobs go on, unless `detach=False` ends the local cluster."""
+        self._packing.close()
         if await self._session.end() and not self._detach and self._address is None:
             await local_cluster.down(self._name, store=self._store)
 
@@ -181,13 +209,12 @@ class JobClient:
         """
         root_id = new_id()
         if isinstance(fn, Plan):
-            groups, functions = groups_of_plan(fn, root_id)
+            packed = await self._packing.run(partial(groups_of_plan, fn, root_id, self._limit))
         else:
             check_call(fn, (args, kwargs))
-            function_id, data = dump_function(fn)
-            functions = {function_id: data}
-            groups = groups_of_calls(fn, [(args, kwargs)], function_id)
-            groups[0]["ids"] = [root_id]
+            work = partial(pack_call, fn, (args, kwargs), root_id, self._limit)
+            packed = await self._packing.run(work, at_once=packs_at_once(fn, [(args, kwargs)]))
+        groups, functions = packed
         handle = JobHandle[Any](self._session, root_id)
         accepted = await self._send(root_id, groups, functions)
         return handle if accepted == root_id else await self.attach(accepted)
@@ -222,15 +249,15 @@ class JobClient:
             check_call(fn, call)
         root_id = new_id()
         handles = JobHandles[Any](self._session, root_id, len(calls))
-        function_id, data = dump_function(fn)
+        function_id, data = await self._packing.run(partial(pack_function, fn, self._limit))
         under_way: deque[asyncio.Task[JobId]] = deque()
         top = map_root(fn, len(calls), root_id)
-        first = groups_of_piece(fn, calls[:PIECE], function_id, root_id, 0)
+        first = await self._pack_piece(fn, calls[:PIECE], function_id, root_id, 0)
         await self._send(root_id, [top, *first], {function_id: data})
         try:
             for start in range(PIECE, len(calls), PIECE):
                 piece = calls[start : start + PIECE]
-                groups = groups_of_piece(fn, piece, function_id, root_id, start)
+                groups = await self._pack_piece(fn, piece, function_id, root_id, start)
                 under_way.append(asyncio.ensure_future(self._send(root_id, groups, {})))
                 await asyncio.sleep(0)
                 if len(under_way) >= PIECES_UNDER_WAY:
@@ -244,6 +271,12 @@ class JobClient:
             raise
         await self._session.trees.shown(root_id, len(calls))
         return handles
+
+    async def _pack_piece(
+        self, fn: Any, calls: Sequence[Call], function_id: str, root_id: JobId, start: int
+    ) -> list[Group]:
+        work = partial(groups_of_piece, fn, calls, function_id, root_id, start, self._limit)
+        return await self._packing.run(work, at_once=packs_at_once(fn, calls))
 
     async def _send(
         self, root_id: JobId, groups: Sequence[Group], functions: dict[str, bytes]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, overload
 
 import anyio
 
@@ -21,6 +21,11 @@ from parrot_async.report.timeline import Timeline
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobTreeView
+
+STAYS = (
+    "a handle stays in its process: pass it to the job as an argument, and it arrives there as its "
+    "result; `handle.id` is a text that travels"
+)
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -44,6 +49,10 @@ class JobHandle(Generic[R_co]):
     def __job_reference__(self) -> JobId:
         """As an argument of another job, a handle arrives as its result."""
         return self.id
+
+    def __reduce__(self) -> NoReturn:
+        """Raise TypeError: only as an argument of a job does a handle travel."""
+        raise TypeError(STAYS)
 
     def __await__(self) -> Generator[object, None, R_co]:
         """Wait for the result; raises the job's error."""
@@ -204,6 +213,10 @@ class JobHandles(Sequence[JobHandle[R]]):
         self._session = session
         self._count = count
         self.root: JobHandle[list[R]] = JobHandle(session, root_id)
+
+    def __reduce__(self) -> NoReturn:
+        """Raise TypeError: the handles, in a list, travel as arguments of a job."""
+        raise TypeError(f"{STAYS}; of all: `list(handles)`")
 
     def __len__(self) -> int:
         """Return the number of jobs."""

@@ -8,7 +8,8 @@ from queue import SimpleQueue
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from parrot_async.jobs.futures import gathered
-from parrot_async.jobs.slot import Slot, wait_without_slot, wait_without_slot_async
+from parrot_async.jobs.host import LocalHost
+from parrot_async.jobs.slot import Slot, has_loop, wait_without_slot, wait_without_slot_async
 from parrot_async.model.models import JobId
 from parrot_async.transport.outcome import Outcome
 
@@ -42,8 +43,16 @@ class Pending(Generic[T_co]):
         return self._future.done()
 
     def result(self) -> T_co:
-        """Wait for the value in a sync job and return it; raises the child's error."""
+        """Wait for the value in a sync job and return it; raises the child's error.
+
+        RuntimeError in an async job, which awaits it.
+        """
         if not self._future.done():
+            if has_loop() and not isinstance(self._slot, LocalHost):
+                raise RuntimeError(
+                    "`.result()` would stop every async job of this worker: `await` it, as in "
+                    "`await current_job().run(...)`"
+                )
             wait_without_slot(self._slot, self._future)
         return self._value()
 

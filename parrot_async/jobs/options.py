@@ -122,13 +122,25 @@ def result_ttl(options: Options) -> float | None:
     return None if given is None else seconds(given)
 
 
-def retry_policy(options: Options) -> RetryPolicy:
-    """Return how often and when the job runs again after an error, and after which errors."""
+def retry_on(options: Options) -> tuple[type[BaseException], ...]:
+    """Return the errors after which the job runs again; none at all stand for every error."""
     errors = options.get("retry_on", ())
     kinds = (errors,) if isinstance(errors, type) else tuple(errors)
+    for kind in kinds:
+        if not _is_error_type(kind):
+            raise OptionsError(f"retry_on takes types of errors, not {kind!r}")
+    return kinds
+
+
+def _is_error_type(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)
+
+
+def retry_policy(options: Options) -> RetryPolicy:
+    """Return how often and when the job runs again after an error, and after which errors."""
     return RetryPolicy(
         retries=options.get("retries", 0),
         first=seconds(options.get("retry_delay", 1.0)),
         longest=seconds(options.get("retry_longest", 60.0)),
-        on=tuple(error_name(kind) for kind in kinds),
+        on=tuple(error_name(kind) for kind in retry_on(options)),
     )

@@ -9,7 +9,7 @@ from parrot_async.jobs.spec import check_call, name_of, spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
 from parrot_async.model.texts import check_texts
 from parrot_async.report import steps
-from parrot_async.transport.pickling import summary
+from parrot_async.transport.previews import summary
 
 R = TypeVar("R")
 

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from parrot_async.errors import OptionsError
-from parrot_async.jobs.options import WithOptions, depends_on, options_of
+from parrot_async.jobs.options import WithOptions, depends_on, options_of, retry_on
 from parrot_async.jobs.plan import Plan, Step
 from parrot_async.jobs.spec import spec_of
 from parrot_async.model.models import FailurePolicy, JobId, JobSpec, JobType
+from parrot_async.transport.buffer import MOST_BYTES
+from parrot_async.transport.code import innermost
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import (
     Call,
@@ -22,10 +24,11 @@ from parrot_async.transport.pickling import (
     dump_function,
     hash_of_all,
     hash_of_code,
-    innermost,
-    summary,
+    sender_state,
 )
+from parrot_async.transport.previews import summary
 from parrot_async.transport.secrets import redact
+from parrot_async.transport.wrappers import has_name
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -34,6 +37,76 @@ def new_id() -> JobId:
     """Return an id for a root job: 14 characters, sorted by time (Crockford's base 32)."""
     number = (time.time_ns() // 1_000_000 & (1 << 40) - 1) << 30 | secrets.randbits(30)
     return "".join(_DIGITS[number >> shift & 31] for shift in range(65, -5, -5))
+
+
+class _Packed(NamedTuple):
+    """A packed function, and what has to be the same for it to be packed so again."""
+
+    state: tuple[object, ...]
+    function_id: str
+    data: bytes
+
+
+_packed: WeakKeyDictionary[Callable[..., Any], _Packed] = WeakKeyDictionary()
+
+
+def pack_function(fn: Callable[..., Any], limit: float = MOST_BYTES) -> tuple[str, bytes]:
+    """Return a function's id and its pickle, with what workers need of its options."""
+    if not isinstance(fn, FunctionType) or not has_name(fn):
+        return dump_function(fn, retry_on(options_of(fn)), limit)
+    # By its name: it is packed as before while its modules and the folders are the same.
+    known = _packed.get(fn)
+    if known is not None and known.state == sender_state(known.data):
+        return known.function_id, known.data
+    function_id, data = dump_function(fn, (), limit)
+    _packed[fn] = _Packed(sender_state(data), function_id, data)
+    return function_id, data
+
+
+def packs_at_once(fn: Any, calls: Sequence[Call]) -> bool:
+    """Return whether to pickle calls takes no time: the function was here, arguments are small.
+
+    All else is pickled in a thread, so that the caller's loop goes on.
+    """
+    if not is_known(fn):
+        return False
+    for args, kwargs in calls:
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            if type(value) is not int and not is_small(value):
+                return False
+    return True
+
+
+def is_known(fn: Any) -> bool:
+    """Return whether jobs of a function have been asked for before."""
+    return isinstance(fn, WithOptions | FunctionType) and fn in _functions
+
+
+MOST_VALUES = 200
+"""Values in an argument that is still small."""
+MOST_CHARACTERS = 16 * 1024
+"""Of each text or bytes in it."""
+
+
+def is_small(value: Any) -> bool:
+    """Return whether a value is plain and small, with all that is in it."""
+    if type(value) in (int, float, bool):
+        return True
+    left, count = [value], 0
+    while left and count < MOST_VALUES:
+        one = left.pop()
+        count += 1
+        kind = type(one)
+        if kind in (str, bytes):
+            if len(one) > MOST_CHARACTERS:
+                return False
+        elif kind in (list, tuple, set, dict):
+            if len(one) > MOST_VALUES:
+                return False
+            left.extend(one if kind is not dict else (*one, *one.values()))
+        elif kind not in (int, float, bool, type(None)) and not hasattr(kind, "__job_reference__"):
+            return False
+    return not left
 
 
 def _group(
@@ -54,14 +127,17 @@ def _group(
 
 
 def groups_of_calls(
-    fn: Callable[..., Any], calls: Sequence[Call], function_id: str | None = None
+    fn: Callable[..., Any],
+    calls: Sequence[Call],
+    function_id: str | None = None,
+    limit: float = MOST_BYTES,
 ) -> list[Group]:
     """Return groups of calls of one function; calls that need other jobs get one of their own.
 
     Raises OptionsError for several calls of a function with a key, which can name one job only,
     and SerializationError where the function or an argument cannot be pickled.
     """
-    function_id = function_id or dump_function(fn)[0]
+    function_id = function_id or pack_function(fn)[0]
     known = _known(fn, function_id)
     if known.spec.key is not None and len(calls) > 1:
         raise OptionsError(
@@ -71,7 +147,7 @@ def groups_of_calls(
     groups: list[Group] = []
     shared: Group | None = None
     for call in calls:
-        data, needed = dump_call(call)
+        data, needed = dump_call(call, limit)
         if needed or shared is None:
             home = _group(known.text, needed=(*always, *needed))
             groups.append(home)
@@ -135,15 +211,26 @@ def _spec(fn: Callable[..., Any], function_id: str) -> JobSpec:
     return spec_of(fn).model_copy(update=update)
 
 
+def pack_call(
+    fn: Callable[..., Any], call: Call, root_id: JobId, limit: float
+) -> tuple[list[Group], dict[str, bytes]]:
+    """Return the group of a root job, and its function by its id."""
+    function_id, data = pack_function(fn, limit)
+    groups = groups_of_calls(fn, [call], function_id, limit)
+    groups[0]["ids"] = [root_id]
+    return groups, {function_id: data}
+
+
 def groups_of_piece(
     fn: Callable[..., Any],
     calls: Sequence[Call],
     function_id: str,
     root_id: JobId,
     start: int,
+    limit: float = MOST_BYTES,
 ) -> list[Group]:
     """Return the groups of some jobs of a `map`, the first of which has the ordinal `start`."""
-    groups = groups_of_calls(fn, calls, function_id)
+    groups = groups_of_calls(fn, calls, function_id, limit)
     for group in groups:
         count = len(group["arguments"])
         group["parent_id"] = root_id
@@ -174,7 +261,9 @@ class _Place(NamedTuple):
     depth: int
 
 
-def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, bytes]]:
+def groups_of_plan(
+    plan: Plan, root_id: JobId, limit: float = MOST_BYTES
+) -> tuple[list[Group], dict[str, bytes]]:
     """Return the groups of a whole declared tree, parents first, and its functions by id.
 
     Raises OptionsError where a step is in the plan twice, or where steps wait for each other.
@@ -182,7 +271,7 @@ def groups_of_plan(plan: Plan, root_id: JobId) -> tuple[list[Group], dict[str, b
     # Every node is named before any argument is pickled, since steps may refer to later ones.
     places = _named(plan, root_id)
     functions: dict[str, bytes] = {}
-    groups = [_group_of(job_id, place, functions) for job_id, place in places.items()]
+    groups = [_group_of(job_id, place, functions, limit) for job_id, place in places.items()]
     _refuse_cycle(places, groups)
     return groups, functions
 
@@ -210,14 +299,14 @@ def _named(plan: Plan, root_id: JobId) -> dict[JobId, _Place]:
     return places
 
 
-def _group_of(job_id: JobId, place: _Place, functions: dict[str, bytes]) -> Group:
+def _group_of(job_id: JobId, place: _Place, functions: dict[str, bytes], limit: float) -> Group:
     """Return the group of one node; the function of a step is added to `functions`."""
     node, parent_id, depth = place
     if isinstance(node, Plan):
         return _group(_json(node.spec(depth)), parent_id, [job_id])
-    function_id, data = dump_function(node.fn)
+    function_id, data = pack_function(node.fn, limit)
     functions[function_id] = data
-    (made,) = groups_of_calls(node.fn, [(node.args, node.kwargs)], function_id)
+    (made,) = groups_of_calls(node.fn, [(node.args, node.kwargs)], function_id, limit)
     return {**made, "ids": [job_id], "parent_id": parent_id}
 
 

@@ -74,7 +74,7 @@ def stop_or_hold(slot: Slot) -> None:
     """
     if slot.stopped.done():
         raise JobStopped
-    if (held := slot.held) is not None and not _has_loop():
+    if (held := slot.held) is not None and not has_loop():
         wait_without_slot(slot, held, paused=True)
 
 
@@ -84,7 +84,7 @@ async def hold(slot: Slot) -> None:
         await wait_without_slot_async(slot, held, paused=True)
 
 
-def _has_loop() -> bool:
+def has_loop() -> bool:
     """Return whether an event loop runs in this thread, so that nothing may block it."""
     try:
         asyncio.get_running_loop()

@@ -11,7 +11,8 @@ from parrot_async.jobs.options import Options, body_of, options_of
 from parrot_async.model.durations import seconds
 from parrot_async.model.models import FailurePolicy, JobSpec, JobType
 from parrot_async.model.texts import check_priority, check_texts, validated
-from parrot_async.transport.pickling import Call, preview
+from parrot_async.transport.pickling import Call
+from parrot_async.transport.previews import preview
 from parrot_async.transport.text import text_of
 
 TEXTS = ("title", "key", "queue", "description", "prompt")

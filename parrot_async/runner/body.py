@@ -50,6 +50,10 @@ class RunningBody:
         """Whether this body's code keeps the jobs' loop from going on, at this moment."""
         return self._task is not None and asyncio.current_task(self._task.get_loop()) is self._task
 
+    def runs(self, task: "asyncio.Task[object] | None") -> bool:
+        """Whether a task is this body's own."""
+        return task is not None and self._task is task
+
     def interrupt(self, loop_thread: int | None) -> None:
         """Raise JobStopped in the body's thread, or in the loop's where the body blocks that.
 

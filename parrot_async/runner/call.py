@@ -47,6 +47,10 @@ class AttemptCall:
         value = fn(*args, **kwargs)
         return value if inspect.iscoroutine(value) else _returning(value)
 
+    def retry_on(self) -> tuple[type[BaseException], ...]:
+        """Return the errors after which the job runs again, () for every one."""
+        return self._functions.retry_on(self.function_id)
+
     def _load(self) -> Call:
         return load_call(self._arguments, _Results(self._values, self._names))
 

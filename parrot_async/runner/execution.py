@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -20,9 +19,9 @@ from parrot_async.runner.host import ExecutionHost, HostRunner
 from parrot_async.runner.process_hooks import leave_forked_process
 from parrot_async.transport.messages import Batch
 from parrot_async.transport.outcome import error_info
-from parrot_async.transport.pickled_secrets import without_secrets
-from parrot_async.transport.pickling import dump_value, preview
-from parrot_async.transport.wire import INLINE
+from parrot_async.transport.pickling import dump_value
+from parrot_async.transport.previews import preview
+from parrot_async.transport.raised import body_error, dump_error
 
 ASTRAY = ErrorInfo("lost", "it was hit by what was to stop another job")
 
@@ -64,6 +63,7 @@ class Execution:
         "reason",
         "runner",
         "started",
+        "takes_edited",
     )
 
     def __init__(self, runner: ExecutionRunner, batch: Batch, index: int) -> None:
@@ -73,6 +73,7 @@ class Execution:
         self.attempt = batch["attempts"][index]
         self.is_async = batch["coroutines"][index]
         self.grace = batch["graces"][index]
+        self.takes_edited = self.id in batch["edited"]
         self.call = AttemptCall(runner.functions, batch, index)
         self.host = ExecutionHost(runner, self.id, self.attempt, batch["states"].get(self.id))
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -182,7 +183,9 @@ class Execution:
         self.runner.close_output(self.host.context)
         if self.over:
             return
-        self.runner.outbox.failed(self.host, error_info(exc, skip=2), _small_pickle(exc))
+        exc = body_error(exc)
+        info = error_info(exc, skip=2, retry_on=self.call.retry_on())
+        self.runner.outbox.failed(self.host, info, dump_error(exc))
         self._end_unsuccessful()
 
     def _end_stopped(self) -> None:
@@ -191,10 +194,13 @@ class Execution:
             self.runner.outbox.failed(self.host, self.reason or ASTRAY, None)
         self._end_unsuccessful()
 
-    def fail(self, error: ErrorInfo) -> None:
-        """End it with an error that its body did not raise, before its start or from outside."""
+    def fail(self, error: ErrorInfo, data: bytes | None = None) -> None:
+        """End it with an error that its body did not raise, before its start or from outside.
+
+        `data` is the pickled exception, if there is one.
+        """
         self.dropped = True
-        self.runner.outbox.failed(self.host, error, None)
+        self.runner.outbox.failed(self.host, error, data)
         self._end_unsuccessful()
 
     def _end_unsuccessful(self) -> None:
@@ -262,14 +268,3 @@ class Execution:
         self._end_unsuccessful()
         if self.host.give_up_slot():
             self.runner.slots.free()
-
-
-def _small_pickle(exc: BaseException) -> bytes | None:
-    """Return an exception's pickle; None where it has none, or a big one, or would do harm."""
-    try:
-        data = without_secrets(dump_value(exc))
-        with suppress(Exception):
-            str(exc)  # where this exits, it would end the process of whoever prints it
-    except BaseException:  # noqa: BLE001 - whatever its class's own code raises
-        return None
-    return data if len(data) <= INLINE else None

@@ -7,8 +7,15 @@ from threading import Lock
 from typing import Any
 
 from parrot_async.errors import ErrorInfo
+from parrot_async.runner.modules import WorkerModules
 from parrot_async.transport.outcome import error_info
-from parrot_async.transport.pickling import load_function
+from parrot_async.transport.own_modules import own_modules
+from parrot_async.transport.pickling import (
+    PackedFunction,
+    load_function,
+    load_value,
+    unpack_function,
+)
 
 KEPT_BYTES = 32 * 1024 * 1024
 """Bytes of functions, by their pickles, that stay while no job here wants them."""
@@ -32,6 +39,10 @@ class LoadedFunctions:
         self._kept_bytes = kept_bytes
         self._found: dict[str, bytes | Callable[..., Any]] = {}
         self._asked: dict[str, asyncio.Task[None]] = {}
+        self._packed: dict[str, PackedFunction] = {}
+        """Without their code."""
+        self._retry_on: dict[str, tuple[type[BaseException], ...]] = {}
+        self._modules = WorkerModules()
         self._held: Counter[str] = Counter()
         self._sizes: OrderedDict[str, int] = OrderedDict()
         """Of those that are here, the least recently used one first."""
@@ -60,7 +71,8 @@ class LoadedFunctions:
             if self._bytes <= self._kept_bytes:
                 return
             self._bytes -= self._sizes.pop(function_id)
-            del self._found[function_id]
+            for kept in (self._found, self._packed, self._retry_on):
+                kept.pop(function_id, None)
 
     def lacks(self, wanted: Iterable[str]) -> set[str]:
         """Return the ids of those that are not here."""
@@ -83,12 +95,27 @@ class LoadedFunctions:
     async def _fetch(self, function_id: str) -> None:
         try:
             data = bytes(await self._ask(function_id))
+            packed = unpack_function(data)._replace(code=b"")
         finally:
             del self._asked[function_id]
         with self._lock:
+            self._packed[function_id] = packed
             self._found[function_id] = data
             self._sizes[function_id] = max(len(data), LEAST_BYTES)
             self._bytes += self._sizes[function_id]
+
+    def refuses(self, function_id: str, *, edited: bool) -> str | None:
+        """Return why this process cannot run a function that is here, and a fresh one could.
+
+        Raises FunctionChangedError where none can: its modules are not what was submitted, and
+        `edited` ones are not wanted.
+        """
+        packed = self._packed[function_id]
+        return self._modules.accept(packed, changed=edited)
+
+    def retry_on(self, function_id: str) -> tuple[type[BaseException], ...]:
+        """Return the errors after which a function runs again, () for every one."""
+        return self._retry_on.get(function_id, ())
 
     def is_loaded(self, function_id: str) -> bool:
         """Whether `load` returns the function without an import."""
@@ -99,6 +126,10 @@ class LoadedFunctions:
         found = self._found[function_id]
         if not isinstance(found, bytes):
             return found
-        loaded: Callable[..., Any] = load_function(found)
+        loaded = load_function(found)
+        packed = self._packed[function_id]
+        own_modules(module.name for module in packed.modules)  # as they are now, before any edit
+        if packed.retry_on:
+            self._retry_on[function_id] = load_value(packed.retry_on)
         self._found[function_id] = loaded
         return loaded

@@ -113,6 +113,11 @@ class JobsLoop:
             return True
         return False
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything on the loop; from any thread."""
+        return bool(self._tasks)
+
     def start(self, run: Callable[[T], Coroutine[object, None, None]], each: Iterable[T]) -> None:
         """Make a task of `run(one)` for each one, in a context of its own."""
         self.loop.call_soon_threadsafe(self._start, run, each, context=Context())

@@ -9,18 +9,16 @@ from contextvars import Context
 from functools import partial
 from typing import Any
 
-from distributed import Status, Worker, WorkerPlugin, get_worker
-from distributed.worker_state_machine import SecedeEvent
+from distributed import Status, Worker, WorkerPlugin
 
-from parrot_async import failpoints
-from parrot_async.errors import ErrorInfo
+from parrot_async.errors import ErrorInfo, FunctionChangedError
 from parrot_async.failpoints import reach
-from parrot_async.jobs.context import JobContext, host_of
+from parrot_async.jobs.context import JobContext
 from parrot_async.jobs.futures import mapped
 from parrot_async.jobs.host import AcceptedChildren
-from parrot_async.jobs.request import groups_of_calls
+from parrot_async.jobs.request import groups_of_calls, pack_function
 from parrot_async.jobs.spec import check_call
-from parrot_async.model.models import JobId, LogLine
+from parrot_async.model.models import JobId
 from parrot_async.runner import threads
 from parrot_async.runner.checking import check
 from parrot_async.runner.children import ChildFutures
@@ -32,8 +30,10 @@ from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.host_process import HostProcess
 from parrot_async.runner.jobs_loop import JobsLoop
 from parrot_async.runner.leftovers import Leftovers
-from parrot_async.runner.outbox import Attempted, Outbox
+from parrot_async.runner.loop_watch import LoopWatch
 from parrot_async.runner.output import Output
+from parrot_async.runner.reporter import Reporter
+from parrot_async.runner.shifts import Shifts
 from parrot_async.runner.slots import Slots
 from parrot_async.runner.watched_loop import BLOCKED, WatchedLoop
 from parrot_async.transport.api import (
@@ -43,7 +43,6 @@ from parrot_async.transport.api import (
     RunnerApi,
     handlers,
     operations,
-    reports_stub,
     service_stub,
 )
 from parrot_async.transport.messages import (
@@ -58,8 +57,9 @@ from parrot_async.transport.messages import (
     error_of,
 )
 from parrot_async.transport.outcome import Outcome, error_info
-from parrot_async.transport.pickling import Call, dump_function, ignore_path
-from parrot_async.transport.wire import RUNNER, pack, tune
+from parrot_async.transport.pickling import Call, ignore_path
+from parrot_async.transport.raised import dump_error
+from parrot_async.transport.wire import RUNNER, tune
 
 DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
@@ -74,15 +74,6 @@ LEFT = frozenset({Status.closing, Status.closed, Status.failed})
 """States of a worker that has left its scheduler, or does now."""
 
 logger = logging.getLogger(__name__)
-
-
-async def run_shift(key: str) -> None:
-    """Run until the worker has no more jobs; Dask knows of no other function."""
-    worker = get_worker()
-    runner: Any = worker.plugins[RUNNER]
-    # The runner's slots decide what runs: Dask's own are for other people's tasks.
-    worker.handle_stimulus(SecedeEvent(key=key, compute_duration=0.0, stimulus_id=f"parrot-{key}"))
-    await runner.shift(key)
 
 
 class Runner(WorkerPlugin):
@@ -108,19 +99,20 @@ class Runner(WorkerPlugin):
         self.worker = worker
         self._loop = asyncio.get_running_loop()
         self._service = service_stub(self._ask)
-        self._reports = reports_stub(self._tell)
         self.functions = LoadedFunctions(self._service.function)
         self._executions: dict[tuple[JobId, int], Execution] = {}
         self._batches: dict[Execution, Countdown] = {}
         self._children = ChildFutures()
-        self._shifts: dict[str, asyncio.Future[None]] = {}
+        self._shifts = Shifts(worker)
         self._arriving: set[asyncio.Task[None]] = set()
-        self.outbox = Outbox(self._wake, worker.address, self._spoiled)
+        self._reporter = Reporter(self._executions, worker)
+        self._reports, self.outbox = self._reporter.reports, self._reporter.outbox
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
         self._loops = WatchedLoop(self._executions, worker)
-        self._output = Output(self._keep)
+        self._output = Output(self._reporter.keep)
         self._output.install()
+        self._loop_watch = LoopWatch(lambda: self._jobs_loop, self._reporter.blocked)
         self._leftovers = Leftovers(self._output, self.slots, puts_back=self.owns_process)
         threads.install()
         tune(worker.batched_stream)
@@ -143,6 +135,7 @@ class Runner(WorkerPlugin):
             task.cancel()
         threads.remove()
         self._output.remove()
+        self._loop_watch.stop()
         self._jobs_loop.stop()
         for execution in list(self._executions.values()):
             execution.host.end_processes()
@@ -157,16 +150,11 @@ class Runner(WorkerPlugin):
 
     async def shift(self, key: str) -> None:
         """Wait until the service ends the shift."""
-        await self._end_of(key)
-        del self._shifts[key]
-
-    def _end_of(self, key: str) -> "asyncio.Future[None]":
-        return self._shifts.setdefault(key, self._loop.create_future())
+        await self._shifts.last(key)
 
     def rest(self, key: str) -> None:
         """End a shift; one that Dask has not begun yet will end as it begins."""
-        if key in self.worker.state.tasks and not (end := self._end_of(key)).done():
-            end.set_result(None)
+        self._shifts.end(key)
 
     def take(self, batch: Batch) -> None:
         """Queue a batch for slots; its last end is sent at once."""
@@ -177,7 +165,7 @@ class Runner(WorkerPlugin):
         for execution in executions:
             self._executions[execution.id, execution.attempt] = execution
             self._batches[execution] = countdown
-        if self.functions.lacks(wanted) or self._is_paused():
+        if self.functions.lacks(wanted) or batch["edited"] or self._is_paused():
             task = self._loop.create_task(self._prepare(executions))
             self._arriving.add(task)
             task.add_done_callback(self._arriving.discard)
@@ -186,7 +174,7 @@ class Runner(WorkerPlugin):
 
     def _batch_over(self, functions: Collection[str]) -> None:
         self.functions.release(functions)
-        self._wake(0.0)
+        self._reporter.flush_soon()
 
     def _is_paused(self) -> bool:
         """Whether Dask starts nothing on this worker, as its memory is short."""
@@ -198,18 +186,30 @@ class Runner(WorkerPlugin):
         for execution in executions:
             if execution.call.function_id in missing and not execution.over:
                 execution.fail(missing[execution.call.function_id])
+        for function_id in {e.call.function_id for e in executions} - missing.keys():
+            some = [e for e in executions if e.call.function_id == function_id]
+            await self._check_modules(function_id, some)
         while self._is_paused():  # noqa: ASYNC110 - Dask tells nobody when that is over
             await asyncio.sleep(PAUSED_INTERVAL)
         self.slots.add(executions)
 
+    async def _check_modules(self, function_id: str, executions: list[Execution]) -> None:
+        """Give attempts back whose modules this process has in another version, or end them."""
+        edited = any(execution.takes_edited for execution in executions)
+        refuses = partial(self.functions.refuses, function_id, edited=edited)
+        try:
+            why = await asyncio.to_thread(refuses)
+        except FunctionChangedError as exc:
+            for execution in executions:
+                execution.fail(error_info(exc), dump_error(exc))
+            return
+        if why is not None:
+            withdrawn = attempts_of((e.id, e.attempt) for e in executions if e.withdraw())
+            self._reports.outdated(self.worker.address, function_id, withdrawn, why)
+
     async def _ask(self, operation: Operation, arguments: Arguments) -> Any:
         """Ask the service."""
         return await getattr(self.worker.scheduler, operation.wire_name)(**arguments)
-
-    def _tell(self, operation: Operation, arguments: Arguments) -> None:
-        """Report to the service; Dask adds which worker it is."""
-        told = {name: value for name, value in arguments.items() if name != "worker"}
-        self.worker.batched_stream.send({"op": operation.wire_name, **told})
 
     def _start(self, executions: list[Execution]) -> None:
         """Start executions that have taken a slot each."""
@@ -289,13 +289,8 @@ class Runner(WorkerPlugin):
             return True
         fault = self.device.fault(execution.grace, is_shared=self.slots.taken > 1)
         if fault is not None:
-            self._loop.call_soon_threadsafe(self._resign, fault)
+            self._loop.call_soon_threadsafe(self._reporter.resign, fault)
         return fault is None
-
-    def _resign(self, fault: str) -> None:
-        """Report that this process can run nothing any more, after what happened until now."""
-        self._flush()
-        self._reports.unfit(self.worker.address, fault)
 
     def close_output(self, context: JobContext) -> None:
         """Keep what a job wrote last, and put back what it changed, before its end is told."""
@@ -307,33 +302,6 @@ class Runner(WorkerPlugin):
         self._children.forget(execution.host)
         self._executions.pop((execution.id, execution.attempt), None)
         self._batches.pop(execution).down()
-
-    # What goes out.
-
-    def _wake(self, seconds: float) -> None:
-        self._loop.call_soon_threadsafe(self._flush_after, seconds, context=Context())
-
-    def _flush_after(self, seconds: float) -> None:
-        if seconds > 0:
-            self._loop.call_later(seconds, self._flush)
-        else:
-            self._flush()
-
-    def _flush(self) -> None:
-        records = self.outbox.flush()
-        if records and not self.worker.batched_stream.closed():
-            if failpoints.armed:
-                reach("reporting")
-            self._reports.happened(self.worker.address, [pack(record) for record in records])
-
-    def _keep(self, context: JobContext, line: LogLine) -> None:
-        if isinstance(host := host_of(context), ExecutionHost):
-            self.outbox.logged(host, line)
-
-    def _spoiled(self, attempt: Attempted) -> None:
-        """Stop an attempt that has ended because what it did could not be sent."""
-        if (execution := self._executions.get((attempt.id, attempt.attempt))) is not None:
-            execution.stop_astray()
 
     # What comes in.
 
@@ -381,15 +349,7 @@ class Runner(WorkerPlugin):
 
     def list_attempts(self, number: int) -> None:
         """Report which attempts there are, after all that has happened until now."""
-        # An attempt that ends meanwhile is listed, or its end goes out before the list.
-        there = list(self._executions.values())
-        try:
-            self._flush()
-        except Exception:
-            logger.exception("could not send what has happened on this worker")
-        running = attempts_of((e.id, e.attempt) for e in there if e.started)
-        queued = attempts_of((e.id, e.attempt) for e in there if not e.started)
-        self._reports.attempts(self.worker.address, number, running, queued)
+        self._reporter.list_attempts(number)
 
     async def check(self, functions: Mapping[str, StoredFunction]) -> dict[str, str]:
         """Return what is wrong with functions that were submitted long ago, by their ids."""
@@ -403,7 +363,7 @@ class Runner(WorkerPlugin):
         """Ask the service for children of a running job, from any thread."""
         for call in calls[:1]:
             check_call(fn, call)
-        function_id, data = dump_function(fn)
+        function_id, data = pack_function(fn)
         groups = groups_of_calls(fn, calls, function_id)
         asking = self._submit(parent, groups, {function_id: data})
         asked = asyncio.run_coroutine_threadsafe(asking, self._loop)

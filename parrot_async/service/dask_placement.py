@@ -14,7 +14,7 @@ from distributed.scheduler import WorkerState
 from distributed.spans import SpanMetadata
 from distributed.system import MEMORY_LIMIT
 
-from parrot_async.runner.plugin import run_shift
+from parrot_async.runner.shifts import run_shift
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.worker_deaths import WorkerMemory
 from parrot_async.transport.api import Arguments, Operation, RunnerApi, runner_stub

@@ -14,6 +14,7 @@ from distributed import Scheduler, SchedulerPlugin
 from distributed.protocol.pickle import dumps
 from distributed.scheduler import WorkerState
 
+from parrot_async.errors import ErrorInfo, FunctionChangedError
 from parrot_async.model import events
 from parrot_async.model.events import Event
 from parrot_async.model.models import QUEUES, JobId, Queue, parent_of
@@ -331,6 +332,17 @@ class JobService(SchedulerPlugin):
         self._executor.returned(each_attempt(attempts))
         if attempts["ids"]:
             self._dispatch.set_stuck(worker)
+
+    def outdated(self, worker: str, function_id: str, attempts: Attempts, why: str) -> None:
+        """Have a fresh process run attempts that this worker cannot; end them where none comes."""
+        if self._placement.can_kill(worker):
+            logger.info("the worker %s is replaced when its jobs are done: %s", worker, why)
+            self._executor.returned(each_attempt(attempts))
+            self._dispatch.refuse(worker, function_id)
+        else:
+            advice = f"{why}. Nobody starts that worker again: restart it"
+            error = ErrorInfo("exception", advice, FunctionChangedError.__qualname__)
+            self._executor.refused(each_attempt(attempts), error)
 
     def attempts(self, worker: str, number: int, running: Attempts, queued: Attempts) -> None:
         """Take in which attempts a runner has."""

@@ -143,6 +143,9 @@ class RunnerReports(Protocol):
     def returned(self, worker: str, attempts: Attempts) -> None:
         """It gives attempts back that it has not started."""
 
+    def outdated(self, worker: str, function_id: str, attempts: Attempts, why: str) -> None:
+        """It gives attempts of a function back whose modules it has in another version."""
+
     def attempts(self, worker: str, number: int, running: Attempts, queued: Attempts) -> None:
         """It has these attempts, by `list_attempts` of that number; all earlier news is out."""
 

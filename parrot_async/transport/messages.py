@@ -79,6 +79,7 @@ class ErrorMessage(TypedDict):
     type_name: str
     traceback: str
     bases: Sequence[str]
+    retryable: bool | None
 
 
 class OutcomeMessage(TypedDict):
@@ -136,6 +137,8 @@ class Batch(TypedDict):
     """What the arguments of some of the jobs call others, with the ids of those."""
     states: dict[JobId, ValueMessage]
     """What earlier attempts of some of the jobs saved."""
+    edited: Sequence[JobId]
+    """Jobs that run again later, with their modules as they are now, whatever was submitted."""
 
 
 def attempts_of(pairs: Iterable[tuple[JobId, int]]) -> Attempts:
@@ -157,6 +160,7 @@ def error_message(info: ErrorInfo) -> ErrorMessage:
         type_name=info.type_name,
         traceback=info.traceback,
         bases=info.bases,
+        retryable=info.retryable,
     )
 
 
@@ -168,4 +172,5 @@ def error_of(message: ErrorMessage) -> ErrorInfo:
         message["type_name"],
         message["traceback"],
         tuple(message["bases"]),
+        message["retryable"],
     )

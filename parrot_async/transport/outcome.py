@@ -20,6 +20,7 @@ from parrot_async.errors import (
 from parrot_async.model.models import JobId
 from parrot_async.transport import results
 from parrot_async.transport.pickling import dump_value, load_value
+from parrot_async.transport.raised import dump_error, is_one_of, load_error
 from parrot_async.transport.secrets import redact
 from parrot_async.transport.text import guarded, is_interrupt, sendable, text_of, type_name
 
@@ -64,7 +65,7 @@ class Outcome:
     @classmethod
     def of_error(cls, exc: BaseException) -> "Outcome":
         """Return the outcome of a call that raised."""
-        return cls(data=dump_value(exc), error=error_info(exc))
+        return cls(data=dump_error(exc), error=error_info(exc))
 
     def value(self) -> Any:
         """Return the value or raise the job's error.
@@ -86,7 +87,7 @@ class Outcome:
         if error is None:
             raise LookupError(f"job {self.job_id} did not fail")
         if error.kind == "exception" and self.data is not None:
-            original = _error_of(self.data)
+            original = load_error(self.data)
             if original is not None:
                 where = f"in job {self.job_id}" if self.job_id else "in a local call"
                 _without_frames(original)
@@ -109,11 +110,18 @@ def loaded(data: bytes) -> Any:
         raise SerializationError(f"unpickling the value raised {type_name(exc)}") from exc
 
 
-def _without_frames(exc: BaseException | None) -> None:
+def _without_frames(exc: BaseException) -> None:
     """Drop the worker's frames, which have no code here; the note shows them."""
-    while exc is not None:
-        exc.__traceback__ = None
-        exc = exc.__cause__ or exc.__context__
+    seen: dict[int, BaseException] = {}
+    left = [exc]
+    while left:
+        one = left.pop()
+        if id(one) in seen:  # a chain may be a ring
+            continue
+        seen[id(one)] = one
+        one.__traceback__ = None
+        left += [link for link in (one.__cause__, one.__context__) if link is not None]
+        left += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
 
 
 def _drop_middle_notes(exc: BaseException) -> None:
@@ -131,22 +139,16 @@ def _drop_middle_notes(exc: BaseException) -> None:
             left -= len(note)
 
 
-def _error_of(data: bytes) -> Exception | None:
-    """Return the unpickled exception; None where that fails, or it would end this process."""
-    try:
-        found = loaded(data)
-    except Exception:  # noqa: BLE001 - whatever its class's own code does
-        return None
-    return found if isinstance(found, Exception) else None
-
-
-def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
+def error_info(
+    exc: BaseException, skip: int = 0, retry_on: tuple[type[BaseException], ...] = ()
+) -> ErrorInfo:
     """Describe an exception with its traceback, without the first `skip` frames, our own.
 
-    It never raises, whatever the exception's own code does.
+    It says whether it is one of `retry_on`, where that is given, and never raises, whatever the
+    exception's own code does.
     """
     try:
-        return _described(exc, skip)
+        return _described(exc, skip, retry_on)
     except BaseException as raised:
         if is_interrupt(raised):
             raise
@@ -154,7 +156,9 @@ def error_info(exc: BaseException, skip: int = 0) -> ErrorInfo:
         return ErrorInfo("exception", text, type_name(exc))
 
 
-def _described(exc: BaseException, skip: int) -> ErrorInfo:
+def _described(
+    exc: BaseException, skip: int, retry_on: tuple[type[BaseException], ...]
+) -> ErrorInfo:
     trace = exc.__traceback__
     for _ in range(skip):
         trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
@@ -165,6 +169,7 @@ def _described(exc: BaseException, skip: int) -> ErrorInfo:
         type_name=type_name(exc),
         traceback=sendable(redact(text)[-20_000:]),
         bases=tuple(text_of(error_name(base)) for base in type(exc).__mro__ if base is not object),
+        retryable=is_one_of(exc, retry_on) if retry_on else None,
     )
 
 

@@ -1,97 +1,84 @@
 """How users' functions, calls and values travel: pickled, and not unpickled on the way."""
 
+import copyreg
 import io
+import os
 import pickle
-import reprlib
 import sys
 import sysconfig
 from asyncio import CancelledError
-from collections import ChainMap, deque
-from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from types import CodeType, MethodType
-from typing import TYPE_CHECKING, Any
+from types import CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cloudpickle
 
-from parrot_async.errors import ParrotError, SerializationError
+from parrot_async.errors import ParrotError, ResultExpiredError, SerializationError
 from parrot_async.model.models import JobId
+from parrot_async.transport.buffer import MOST_BYTES, Buffer, TooBigError
+from parrot_async.transport.code import code_text, innermost, variables_of
+from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduced, state_of
+from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
 from parrot_async.transport.pickled_secrets import marked, unmarked
-from parrot_async.transport.secrets import redact
 from parrot_async.transport.tensors import dispatch_table
-from parrot_async.transport.text import guarded, sendable
+from parrot_async.transport.wrappers import has_name, reduced_wrapper
 
 if TYPE_CHECKING:
     from pickle import Pickler as CloudPickler  # cloudpickle ships no types; its own is a subclass
+    from pickle import Pickler as PicklerPart
 else:
     from cloudpickle import Pickler as CloudPickler
 
+    PicklerPart = object
+
 Call = tuple[tuple[Any, ...], dict[str, Any]]
-
-LONGEST_SHOWN = 10_000
-"""Characters of a text in which secrets are looked for before it is cut to its preview."""
-
-
-class _Repr(reprlib.Repr):
-    """Cuts texts when their secrets are hidden, since half of a secret is not found any more."""
-
-    def repr_str(self, x: str, level: int) -> str:
-        return super().repr_str(redact(_ends(x)), level)
-
-    def repr_instance(self, x: object, level: int) -> str:
-        try:
-            text = repr(x)
-        except Exception:  # noqa: BLE001 - whatever its class's own code does
-            return super().repr_instance(x, level)
-        return super().repr_instance(_Shown(redact(_ends(text))), level)
+Cut = Callable[[BaseException, ExceptionState], ExceptionState]
+"""Leaves out what is not to travel of an exception's state."""
 
 
-def _ends(text: str) -> str:
-    """Return the beginning and the end of a long text."""
-    if len(text) <= LONGEST_SHOWN:
-        return text
-    return text[: LONGEST_SHOWN // 2] + text[-LONGEST_SHOWN // 2 :]
+class _Exceptions(PicklerPart):
+    """Has a pickler write exceptions so that they can be made again, whatever their `__init__`."""
+
+    cut: Cut | None = None
+    _count = 0
+
+    def __init__(self, file: Any, protocol: int) -> None:
+        known = getattr(type(self), "dispatch_table", copyreg.dispatch_table)
+        if (table := dispatch_table(known)) is not None:
+            self.dispatch_table = table  # of tensors; read by what follows, and not later
+        super().__init__(file, protocol=protocol)
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, BaseException):
+            self._count += 1
+            state = state_of(value, linked=self._count <= MOST_LINKED)
+            return reduced(value, state if self.cut is None else self.cut(value, state))
+        return super().reducer_override(value)
 
 
-class _Shown:
-    """Has a given text as its repr."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
-
-
-_REPR = _Repr()
-_REPR.maxstring = _REPR.maxother = 80
-_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 4
-
-
-class _ValuePickler(CloudPickler):
-    """Writes all that cloudpickle does, and tensors of a device as tensors of the CPU."""
-
-    def __init__(self, file: io.BytesIO) -> None:
-        if (table := dispatch_table(type(self).dispatch_table)) is not None:
-            self.dispatch_table = table  # read by what follows, and not later
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-
-
-class _CallPickler(_ValuePickler):
+class _CallPickler(_Exceptions, CloudPickler):
     """Writes a reference where an argument is a handle, a child or a step, and notes its job."""
 
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
+    def __init__(self, file: Buffer) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.needed: list[JobId] = []
 
-    def persistent_id(self, value: Any) -> JobId | None:
+    def reducer_override(self, value: Any) -> Any:
+        # Not `persistent_id`, which pickle would call for every number in a list.
         job_id = getattr(type(value), "__job_reference__", None)
         if job_id is None:
-            return None
+            return super().reducer_override(value)
         self.needed.append(job_id(value))
-        return self.needed[-1]
+        return result_of_job, (self.needed[-1],)
+
+
+def result_of_job(job_id: JobId) -> Any:
+    """Stand for a job's result in pickled arguments; `load_call` puts that in its place."""
+    raise ResultExpiredError(f"the result of job {job_id}, an argument, did not come with it")
 
 
 class _CallUnpickler(pickle.Unpickler):
@@ -101,7 +88,13 @@ class _CallUnpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(data))
         self._values = values
 
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (__name__, result_of_job.__name__):
+            return self._values.__getitem__
+        return super().find_class(module, name)
+
     def persistent_load(self, pid: JobId) -> Any:
+        """Return the result that arguments name which an older version pickled."""
         return self._values[pid]
 
 
@@ -109,39 +102,51 @@ _NUMBERS = frozenset({int, float, bool, type(None)})
 """Types whose values hold no secret."""
 _PLAIN = _NUMBERS | {str, bytes}
 """Types whose values contain no handle and always can be pickled, by the quick pickler."""
-_CONTAINERS = (dict, list, tuple, set, frozenset, deque)
+_INLINE = 64 * 1024
+"""Bytes up to which a text is pickled at once; a bigger one is measured against the limit."""
 
 
-def dump_call(call: Call) -> tuple[bytes, tuple[JobId, ...]]:
+def dump_call(call: Call, limit: float = MOST_BYTES) -> tuple[bytes, tuple[JobId, ...]]:
     """Pickle arguments; a handle, a child or a step among them becomes a reference to its result.
 
     Returns the bytes and the ids of the jobs referred to, each once, in order. Raises
-    SerializationError where an argument cannot be pickled.
+    SerializationError where an argument cannot be pickled, or has more bytes than the limit.
     """
     args, kwargs = call
-    if not kwargs and (kinds := set(map(type, args))) <= _PLAIN:
+    if not kwargs and all(
+        type(arg) in _NUMBERS or (type(arg) in _PLAIN and len(arg) <= _INLINE) for arg in args
+    ):
         data = pickle.dumps(call, pickle.HIGHEST_PROTOCOL)
-        return (data if kinds <= _NUMBERS else marked(data)), ()
-    buffer = io.BytesIO()
+        return (data if _NUMBERS.issuperset(map(type, args)) else marked(data)), ()
+    buffer = Buffer(limit)
     pickler = _CallPickler(buffer)
     try:
         pickler.dump(call)
     except ParrotError:
         raise
+    except TooBigError:
+        raise SerializationError(_too_big(f"{_unpicklable(call, limit)} has", limit)) from None
     except Exception as exc:
-        raise SerializationError(f"{_unpicklable(call)} cannot be pickled: {exc}") from exc
+        raise SerializationError(f"{_unpicklable(call, limit)} cannot be pickled: {exc}") from exc
     return marked(buffer.getvalue()), tuple(dict.fromkeys(pickler.needed))
 
 
-def _unpicklable(call: Call) -> str:
+def _too_big(what: str, limit: float) -> str:
+    return (
+        f"{what} more than {limit / 2**20:,.0f} MiB: write it to a file, or to an object store, "
+        "and pass its path; `JobClient(argument_limit=...)` allows more bytes"
+    )
+
+
+def _unpicklable(call: Call, limit: float) -> str:
     """Return which argument, and of which type, is the first that cannot be pickled."""
     args, kwargs = call
     for name, value in [*enumerate(args, 1), *kwargs.items()]:
         try:
-            _CallPickler(io.BytesIO()).dump(value)
+            _CallPickler(Buffer(limit)).dump(value)
         except Exception:  # noqa: BLE001 - whatever its own code does
             return f"argument {name}, of type {type(value).__qualname__},"
-    return "an argument"
+    return "all arguments together"
 
 
 def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
@@ -151,34 +156,58 @@ def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
     return call
 
 
-def dump_value(value: Any) -> bytes:
+class _QuickPickler(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:  # noqa: ARG002 - as pickle calls it
+        return NotImplemented
+
+
+class _ValuePickler(_Exceptions, _QuickPickler):
+    """Pickles by name what has one."""
+
+
+class _CloudValuePickler(_Exceptions, CloudPickler):
+    """Pickles by value what has no name that another process knows."""
+
+
+def dump_value(value: Any, cut: Cut | None = None) -> bytes:
     """Pickle a result or an exception; raises SerializationError where it cannot be.
 
     Functions and classes of `__main__` are pickled by value, since only this process has them.
+    `cut` leaves out parts of the exceptions in it.
     """
+    if _is_plain(value):
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     try:
-        data = _dump_plainly(value)
+        data = _dump(_ValuePickler, value, cut)
         if b"__main__" not in data:
             return data
     except Exception:  # noqa: BLE001, S110 - cloudpickle takes more, and tells what it cannot
         pass
     try:
-        buffer = io.BytesIO()
-        _ValuePickler(buffer).dump(value)
-        return buffer.getvalue()
+        return _dump(_CloudValuePickler, value, cut)
     except Exception as exc:
         kind = type(value).__qualname__
         raise SerializationError(f"a value of type {kind} cannot be pickled: {exc}") from exc
 
 
-def _dump_plainly(value: Any) -> bytes:
-    """Pickle a value without cloudpickle, which is slower."""
-    table = None if type(value) in _PLAIN else dispatch_table()
-    if table is None:
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+def _is_plain(value: Any) -> bool:
+    """Return whether there is surely no exception in a value."""
+    kind = type(value)
+    if kind is dict:
+        return len(value) <= _FEW and all(type(one) in _PLAIN for one in (*value, *value.values()))
+    few = kind in (list, tuple) and len(value) <= _FEW
+    return kind in _PLAIN or (few and all(type(one) in _PLAIN for one in value))
+
+
+_FEW = 20
+"""Parts of a value that are worth a look before it is pickled."""
+
+
+def _dump(kind: type["_ValuePickler | _CloudValuePickler"], value: Any, cut: Cut | None) -> bytes:
     buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = table
+    pickler = kind(buffer, protocol=pickle.HIGHEST_PROTOCOL)
+    if cut is not None:
+        pickler.cut = cut
     pickler.dump(value)
     return buffer.getvalue()
 
@@ -194,22 +223,102 @@ def load_value(data: bytes) -> Any:
         raise SerializationError(f"a value cannot be unpickled here: it raised {exc!r}") from exc
 
 
-def dump_function(fn: Callable[..., Any]) -> tuple[str, bytes]:
+class _FunctionPickler(CloudPickler):
+    """Pickles a function, with wrappers around it that have no name, and notes what it imports."""
+
+    def __init__(self, file: Buffer) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.modules: set[str] = set()
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, FunctionType | type):
+            if has_name(value):
+                self.modules.add(value.__module__)
+            elif isinstance(value, FunctionType):
+                self.modules.update(imports_of(value.__code__))
+        elif isinstance(value, ModuleType):
+            self.modules.add(value.__name__)
+        return reduced_wrapper(value) or super().reducer_override(value)
+
+
+class PackedFunction(NamedTuple):
+    """A function as it travels."""
+
+    paths: tuple[str, ...]
+    """Folders that its sender imports from."""
+    code: bytes
+    modules: tuple[ModuleFile, ...] = ()
+    """The user's own modules that it needs, as the sender has them."""
+    retry_on: bytes = b""
+    """The pickled types of the errors after which it runs again."""
+
+
+def dump_function(
+    fn: Callable[..., Any],
+    retry_on: tuple[type[BaseException], ...] = (),
+    limit: float = MOST_BYTES,
+) -> tuple[str, bytes]:
     """Pickle a function with the folders that its modules are imported from.
 
-    Returns its id (SHA-256 of the pickle, and of the folders, in hex) and the bytes. Raises
-    SerializationError where something that it refers to cannot be pickled.
+    Returns its id (SHA-256 of the pickle, and of all else, in hex) and the bytes. Raises
+    SerializationError where something that it refers to cannot be pickled, and
+    FunctionChangedError where a module was edited after its import.
     """
+    buffer = Buffer(limit)
+    pickler = _FunctionPickler(buffer)
+    body = getattr(fn, "__job_body__", fn)
     try:
-        code = cloudpickle.dumps(getattr(fn, "__job_body__", fn))
+        pickler.dump(body)
     except Exception as exc:
-        name = getattr(fn, "__qualname__", type(fn).__qualname__)
-        raise SerializationError(
-            f"{name} cannot be pickled: {exc}. Pass what it needs as arguments, or open it inside."
-        ) from exc
-    paths = _import_paths(tuple(sys.path))
-    function_id = sha256(code).hexdigest()[:48] + sha256(repr(paths).encode()).hexdigest()[:16]
-    return function_id, marked(pickle.dumps((paths, code)), code)
+        raise SerializationError(_refusal(fn, exc, limit)) from exc
+    modules = own_modules(pickler.modules)
+    paths = _import_paths(tuple(sys.path), _current_folder())
+    packed = PackedFunction(
+        tuple(dict.fromkeys((*paths, *map(folder_of, modules)))),
+        buffer.getvalue(),
+        modules,
+        cloudpickle.dumps(retry_on) if retry_on else b"",
+    )
+    code, *others = packed.code, packed.paths, packed.modules, packed.retry_on
+    function_id = sha256(code).hexdigest()[:48] + sha256(repr(others).encode()).hexdigest()[:16]
+    return function_id, marked(pickle.dumps(tuple(packed)), code)
+
+
+def sender_state(data: bytes) -> tuple[object, ...]:
+    """Return what of this process a function's pickle depends on, beside the function itself."""
+    specs = [getattr(sys.modules.get(name), "__spec__", None) for name in _module_names(data)]
+    return (*sys.path, _current_folder(), *specs)
+
+
+@lru_cache(maxsize=1024)
+def _module_names(data: bytes) -> tuple[str, ...]:
+    return tuple(module.name for module in unpack_function(data).modules)
+
+
+def unpack_function(data: bytes) -> PackedFunction:
+    """Return what `dump_function` packed; older ones have fewer parts."""
+    paths, code, *others = pickle.loads(unmarked(data))
+    modules = tuple(ModuleFile(*module) for module in others[0]) if others else ()
+    return PackedFunction(paths, code, modules, *others[1:])
+
+
+def _refusal(fn: Callable[..., Any], exc: Exception, limit: float) -> str:
+    """Return why a function cannot be pickled, with the variable that is to blame."""
+    name = getattr(fn, "__qualname__", type(fn).__qualname__)
+    for user, variable, value in variables_of(fn):
+        try:
+            _FunctionPickler(Buffer(limit)).dump(value)
+        except TooBigError:
+            return _too_big(f"{user} uses the variable {variable!r}, which has", limit)
+        except Exception as blamed:  # noqa: BLE001 - whatever its own code does
+            kind = type(value).__qualname__
+            return (
+                f"{name} cannot be pickled: {user} uses the variable {variable!r}, of type {kind}: "
+                f"{blamed}. Pass what it needs as arguments, or open it inside."
+            )
+    if isinstance(exc, TooBigError):
+        return _too_big(f"{name} has, with all that it refers to,", limit)
+    return f"{name} cannot be pickled: {exc}. Pass what it needs as arguments, or open it inside."
 
 
 def code_of(function_id: str) -> str:
@@ -228,7 +337,7 @@ def hash_of_code(fn: Callable[..., Any]) -> str:
         return ""
     defaults = [*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
     plain = [value for value in defaults if type(value) in _PLAIN]
-    return sha256(f"{_code_text(code)}{plain!r}".encode()).hexdigest()[:16]
+    return sha256(f"{code_text(code)}{plain!r}".encode()).hexdigest()[:16]
 
 
 def hash_of_all(fn: Callable[..., Any]) -> str:
@@ -241,59 +350,47 @@ def hash_of_all(fn: Callable[..., Any]) -> str:
     return sha256(buffer.getvalue()).hexdigest()
 
 
-@lru_cache(maxsize=1024)
-def _code_text(code: CodeType) -> str:
-    """Return what code does as text, equal in every process of one version of Python."""
-    # A frozenset's order depends on the process's hash seed, so it is sorted.
-    constants = [
-        _code_text(one)
-        if isinstance(one, CodeType)
-        else repr(sorted(map(repr, one)) if isinstance(one, frozenset) else one)
-        for one in code.co_consts
-    ]
-    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_flags)
-    return repr((code.co_code.hex(), constants, names))
-
-
 class _HashPickler(CloudPickler):
     """Leaves out the files and lines of code; what it writes is hashed and never read."""
 
     dispatch_table: Mapping[type, Callable[[Any], Any]] = ChainMap(
-        {CodeType: lambda code: (str, (_code_text(code),))}, cloudpickle.Pickler.dispatch_table
+        {CodeType: lambda code: (str, (code_text(code),))}, cloudpickle.Pickler.dispatch_table
     )
-
-
-def innermost(fn: Any) -> Any:
-    """Return the function that a method, a partial or a decorated function calls in the end."""
-    while (inner := _wrapped(fn)) is not None:
-        fn = inner
-    return fn
-
-
-def _wrapped(fn: Any) -> Any:
-    """Return the function directly inside a method, a partial or a decorated one, or None."""
-    if isinstance(fn, MethodType):
-        return fn.__func__
-    return fn.func if isinstance(fn, partial) else getattr(fn, "__wrapped__", None)
 
 
 def load_function(data: bytes) -> Callable[..., Any]:
-    """Unpickle a function; its folders that exist here are added to the end of `sys.path`."""
-    paths, code = pickle.loads(unmarked(data))
-    sys.path.extend(path for path in paths if path not in sys.path and Path(path).is_dir())
-    fn: Callable[..., Any] = pickle.loads(code)
+    """Unpickle a function; its folders that exist here are put before others in `sys.path`."""
+    packed = unpack_function(data)
+    import_from(packed.paths)
+    fn: Callable[..., Any] = pickle.loads(packed.code)
     return fn
 
 
-@lru_cache(maxsize=4)
-def _import_paths(search_path: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the folders that this process imports from, without its environment's own."""
+def import_from(paths: Iterable[str]) -> None:
+    """Put folders that exist here, and are not in `sys.path` yet, before all others in it."""
+    known = set(sys.path)
+    sys.path[:0] = [path for path in paths if path not in known and Path(path).is_dir()]
+
+
+@lru_cache(maxsize=16)
+def _import_paths(search_path: tuple[str, ...], folder: str) -> tuple[str, ...]:
+    """Return the folders that this process imports from, without its environment's own.
+
+    An entry of `sys.path` that is no absolute path means a folder below the current one.
+    """
     known = tuple({sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")})
     return tuple(
-        str(Path(path).resolve())
+        str(Path(folder, path).resolve())
         for path in search_path
         if not path.startswith(known) and not path.endswith(".zip") and path not in _ignored
     )
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a Path takes longer, and this is asked at each submit
+    except OSError:  # somebody has removed it
+        return "/"
 
 
 _ignored: set[str] = set()
@@ -303,19 +400,3 @@ def ignore_path(path: str) -> None:
     """Send this folder with no function from now on, since it exists for this process only."""
     _ignored.add(path)
     _import_paths.cache_clear()
-
-
-def preview(value: Any) -> str:
-    """Return a value's repr in at most 200 characters; it never raises, whatever the repr does."""
-    text = guarded(_REPR.repr, value, LONGEST_SHOWN)
-    # Other types have none left; in these, a secret may stand beside its name.
-    return redact(text)[:200] if type(value) in _CONTAINERS else text[:200]
-
-
-def summary(call: Call) -> str:
-    """Return the arguments as they are written in a call, in at most 200 characters."""
-    args, kwargs = call
-    parts = [preview(arg) for arg in args]
-    parts += [f"{name}={preview(value)}" for name, value in kwargs.items()]
-    text = sendable(", ".join(parts))
-    return redact(text)[:200] if kwargs else text[:200]  # password='...' is one by its name

@@ -129,6 +129,7 @@ def test_messages_keep_their_fields_over_a_comm() -> None:
         values={"r.1": value},
         names={},
         states={},
+        edited=(),
     )
 
     assert error_of(over_a_comm(outcome)["error"]) == error

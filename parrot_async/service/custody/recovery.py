@@ -216,6 +216,7 @@ class Recovery:
             # A next attempt may have been sent whose start was not recorded: skip its number.
             attempt=node.attempt + 1,
             reuse=node.id in stored.reuse,
+            recovered=True,
         )
         errors = [attempt.error for attempt in node.attempts if attempt.error is not None]
         lost = [error for error in errors if error.kind == "lost"]

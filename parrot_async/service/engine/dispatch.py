@@ -27,6 +27,8 @@ RECALL_AFTER = 0.25
 
 TOO_BIG = ""
 """What holds jobs that ask for more slots than the pool has."""
+REFUSED = "\1"
+"""What holds jobs that all workers of the pool refuse, until there is another one."""
 PAUSED = "\0"
 """Before a root's id: what holds jobs of its tree that somebody paused."""
 ASK_AGAIN = 0.5
@@ -71,6 +73,7 @@ class Dispatch:
         self._scheduled = False
         self._looking = False
         self._members: dict[str, Member] = {}
+        self._refusing: set[str] = set()
         self.pools: dict[str, Pool] = {}
         self.durations = Durations()
         """By the function's id, for sending."""
@@ -92,14 +95,15 @@ class Dispatch:
         """Count a worker in."""
         member = self._members[worker] = Member(worker, slots)
         for label in labels:
-            pool = self.pools.setdefault(label, Pool(label))
-            pool.members[worker] = member
-            self._ready[label].unpark(TOO_BIG, most=None)
+            self.pools.setdefault(label, Pool(label)).members[worker] = member
+            for holder in (TOO_BIG, REFUSED):
+                self._ready[label].unpark(holder, most=None)
         self.wake()
 
     def forget_worker(self, worker: str) -> list[TrackedJob]:
         """Drop a worker. Returns the jobs that were on it."""
         self._members.pop(worker, None)
+        self._refusing.discard(worker)
         for pool in self.pools.values():
             if pool.members.pop(worker, None) is not None:
                 pool.left_at = time.monotonic()
@@ -181,6 +185,20 @@ class Dispatch:
             if not beside:
                 del self._sent[job.worker]
                 self._placement.rest(job.worker)
+                self._replace_idle(job.worker)
+
+    def refuse(self, worker: str, function_id: str) -> None:
+        """Send a worker no more of a function, and have a fresh process replace it when idle."""
+        if (member := self._members.get(worker)) is not None:
+            member.refused.add(function_id)
+            self._refusing.add(worker)
+            self._replace_idle(worker)
+            self.wake()
+
+    def _replace_idle(self, worker: str) -> None:
+        if worker in self._refusing and worker not in self._sent:
+            self.forget_worker(worker)
+            self._placement.kill(worker)
 
     def _count_present(self, worker: str, change: int) -> None:
         if (member := self._members.get(worker)) is not None:
@@ -207,13 +225,18 @@ class Dispatch:
         limit = self._queues[spec.queue].limit
         if limit is not None and self._in_queue[spec.queue] >= limit:
             return spec.queue
+        if self._refusing and all(spec.function_id in m.refused for m in pool.members.values()):
+            return REFUSED
         return TOO_BIG if spec.slots > 1 and spec.slots > pool.slots else None
 
     def _admit(self, pool: Pool, job: TrackedJob) -> bool:
         spec = job.node.spec
         if not pool.admits(spec.slots, self.durations.expected(spec.function_id)):
             return False
-        job.worker = pool.least_loaded().address
+        taker = pool.taker(spec.function_id) if self._refusing else pool.least_loaded()
+        if taker is None:
+            return False
+        job.worker = taker.address
         job.to("loading")
         job.attempt += 1
         job.children_before = job.next_ordinal + job.ended_children
@@ -370,6 +393,7 @@ def _batch(jobs: Sequence[TrackedJob], loaded: LoadedValues) -> Batch:
         values=_messages(_whole((i for job in jobs for i in job.needs), loaded.values)),
         names={job.id: _names(job) for job in jobs if job.node.known_as},
         states=_messages({i.id: loaded.states[i.id] for i in jobs if i.id in loaded.states}),
+        edited=tuple(job.id for job in jobs if job.recovered or job.node.origin is not None),
     )
 
 

@@ -220,6 +220,14 @@ class Executor:
             else:
                 self._dispatch.enqueue(job)
 
+    def refused(self, attempts: Iterable[tuple[JobId, int]], error: ErrorInfo) -> None:
+        """End jobs that a worker gave back, and no other process can run."""
+        for job_id, attempt in attempts:
+            job = self.jobs.get(job_id)
+            if job is not None and job.attempt == attempt and job.state == "sent":
+                self._dispatch.remove(job)
+                self.ending.finish(job, End(time.time(), error=job.stop or error))
+
     # Losing workers.
 
     def lost(

@@ -31,6 +31,8 @@ class Member:
     """Set while all its slots run what takes much longer than expected."""
     away: bool = False
     """Set while Dask has it start nothing."""
+    refused: set[str] = field(default_factory=set)
+    """Ids of functions whose modules it has in another version; it is replaced when it is idle."""
     present: int = 0
     """How many attempts are on it, with those that wait."""
 
@@ -106,6 +108,11 @@ class Pool:
         if len(self.members) == 1:
             return next(iter(self.members.values()))
         return min(self.members.values(), key=lambda member: member.load)
+
+    def taker(self, function_id: str | None) -> Member | None:
+        """Return the least loaded worker that has room and does not refuse a function, or None."""
+        able = [m for m in self.members.values() if m.has_room and function_id not in m.refused]
+        return min(able, key=lambda member: member.load, default=None)
 
 
 class Durations:

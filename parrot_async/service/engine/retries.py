@@ -97,9 +97,16 @@ def may_retry(job: TrackedJob, error: ErrorInfo) -> bool:
     policy = job.node.spec.retry
     if error.kind == "lost":
         return job.lost <= policy.lost and job.unstarted <= MOST_UNSTARTED
-    names = TIMEOUT_NAMES if error.kind == "timeout" else error.bases
-    wanted = not policy.on or bool(set(policy.on) & set(names))
+    wanted = not policy.on or _is_retryable(policy, error)
     return error.kind in ("exception", "timeout") and wanted and job.failed < policy.retries
+
+
+def _is_retryable(policy: RetryPolicy, error: ErrorInfo) -> bool:
+    """Return what the worker says, which has the classes; without that, whether names agree."""
+    if error.retryable is not None:
+        return error.retryable
+    names = TIMEOUT_NAMES if error.kind == "timeout" else error.bases
+    return bool(set(policy.on) & set(names))
 
 
 def backoff(policy: RetryPolicy, failed: int) -> float:

@@ -114,6 +114,8 @@ class TrackedJob:
     """Children of earlier attempts by fingerprint, for this attempt to find them again."""
     reuse: bool = False
     """Whether its children take results of those of the job that it runs again."""
+    recovered: bool = False
+    """Whether another service accepted it, so that its modules may have been edited since."""
     earlier: "dict[str, list[JobId]] | None" = None
     """Those by fingerprint, once the body has asked for children."""
     expected: int | None = None

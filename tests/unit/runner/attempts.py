@@ -39,6 +39,7 @@ def batch(
         values=messages(values or {}),
         names={},
         states=messages(states or {}),
+        edited=(),
     )
 
 

@@ -20,7 +20,7 @@ from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.output import Output
 from parrot_async.store import Commit, open_store
 from parrot_async.transport.outcome import error_info
-from parrot_async.transport.pickling import preview
+from parrot_async.transport.previews import preview
 from parrot_async.transport.wire import pack, unpack
 from tests.unit.runner.attempts import BareRunner
 

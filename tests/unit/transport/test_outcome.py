@@ -1,5 +1,6 @@
 """How a job ended, and what is raised of it."""
 
+import sys
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -29,7 +30,7 @@ class SilentError(Exception):
 
 
 class PickyError(Exception):
-    """An error that cannot be unpickled: it is made of two arguments, and keeps one."""
+    """An error that is made of two arguments, and passes one on."""
 
     def __init__(self, what: str, why: str) -> None:
         super().__init__(what)
@@ -93,19 +94,40 @@ def test_an_error_keeps_its_cause_without_the_workers_frames() -> None:
 
     raised = raised_by(outcome)
 
-    # pickle keeps neither cause nor traceback of an exception: the note has both.
+    assert isinstance(raised.__cause__, OSError)
+    assert raised.__cause__.__traceback__ is None
     assert "OSError: inner" in raised.__notes__[0]
     assert "direct cause" in raised.__notes__[0]
 
 
-def test_an_error_that_cannot_be_made_again_is_a_job_error_with_its_text() -> None:
+def test_an_error_comes_back_whatever_its_class_is_made_of() -> None:
     error = caught(PickyError("what", "why"))
     outcome = Outcome("r", dump_value(error), error=error_info(error))
 
     raised = raised_by(outcome)
 
+    assert isinstance(raised, PickyError)
+    assert (raised.args, raised.why) == (("what",), "why")
+
+
+def test_an_error_whose_class_is_not_here_is_a_job_error_with_its_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = caught(PickyError("what", "why"))
+    outcome = Outcome("r", dump_value(error), error=error_info(error))
+    monkeypatch.delattr(sys.modules[__name__], "PickyError")
+
+    raised = raised_by(outcome)
+
     assert type(raised) is JobFailedError
     assert str(raised).startswith("job r: what\nTraceback")
+
+
+@pytest.mark.parametrize("exc", [StopIteration(3), StopAsyncIteration()])
+def test_what_would_end_the_callers_iteration_is_a_job_error(exc: Exception) -> None:
+    outcome = Outcome.of_error(caught(exc))
+
+    assert type(raised_by(outcome)) is JobFailedError
 
 
 @pytest.mark.parametrize("exc", [SystemExit(3), KeyboardInterrupt()])

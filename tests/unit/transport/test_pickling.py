@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parrot_async.errors import OptionsError, SerializationError
+from parrot_async.transport.code import innermost
 from parrot_async.transport.pickling import (
     code_of,
     dump_call,
@@ -22,13 +23,11 @@ from parrot_async.transport.pickling import (
     hash_of_all,
     hash_of_code,
     ignore_path,
-    innermost,
     load_call,
     load_function,
     load_value,
-    preview,
-    summary,
 )
+from parrot_async.transport.previews import preview, summary
 
 
 class Handle:
@@ -201,7 +200,7 @@ def test_a_function_brings_the_folders_that_it_is_imported_from(
 
     load_function(data)
 
-    assert sys.path[-1] == folder
+    assert sys.path[0] == folder
 
 
 def test_a_folder_that_is_not_here_is_left_out(

@@ -24,6 +24,7 @@ BATCH = Batch(
     values={},
     names={},
     states={},
+    edited=(),
 )
 
 
