@@ -5,8 +5,9 @@ import threading
 from pathlib import Path
 
 from parrot_async.errors import FunctionChangedError
+from parrot_async.transport.import_paths import import_from
 from parrot_async.transport.own_modules import ModuleFile, file_of, hash_of_file, own_modules
-from parrot_async.transport.pickling import PackedFunction, import_from
+from parrot_async.transport.pickling import PackedFunction
 
 
 class WorkerModules:

@@ -45,6 +45,7 @@ from parrot_async.transport.api import (
     operations,
     service_stub,
 )
+from parrot_async.transport.import_paths import ignore_path
 from parrot_async.transport.messages import (
     Attempts,
     Batch,
@@ -57,7 +58,7 @@ from parrot_async.transport.messages import (
     error_of,
 )
 from parrot_async.transport.outcome import Outcome, error_info
-from parrot_async.transport.pickling import Call, ignore_path
+from parrot_async.transport.pickling import Call
 from parrot_async.transport.raised import dump_error
 from parrot_async.transport.wire import RUNNER, tune
 
@@ -184,18 +185,17 @@ class Runner(WorkerPlugin):
         """Get the functions, wait until the worker may start jobs, and queue the executions."""
         missing = await self.functions.fetch(execution.call.function_id for execution in executions)
         for execution in executions:
-            if execution.call.function_id in missing and not execution.over:
-                execution.fail(missing[execution.call.function_id])
-        for function_id in {e.call.function_id for e in executions} - missing.keys():
-            some = [e for e in executions if e.call.function_id == function_id]
-            await self._check_modules(function_id, some)
+            if (error := missing.get(execution.call.function_id)) and not execution.over:
+                execution.fail(error)
+        for one in {e.call.function_id for e in executions} - missing.keys():
+            await self._check_modules(one, [e for e in executions if e.call.function_id == one])
         while self._is_paused():  # noqa: ASYNC110 - Dask tells nobody when that is over
             await asyncio.sleep(PAUSED_INTERVAL)
         self.slots.add(executions)
 
     async def _check_modules(self, function_id: str, executions: list[Execution]) -> None:
         """Give attempts back whose modules this process has in another version, or end them."""
-        edited = any(execution.takes_edited for execution in executions)
+        edited = any(e.takes_edited for e in executions)
         refuses = partial(self.functions.refuses, function_id, edited=edited)
         try:
             why = await asyncio.to_thread(refuses)

@@ -72,3 +72,15 @@ def _fail(job_id: JobId, attempt: int, error: Exception, take: Take) -> None:
         take(*AttemptFailedRows([(job_id, attempt, time.time(), info, None)]).build())
     except Exception:
         logger.exception("job %s cannot end", job_id)
+
+
+def guarded(handler: Callable[..., None]) -> Callable[..., None]:
+    """Keep a handler's error from ending the worker's stream, and so the worker."""
+
+    def caught(**message: object) -> None:
+        try:
+            handler(**message)
+        except Exception:
+            logger.exception("could not take in what a worker said")
+
+    return caught

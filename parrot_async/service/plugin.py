@@ -5,10 +5,8 @@ import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from distributed import Scheduler, SchedulerPlugin
 from distributed.protocol.pickle import dumps
@@ -17,7 +15,7 @@ from distributed.scheduler import WorkerState
 from parrot_async.errors import ErrorInfo, FunctionChangedError
 from parrot_async.model import events
 from parrot_async.model.events import Event
-from parrot_async.model.models import QUEUES, JobId, Queue, parent_of
+from parrot_async.model.models import JobId, parent_of
 from parrot_async.runner.nanny import ProcessGuard
 from parrot_async.runner.plugin import Runner
 from parrot_async.service.custody.abandoned import Abandoned
@@ -27,20 +25,23 @@ from parrot_async.service.custody.owner import new_owner
 from parrot_async.service.custody.recovery import Recovery
 from parrot_async.service.custody.retention import Retention
 from parrot_async.service.dask_placement import SHIFT, DaskPlacement
+from parrot_async.service.engine.batches import LoadedValues
 from parrot_async.service.engine.checking import Checking
-from parrot_async.service.engine.dispatch import Dispatch, LoadedValues
+from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.needs import load, outcome_of
 from parrot_async.service.engine.placement import Placement
+from parrot_async.service.engine.queues import known_queues
 from parrot_async.service.engine.silence import Silence
 from parrot_async.service.engine.state import TrackedJob
-from parrot_async.service.intake import take_in
+from parrot_async.service.intake import guarded, take_in
 from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
 from parrot_async.service.worker_deaths import CAUSE_WITHIN, WorkerDeaths
 from parrot_async.settings import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
+from parrot_async.transport import results
 from parrot_async.transport.api import VERSION, RunnerReports, handlers
 from parrot_async.transport.messages import Attempts, OutcomeMessage, PackedRecord, each_attempt
 from parrot_async.transport.wire import RUNNER, SERVICE
@@ -122,7 +123,7 @@ class JobService(SchedulerPlugin):
 
     async def _assemble(self, scheduler: Scheduler, store: JobStore) -> None:
         """Make the parts, renew the lease, listen, and have every worker get a runner."""
-        queues = await asyncio.to_thread(_queues, store)
+        queues = await asyncio.to_thread(known_queues, store)
         self._placement = self._reach(scheduler)
         self._deaths = WorkerDeaths(self._placement.memory)
         self.watch = Watch()
@@ -135,7 +136,7 @@ class JobService(SchedulerPlugin):
         self._executor = Executor(self._journal, self._dispatch, self._gives_up_at)
         checking = Checking(self._journal, self._dispatch, self._placement)
         self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
-        folder = f"{self.results_url.rstrip('/')}/{_mark(self.store_url)}"
+        folder = f"{self.results_url.rstrip('/')}/{results.part_of(self.store_url)}"
         retention = Retention(self._journal, self._executor, folder)
         self._following = following = Following(
             self._journal, self._executor, self.watch, self._recovery
@@ -199,7 +200,7 @@ class JobService(SchedulerPlugin):
     def _listen(self, scheduler: Scheduler) -> None:
         scheduler.handlers.update(self._rpc.handlers())
         reports = handlers(RunnerReports, self)
-        scheduler.stream_handlers.update({name: _guarded(each) for name, each in reports.items()})
+        scheduler.stream_handlers.update({name: guarded(each) for name, each in reports.items()})
 
     async def before_close(self) -> None:
         """Take no more notice: that the workers go now is no loss of theirs."""
@@ -376,28 +377,6 @@ class JobService(SchedulerPlugin):
 
     def _load(self, runs: Sequence[TrackedJob]) -> "asyncio.Future[LoadedValues]":
         return asyncio.ensure_future(load(self._journal, runs))
-
-
-def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
-    """Keep a handler's error from ending the worker's stream, and so the worker."""
-
-    def guarded(**message: object) -> None:
-        try:
-            handler(**message)
-        except Exception:
-            logger.exception("could not take in what a worker said")
-
-    return guarded
-
-
-def _mark(store_url: str) -> str:
-    """Name a store's own part of the results' folder, which others may share; no secret in it."""
-    place = urlsplit(store_url)
-    return sha256(f"{place.hostname}:{place.port}{place.path}".encode()).hexdigest()[:12]
-
-
-def _queues(store: JobStore) -> dict[str, Queue]:
-    return {queue.name: queue for queue in (*QUEUES, *store.queues())}
 
 
 async def install(

@@ -6,21 +6,22 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 
-def innermost(fn: Any) -> Any:
+def innermost(fn: Any) -> Callable[..., Any]:
     """Return the function that a method, a partial or a decorated function calls in the end."""
     while (inner := _wrapped(fn)) is not None:
         fn = inner
-    return fn
+    found: Callable[..., Any] = fn
+    return found
 
 
-def _wrapped(fn: Any) -> Any:
+def _wrapped(fn: object) -> object:
     """Return the function directly inside a method, a partial or a decorated one, or None."""
     if isinstance(fn, MethodType):
         return fn.__func__
     return fn.func if isinstance(fn, partial) else getattr(fn, "__wrapped__", None)
 
 
-def variables_of(fn: Callable[..., Any]) -> Iterator[tuple[str, str, Any]]:
+def variables_of(fn: Callable[..., object]) -> Iterator[tuple[str, str, object]]:
     """Yield the variables of a function, and of those of the same module that it calls.
 
     Each comes with the name of the function that uses it.
@@ -40,7 +41,7 @@ def variables_of(fn: Callable[..., Any]) -> Iterator[tuple[str, str, Any]]:
                 yield one.__qualname__, name, value
 
 
-def _used(fn: FunctionType) -> Iterator[tuple[str, Any]]:
+def _used(fn: FunctionType) -> Iterator[tuple[str, object]]:
     for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents

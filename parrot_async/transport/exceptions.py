@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 MOST_LINKED = 50
 """Exceptions of one pickle that bring their cause and context: a chain may be longer than Python's
 stack is deep."""
 
-Reduced = tuple[Callable[..., Any], tuple[Any, ...], Any, None, None, Callable[..., None]]
+Reduced = tuple[Callable[..., object], tuple[object, ...], object, None, None, Callable[..., None]]
 
 _NOT_SET = frozenset({"args", "obj", "characters_written", "message", "exceptions"})
 """Fields of builtin exceptions that `__new__` sets, or that are no part of what is told."""
@@ -17,10 +17,10 @@ _NOT_SET = frozenset({"args", "obj", "characters_written", "message", "exception
 class ExceptionState(NamedTuple):
     """All of an exception but its type and what its type's `__new__` takes."""
 
-    args: tuple[Any, ...]
-    attributes: dict[str, Any]
+    args: tuple[object, ...]
+    attributes: dict[str, object]
     """Its `__dict__`, notes included."""
-    fields: dict[str, Any]
+    fields: dict[str, object]
     """Its slots, and what a builtin type keeps outside of `__dict__`."""
     own: Any = None
     """What its own `__reduce__` gave as state."""
@@ -54,21 +54,23 @@ def state_of(exc: BaseException, *, linked: bool = True) -> ExceptionState:
     )
 
 
-def _arguments(exc: BaseException) -> tuple[Any, ...]:
+def _arguments(exc: BaseException) -> tuple[object, ...]:
     """Return its `args`; those of a group are what it was made of, whatever its class did."""
     if isinstance(exc, BaseExceptionGroup):
         return exc.message, list(exc.exceptions)
     return exc.args
 
 
-def _attributes(exc: BaseException) -> dict[str, Any]:
+def _attributes(exc: BaseException) -> dict[str, object]:
     attributes = dict(exc.__dict__)
     if "__notes__" in attributes:
         attributes["__notes__"] = list(attributes["__notes__"])
     return attributes
 
 
-def _own_reduce(exc: BaseException) -> tuple[Callable[..., Any], tuple[Any, ...], Any] | None:
+def _own_reduce(
+    exc: BaseException,
+) -> tuple[Callable[..., object], tuple[object, ...], object] | None:
     """Return what its class's own `__reduce__` gives; None where it has none that works."""
     if _is_builtin(_definer(type(exc), "__reduce__")) and _definer(type(exc), "__reduce_ex__") in (
         object,
@@ -76,8 +78,8 @@ def _own_reduce(exc: BaseException) -> tuple[Callable[..., Any], tuple[Any, ...]
     ):
         return None
     try:
-        own: Any = exc.__reduce_ex__(4)
-        make, args, *rest = own
+        values: Any = exc.__reduce_ex__(4)
+        make, args, *rest = values
         works = type(make(*args)) is type(exc)
     except Exception:  # noqa: BLE001 - whatever its own code does; then it is made without
         return None
@@ -96,10 +98,10 @@ def _builtin_base(kind: type) -> Any:
     return next(base for base in kind.__mro__ if base.__module__ == "builtins")
 
 
-def new_arguments(exc: BaseException, args: tuple[Any, ...]) -> tuple[Any, ...]:
+def new_arguments(exc: BaseException, args: tuple[object, ...]) -> tuple[object, ...]:
     """Return what the builtin type below an exception's takes, to make it with these `args`."""
     if isinstance(exc, BaseExceptionGroup):
-        return exc.message, list(args[1])
+        return exc.message, list(cast("list[Exception]", args[1]))
     if isinstance(exc, OSError) and len(args) == 2 and exc.filename is not None:
         second = () if exc.filename2 is None else (None, exc.filename2)
         return (*args, exc.filename, *second)
@@ -110,7 +112,7 @@ def new_arguments(exc: BaseException, args: tuple[Any, ...]) -> tuple[Any, ...]:
     return args
 
 
-def _make(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+def _make(kind: type[BaseException], args: tuple[object, ...]) -> BaseException:
     """Return an exception of a type, as the builtin type below it makes one."""
     base = _builtin_base(kind)
     made: BaseException = base.__new__(kind, *args)
@@ -133,14 +135,14 @@ def _restore(exc: BaseException, state: ExceptionState) -> None:
     exc.__suppress_context__ = state.suppress_context
 
 
-def _set(exc: BaseException, name: str, value: Any) -> None:
+def _set(exc: BaseException, name: str, value: object) -> None:
     try:
         object.__setattr__(exc, name, value)
     except (AttributeError, TypeError):  # it cannot be set: `__new__` has done it
         return
 
 
-def _fields(exc: BaseException) -> Iterator[tuple[str, Any]]:
+def _fields(exc: BaseException) -> Iterator[tuple[str, object]]:
     """Yield the slots that are set, and what builtin types keep outside of `__dict__`."""
     for name in _field_names(type(exc)):
         value = getattr(exc, name, None)

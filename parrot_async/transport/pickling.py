@@ -2,16 +2,13 @@
 
 import copyreg
 import io
-import os
 import pickle
 import sys
-import sysconfig
 from asyncio import CancelledError
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +19,7 @@ from parrot_async.model.models import JobId
 from parrot_async.transport.buffer import MOST_BYTES, Buffer, TooBigError
 from parrot_async.transport.code import code_text, innermost, variables_of
 from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduced, state_of
+from parrot_async.transport.import_paths import current_folder, import_from, import_paths
 from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
 from parrot_async.transport.pickled_secrets import marked, unmarked
 from parrot_async.transport.tensors import dispatch_table
@@ -35,6 +33,8 @@ else:
 
     PicklerPart = object
 
+Reduction = Any
+"""What a pickler writes instead of a value; pickle types it as a union of tuples."""
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 Cut = Callable[[BaseException, ExceptionState], ExceptionState]
 """Leaves out what is not to travel of an exception's state."""
@@ -46,13 +46,13 @@ class _Exceptions(PicklerPart):
     cut: Cut | None = None
     _count = 0
 
-    def __init__(self, file: Any, protocol: int) -> None:
+    def __init__(self, file: Buffer | io.BytesIO, protocol: int) -> None:
         known = getattr(type(self), "dispatch_table", copyreg.dispatch_table)
         if (table := dispatch_table(known)) is not None:
             self.dispatch_table = table  # of tensors; read by what follows, and not later
         super().__init__(file, protocol=protocol)
 
-    def reducer_override(self, value: Any) -> Any:
+    def reducer_override(self, value: Any) -> Reduction:
         if isinstance(value, BaseException):
             self._count += 1
             state = state_of(value, linked=self._count <= MOST_LINKED)
@@ -67,7 +67,7 @@ class _CallPickler(_Exceptions, CloudPickler):
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.needed: list[JobId] = []
 
-    def reducer_override(self, value: Any) -> Any:
+    def reducer_override(self, value: Any) -> Reduction:
         # Not `persistent_id`, which pickle would call for every number in a list.
         job_id = getattr(type(value), "__job_reference__", None)
         if job_id is None:
@@ -76,7 +76,7 @@ class _CallPickler(_Exceptions, CloudPickler):
         return result_of_job, (self.needed[-1],)
 
 
-def result_of_job(job_id: JobId) -> Any:
+def result_of_job(job_id: JobId) -> object:
     """Stand for a job's result in pickled arguments; `load_call` puts that in its place."""
     raise ResultExpiredError(f"the result of job {job_id}, an argument, did not come with it")
 
@@ -88,12 +88,12 @@ class _CallUnpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(data))
         self._values = values
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if (module, name) == (__name__, result_of_job.__name__):
             return self._values.__getitem__
         return super().find_class(module, name)
 
-    def persistent_load(self, pid: JobId) -> Any:
+    def persistent_load(self, pid: JobId) -> object:
         """Return the result that arguments name which an older version pickled."""
         return self._values[pid]
 
@@ -157,7 +157,7 @@ def load_call(data: bytes, values: Mapping[JobId, Any]) -> Call:
 
 
 class _QuickPickler(pickle.Pickler):
-    def reducer_override(self, value: Any) -> Any:  # noqa: ARG002 - as pickle calls it
+    def reducer_override(self, value: Any) -> Reduction:  # noqa: ARG002 - as pickle calls it
         return NotImplemented
 
 
@@ -230,7 +230,7 @@ class _FunctionPickler(CloudPickler):
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.modules: set[str] = set()
 
-    def reducer_override(self, value: Any) -> Any:
+    def reducer_override(self, value: Any) -> Reduction:
         if isinstance(value, FunctionType | type):
             if has_name(value):
                 self.modules.add(value.__module__)
@@ -272,7 +272,7 @@ def dump_function(
     except Exception as exc:
         raise SerializationError(_refusal(fn, exc, limit)) from exc
     modules = own_modules(pickler.modules)
-    paths = _import_paths(tuple(sys.path), _current_folder())
+    paths = import_paths(tuple(sys.path), current_folder())
     packed = PackedFunction(
         tuple(dict.fromkeys((*paths, *map(folder_of, modules)))),
         buffer.getvalue(),
@@ -287,7 +287,7 @@ def dump_function(
 def sender_state(data: bytes) -> tuple[object, ...]:
     """Return what of this process a function's pickle depends on, beside the function itself."""
     specs = [getattr(sys.modules.get(name), "__spec__", None) for name in _module_names(data)]
-    return (*sys.path, _current_folder(), *specs)
+    return (*sys.path, current_folder(), *specs)
 
 
 @lru_cache(maxsize=1024)
@@ -353,7 +353,7 @@ def hash_of_all(fn: Callable[..., Any]) -> str:
 class _HashPickler(CloudPickler):
     """Leaves out the files and lines of code; what it writes is hashed and never read."""
 
-    dispatch_table: Mapping[type, Callable[[Any], Any]] = ChainMap(
+    dispatch_table: Mapping[type, Callable[..., Any]] = ChainMap(
         {CodeType: lambda code: (str, (code_text(code),))}, cloudpickle.Pickler.dispatch_table
     )
 
@@ -364,39 +364,3 @@ def load_function(data: bytes) -> Callable[..., Any]:
     import_from(packed.paths)
     fn: Callable[..., Any] = pickle.loads(packed.code)
     return fn
-
-
-def import_from(paths: Iterable[str]) -> None:
-    """Put folders that exist here, and are not in `sys.path` yet, before all others in it."""
-    known = set(sys.path)
-    sys.path[:0] = [path for path in paths if path not in known and Path(path).is_dir()]
-
-
-@lru_cache(maxsize=16)
-def _import_paths(search_path: tuple[str, ...], folder: str) -> tuple[str, ...]:
-    """Return the folders that this process imports from, without its environment's own.
-
-    An entry of `sys.path` that is no absolute path means a folder below the current one.
-    """
-    known = tuple({sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")})
-    return tuple(
-        str(Path(folder, path).resolve())
-        for path in search_path
-        if not path.startswith(known) and not path.endswith(".zip") and path not in _ignored
-    )
-
-
-def _current_folder() -> str:
-    try:
-        return os.getcwd()  # noqa: PTH109 - a Path takes longer, and this is asked at each submit
-    except OSError:  # somebody has removed it
-        return "/"
-
-
-_ignored: set[str] = set()
-
-
-def ignore_path(path: str) -> None:
-    """Send this folder with no function from now on, since it exists for this process only."""
-    _ignored.add(path)
-    _import_paths.cache_clear()

@@ -39,13 +39,13 @@ class _Repr(reprlib.Repr):
         self.maxstring = self.maxother = 80
         self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 4
 
-    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+    def repr_dict(self, x: dict[object, object], level: int) -> str:
         return super().repr_dict(_some(x), level)
 
-    def repr_set(self, x: set[Any], level: int) -> str:
+    def repr_set(self, x: set[object], level: int) -> str:
         return super().repr_set(x if len(x) <= MOST else set(islice(x, self.maxset + 1)), level)
 
-    def repr_frozenset(self, x: frozenset[Any], level: int) -> str:
+    def repr_frozenset(self, x: frozenset[object], level: int) -> str:
         few = x if len(x) <= MOST else frozenset(islice(x, self.maxfrozenset + 1))
         return super().repr_frozenset(few, level)
 
@@ -61,7 +61,7 @@ class _Repr(reprlib.Repr):
         big = f"<int of {x.bit_length():,} bits>"
         return big if x.bit_length() > MOST * 8 else super().repr_int(x, level)
 
-    def repr_instance(self, x: Any, level: int) -> str:
+    def repr_instance(self, x: object, level: int) -> str:
         kind = type(x)
         if (named := _fields(x)) is not None:
             words = (f"{name}={self.repr1(value, level - 1)}" for name, value in named)
@@ -83,18 +83,18 @@ def _ends(text: str) -> str:
     return text[: MOST_SEARCHED // 2] + text[-MOST_SEARCHED // 2 :]
 
 
-def _some(x: dict[Any, Any]) -> dict[Any, Any]:
+def _some(x: dict[object, object]) -> dict[object, object]:
     return x if len(x) <= MOST else dict(islice(x.items(), 5))
 
 
-def _count(shape: Iterable[Any]) -> int:
+def _count(shape: Iterable[object]) -> int:
     count = 1
     for size in shape:
         count *= size if isinstance(size, int) else BIG + 1
     return count
 
 
-def _fields(value: Any) -> list[tuple[str, Any]] | None:
+def _fields(value: object) -> list[tuple[str, object]] | None:
     """Return names and values where the repr would show all of them, however big they are."""
     kind = type(value)
     if is_dataclass(kind) and hasattr(kind.__repr__, "__wrapped__"):  # no repr of its own
@@ -104,7 +104,7 @@ def _fields(value: Any) -> list[tuple[str, Any]] | None:
     return None
 
 
-def _timely(value: Any) -> str:
+def _timely(value: object) -> str:
     """Return a value's repr; the name of its type where that takes too long."""
     kind = type(value)
     if vars(object)["__repr__"] is getattr(kind, "__repr__", None) or kind in _slow:
@@ -118,7 +118,7 @@ def _timely(value: Any) -> str:
     return text
 
 
-def _repr_within_patience(value: Any) -> str:
+def _repr_within_patience(value: object) -> str:
     """Make a repr in a thread of its own, which is left to itself where it takes too long."""
     kind = type(value)
     found: list[str] = []
@@ -158,7 +158,7 @@ def preview(value: Any) -> str:
     return redact(text)[:MOST] if kind in _CONTAINERS else text[:MOST]
 
 
-def summary(call: tuple[tuple[Any, ...], dict[str, Any]]) -> str:
+def summary(call: tuple[tuple[object, ...], dict[str, object]]) -> str:
     """Return the arguments as they are written in a call, in at most 200 characters."""
     args, kwargs = call
     parts = [preview(arg) for arg in args[:MOST]]

@@ -93,9 +93,9 @@ def _picklable(exc: BaseException, state: ExceptionState) -> ExceptionState:
 def _small(exc: BaseException, state: ExceptionState) -> ExceptionState:
     """Leave out what is big as well."""
     if isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) > MOST_MEMBERS:
-        state.attributes.setdefault("__notes__", []).append(
-            f"the first {MOST_MEMBERS} of {len(exc.exceptions):,} exceptions"
-        )
+        said = f"the first {MOST_MEMBERS} of {len(exc.exceptions):,} exceptions"
+        notes = [*getattr(exc, "__notes__", ()), said]
+        state.attributes["__notes__"] = notes
         state = state._replace(args=(exc.message, list(exc.exceptions[:MOST_MEMBERS])))
     return _kept(exc, state, _short, lambda value: _can_travel(value, MOST_ATTRIBUTE))
 
@@ -105,7 +105,7 @@ def _alone(exc: BaseException, state: ExceptionState) -> ExceptionState:
     return _small(exc, state)._replace(cause=None, context=None)
 
 
-def _can_travel(value: Any, most: float = float("inf")) -> bool:
+def _can_travel(value: object, most: float = float("inf")) -> bool:
     try:
         return len(dump_value(value)) <= most
     except SerializationError:
@@ -115,21 +115,21 @@ def _can_travel(value: Any, most: float = float("inf")) -> bool:
 def _kept(
     exc: BaseException,
     state: ExceptionState,
-    short: Callable[[Any], Any],
-    can_travel: Callable[[Any], bool],
+    short: Callable[[object], object],
+    can_travel: Callable[[object], bool],
 ) -> ExceptionState:
     """Return a state of what `can_travel`, texts made `short` before, and a note of the rest."""
     missing: list[str] = []
 
-    def kept(values: dict[str, Any]) -> dict[str, Any]:
+    def kept(values: dict[str, object]) -> dict[str, object]:
         found = {name: short(value) for name, value in values.items()}
         bad = [name for name, value in found.items() if not can_travel(value)]
         missing.extend(f"{name} ({type(found[name]).__qualname__})" for name in bad)
         return {name: value for name, value in found.items() if name not in bad}
 
-    attributes = {**state.attributes}
-    notes = [short(note) for note in attributes.pop("__notes__", ())]
-    attributes, fields = kept(attributes), kept(state.fields)
+    values: dict[str, Any] = {**state.attributes}
+    notes = [short(note) for note in values.pop("__notes__", ())]
+    attributes, fields = kept(values), kept(state.fields)
     if missing:
         notes.append(f"too big, or not to be pickled, and left behind: {', '.join(missing)}")
     if notes:
@@ -141,7 +141,7 @@ def _kept(
     return state._replace(args=args, attributes=attributes, fields=fields)
 
 
-def _short(value: Any) -> Any:
+def _short(value: object) -> object:
     """Return a text, or bytes, of at most MOST_TEXT, and anything else as it is.
 
     A cut might leave half of a secret, which nobody would find: they are hidden before.

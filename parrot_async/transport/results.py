@@ -2,7 +2,9 @@
 
 import errno
 import os
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -77,3 +79,9 @@ def written_before(folder: str, at: float) -> list[str]:
 def is_local(folder: str) -> bool:
     """Return whether a folder lies on this machine, so that listing all of it is cheap."""
     return isinstance(fsspec.core.url_to_fs(folder)[0], LocalFileSystem)
+
+
+def part_of(store_url: str) -> str:
+    """Return the name of a store's own part of a results' folder; it has no secret in it."""
+    place = urlsplit(store_url)
+    return sha256(f"{place.hostname}:{place.port}{place.path}".encode()).hexdigest()[:12]

@@ -9,15 +9,15 @@ from typing import Any
 
 _Cached = type(lru_cache(lambda: None))
 
-Reduced = tuple[Any, ...]
+Reduced = tuple[object, ...]
 
 
 class _Late:
     """A function that is set after it was wrapped: what it refers to may refer to its wrapper."""
 
-    fn: Callable[..., Any]
+    fn: Callable[..., object]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         return self.fn(*args, **kwargs)
 
 
@@ -42,12 +42,12 @@ def reduced_wrapper(value: Any) -> Reduced | None:
     return None
 
 
-def has_name(value: Any) -> bool:
+def has_name(value: object) -> bool:
     """Return whether another process finds a value by its module and name."""
     module = getattr(value, "__module__", None)
     if module is None or module == "__main__":
         return False
-    found: Any = sys.modules.get(module)
+    found: object = sys.modules.get(module)
     for name in getattr(value, "__qualname__", "<locals>").split("."):
         found = getattr(found, name, None)
     return found is value
@@ -56,11 +56,11 @@ def has_name(value: Any) -> bool:
 def _reduced_cache(value: Any) -> Reduced | None:
     if has_name(value):
         return None
-    made: Any = _make_cache, tuple(value.cache_parameters().values())
+    made = _make_cache, tuple(value.cache_parameters().values())
     return *made, (value.__wrapped__, _attributes(value)), None, None, _set_inside
 
 
-def _make_cache(maxsize: int | None, typed: bool) -> Any:
+def _make_cache(maxsize: int | None, typed: bool) -> object:
     late = _Late()
     made = lru_cache(maxsize, typed)(late)
     vars(made)["__late__"] = late
@@ -73,7 +73,7 @@ def _reduced_dispatcher(value: Any) -> Reduced | None:
         return None
     if has_name(value):
         return None
-    state: Any = (
+    state: object = (
         value.__wrapped__,
         {},
         [(kind, fn) for kind, fn in registry.items() if kind is not object],
@@ -81,7 +81,7 @@ def _reduced_dispatcher(value: Any) -> Reduced | None:
     return _make_dispatcher, (), state, None, None, _set_registry
 
 
-def _make_dispatcher() -> Any:
+def _make_dispatcher() -> object:
     late = _Late()
     update_wrapper(late, _nothing)
     made = singledispatch(late)
@@ -93,14 +93,16 @@ def _nothing() -> None:
     """Have a name, for `singledispatch` to copy."""
 
 
-def _set_registry(made: Any, state: tuple[Any, dict[str, Any], list[tuple[type, Any]]]) -> None:
+def _set_registry(
+    made: Any, state: tuple[object, dict[str, object], list[tuple[type, object]]]
+) -> None:
     fn, attributes, registered = state
     _set_inside(made, (fn, attributes))
     for kind, implementation in registered:
         made.register(kind, implementation)
 
 
-def _set_inside(made: Any, state: tuple[Any, dict[str, Any]]) -> None:
+def _set_inside(made: Any, state: tuple[Any, dict[str, object]]) -> None:
     """Give a wrapper its function, and the function's names."""
     fn, attributes = state
     made.__late__.fn = fn
@@ -108,7 +110,7 @@ def _set_inside(made: Any, state: tuple[Any, dict[str, Any]]) -> None:
     made.__dict__.update(attributes)
 
 
-def _attributes(value: Any) -> dict[str, Any]:
+def _attributes(value: object) -> dict[str, object]:
     """Return what people have set on a wrapper, without what wrapping it sets."""
     ours = {"__wrapped__", "__late__", "cache_parameters", *functools.WRAPPER_ASSIGNMENTS}
     return {name: one for name, one in value.__dict__.items() if name not in ours}

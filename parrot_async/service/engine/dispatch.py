@@ -6,17 +6,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.failpoints import reach
 from parrot_async.model.models import JobId, Queue
+from parrot_async.service.engine.batches import NOTHING, LoadedValues, batch_of, takes_more
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.pools import Durations, Member, Pool, missing
 from parrot_async.service.engine.ready import ReadyQueue
 from parrot_async.service.engine.state import IN_FLIGHT, TrackedJob
-from parrot_async.transport.messages import Batch, Stop, ValueMessage, attempts_of
-from parrot_async.transport.wire import Value
+from parrot_async.transport.messages import Stop, attempts_of
 
 BATCH = 256
 """Attempts in one message to a worker, at most."""
@@ -33,18 +32,6 @@ PAUSED = "\0"
 """Before a root's id: what holds jobs of its tree that somebody paused."""
 ASK_AGAIN = 0.5
 """Seconds until the store is asked again for arguments that it did not give."""
-
-Values = Mapping[JobId, Value]
-
-
-class LoadedValues(NamedTuple):
-    """What attempts take along: results that their arguments name, and saved checkpoints."""
-
-    values: Values
-    states: Values
-
-
-NOTHING = LoadedValues({}, {})
 
 logger = logging.getLogger(__name__)
 
@@ -244,8 +231,8 @@ class Dispatch:
         return True
 
     def _send(self, picked: list[TrackedJob]) -> None:
-        far = [job for job in picked if _takes_more(job)]
-        self._start([job for job in picked if not _takes_more(job)], NOTHING)
+        far = [job for job in picked if takes_more(job)]
+        self._start([job for job in picked if not takes_more(job)], NOTHING)
         if far:
             self._load(far).add_done_callback(lambda loaded: self._loaded(far, loaded))
 
@@ -275,7 +262,7 @@ class Dispatch:
         for worker, some in by_worker.items():
             for start in range(0, len(some), BATCH):
                 part = some[start : start + BATCH]
-                self._placement.start(_batch(part, loaded), worker)
+                self._placement.start(batch_of(part, loaded), worker)
                 self._sent.setdefault(worker, {}).update(dict.fromkeys(part))
                 self._count_present(worker, len(part))
                 now = time.monotonic()
@@ -374,47 +361,3 @@ def _by_worker(jobs: Iterable[TrackedJob]) -> Iterable[tuple[str, list[tuple[Job
     for job in jobs:
         by_worker[job.worker].append((job.id, job.attempt))
     return by_worker.items()
-
-
-def _takes_more(job: TrackedJob) -> bool:
-    """Return whether something must be fetched from the store before the job can start."""
-    return bool(job.needs) or job.arguments is None or job.node.saved_at is not None
-
-
-def _batch(jobs: Sequence[TrackedJob], loaded: LoadedValues) -> Batch:
-    specs = [job.node.spec for job in jobs]
-    return Batch(
-        ids=tuple(job.id for job in jobs),
-        attempts=tuple(job.attempt for job in jobs),
-        functions=tuple(spec.function_id or "" for spec in specs),
-        arguments=tuple(job.arguments or b"" for job in jobs),
-        coroutines=tuple(spec.is_async for spec in specs),
-        graces=tuple(spec.grace for spec in specs),
-        values=_messages(_whole((i for job in jobs for i in job.needs), loaded.values)),
-        names={job.id: _names(job) for job in jobs if job.node.known_as},
-        states=_messages({i.id: loaded.states[i.id] for i in jobs if i.id in loaded.states}),
-        edited=tuple(job.id for job in jobs if job.recovered or job.node.origin is not None),
-    )
-
-
-def _messages(values: Values) -> dict[JobId, ValueMessage]:
-    return {
-        job_id: ValueMessage(data=value.data, url=value.url, parts=value.parts)
-        for job_id, value in values.items()
-    }
-
-
-def _names(job: TrackedJob) -> dict[JobId, JobId]:
-    return dict(zip(job.node.known_as, job.node.depends_on, strict=True))
-
-
-def _whole(ids: Iterable[JobId], values: Values) -> dict[JobId, Value]:
-    """Return the values of these jobs that there are, and of those that they consist of."""
-    found: dict[JobId, Value] = {}
-    pending = list(ids)
-    while pending:
-        job_id = pending.pop()
-        if job_id not in found and (value := values.get(job_id)) is not None:
-            found[job_id] = value
-            pending += value.parts or ()
-    return found

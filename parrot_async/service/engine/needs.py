@@ -6,7 +6,7 @@ from parrot_async.errors import ErrorInfo
 from parrot_async.model import events
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId
-from parrot_async.service.engine.dispatch import LoadedValues
+from parrot_async.service.engine.batches import LoadedValues
 from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal
 from parrot_async.store import StoredResult

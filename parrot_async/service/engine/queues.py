@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from parrot_async.errors import OptionsError
-from parrot_async.model.models import Queue
+from parrot_async.model.models import QUEUES, Queue
 from parrot_async.service.journal.journal import Journal
 from parrot_async.store import JobStore
 
@@ -33,3 +33,8 @@ def save(store: JobStore, queues: Sequence[Queue]) -> None:
     """Save queues, each in place of the one of the same name."""
     for queue in queues:
         store.save_queue(queue)
+
+
+def known_queues(store: JobStore) -> dict[str, Queue]:
+    """Return the queues that every service has, and those that were saved, by name."""
+    return {queue.name: queue for queue in (*QUEUES, *store.queues())}

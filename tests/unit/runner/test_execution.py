@@ -17,6 +17,7 @@ from parrot_async.model import events
 from parrot_async.runner.execution import ASTRAY, Execution
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import load_value
+from parrot_async.transport.raised import MOST_BYTES, load_error
 from parrot_async.transport.wire import INLINE
 from tests.unit.runner.attempts import BareRunner
 
@@ -190,7 +191,7 @@ async def test_an_error_is_told_with_its_type_and_travels_itself(is_async: bool)
     assert repr(load_value(record.blobs[0] or b"")) == "ValueError('broken')"
 
 
-async def test_an_error_that_cannot_be_pickled_is_told_in_words() -> None:
+async def test_of_an_error_that_cannot_be_pickled_comes_its_type() -> None:
     def fail() -> None:
         raise UnpicklableError("broken")
 
@@ -198,18 +199,20 @@ async def test_an_error_that_cannot_be_pickled_is_told_in_words() -> None:
     await in_thread(await runner.execution(fail))
 
     record = runner.outbox.flush()[-1]
-    assert record.blobs == (None,)
+    assert isinstance(load_error(record.blobs[0] or b""), UnpicklableError)
     assert b"broken" in record.body
 
 
-async def test_a_huge_error_is_told_in_words() -> None:
+async def test_a_huge_error_is_cut() -> None:
     def fail() -> None:
-        raise ValueError("x" * 2 * INLINE)
+        raise ValueError("x" * 2 * MOST_BYTES)
 
     runner = BareRunner()
     await in_thread(await runner.execution(fail))
 
-    assert runner.outbox.flush()[-1].blobs == (None,)
+    data = runner.outbox.flush()[-1].blobs[0] or b""
+    assert len(data) < INLINE
+    assert isinstance(load_error(data), ValueError)
 
 
 async def test_a_result_that_cannot_be_pickled_fails_the_attempt() -> None:

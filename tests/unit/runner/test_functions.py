@@ -4,6 +4,9 @@ from distributed.comm.core import CommClosedError
 
 from parrot_async.errors import StoreError
 from parrot_async.runner.functions import LoadedFunctions
+from parrot_async.transport.pickling import dump_function
+
+PACKED = dump_function(len)[1]
 
 
 async def test_a_cut_line_counts_as_a_loss_and_no_error_of_the_job() -> None:
@@ -27,7 +30,7 @@ async def test_what_the_service_raises_is_the_error_of_the_job() -> None:
 
 
 async def test_a_function_that_did_not_come_is_asked_for_again() -> None:
-    answers: list[OSError | bytes] = [OSError("cut"), b"pickle"]
+    answers: list[OSError | bytes] = [OSError("cut"), PACKED]
 
     async def answer(_: str) -> bytes:
         found = answers.pop(0)

@@ -10,7 +10,8 @@ from parrot_async.model import events
 from parrot_async.model.events import Event, Record
 from parrot_async.model.models import JobId, Queue, root_of
 from parrot_async.model.rows import RootRow
-from parrot_async.service.engine.dispatch import Dispatch, LoadedValues
+from parrot_async.service.engine.batches import LoadedValues
+from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal

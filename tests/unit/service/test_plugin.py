@@ -4,7 +4,9 @@ import pickle
 
 import pytest
 
-from parrot_async.service.plugin import JobService, _guarded, _mark
+from parrot_async.service.intake import guarded
+from parrot_async.service.plugin import JobService
+from parrot_async.transport.results import part_of
 
 
 def test_only_the_settings_travel_to_a_scheduler() -> None:
@@ -28,7 +30,7 @@ def test_a_report_that_cannot_be_taken_in_is_logged_and_ends_no_stream(
         heard.append(worker)
         raise KeyError(worker)
 
-    _guarded(hear)(worker="tcp://a")
+    guarded(hear)(worker="tcp://a")
 
     assert heard == ["tcp://a"]
     assert "could not take in what a worker said" in caplog.text
@@ -38,5 +40,5 @@ def test_a_report_that_cannot_be_taken_in_is_logged_and_ends_no_stream(
 def test_the_mark_of_a_store_tells_stores_apart_and_has_no_secret() -> None:
     url = "postgresql://me:secret@db:5432/jobs"
 
-    assert _mark(url) == _mark(url.replace("secret", "changed"))
-    assert _mark(url) != _mark(url.replace("/jobs", "/others"))
+    assert part_of(url) == part_of(url.replace("secret", "changed"))
+    assert part_of(url) != part_of(url.replace("/jobs", "/others"))

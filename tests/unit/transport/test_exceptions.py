@@ -22,6 +22,7 @@ def test_an_error_is_made_without_its_init() -> None:
 
     make, args, state, _, _, restore = reduced(error, state_of(error))
     again = make(*args)
+    assert isinstance(again, CountedError)
     restore(again, state)
 
     assert CountedError.made == before

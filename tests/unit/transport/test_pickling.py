@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from parrot_async.errors import OptionsError, SerializationError
 from parrot_async.transport.code import innermost
+from parrot_async.transport.import_paths import ignore_path
 from parrot_async.transport.pickling import (
     code_of,
     dump_call,
@@ -22,7 +23,6 @@ from parrot_async.transport.pickling import (
     dump_value,
     hash_of_all,
     hash_of_code,
-    ignore_path,
     load_call,
     load_function,
     load_value,

@@ -13,7 +13,8 @@ from parrot_async.model import events
 from parrot_async.model.events import Event, Record
 from parrot_async.model.models import QUEUES, JobId, JobResult, JobSpec, JobStatus, Queue, root_of
 from parrot_async.service.engine.admission import Admission
-from parrot_async.service.engine.dispatch import Dispatch, LoadedValues
+from parrot_async.service.engine.batches import LoadedValues
+from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.function_cache import FunctionCache
 from parrot_async.service.engine.needs import load

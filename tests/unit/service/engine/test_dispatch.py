@@ -9,7 +9,8 @@ import pytest
 
 from parrot_async.model.models import JobNode, JobSpec, Queue
 from parrot_async.service.engine import dispatch as module
-from parrot_async.service.engine.dispatch import NOTHING, Dispatch, LoadedValues
+from parrot_async.service.engine.batches import NOTHING, LoadedValues
+from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.state import TrackedJob
 from tests.unit.service.engine.parts import Engine, SpokenFor, asked
 
