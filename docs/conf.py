@@ -29,9 +29,10 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!parrot_async\b).*"),  # other projects' names: the build asks no network
     ("py:.*", r"parrot_async\..*\.[A-Z](_co)?"),  # type variables
     # Arguments of what users never make.
-    ("py:class", r"parrot_async\.client\..*\.(Door|Session)"),
-    ("py:class", r"parrot_async\.jobs\..*\.(Accepted|JobHost|JobProgress|Slot)"),
+    ("py:class", r"parrot_async\.client\..*\.Session"),
+    ("py:class", r"parrot_async\.jobs\..*\.(AcceptedChildren|JobHost|JobProgress|Slot)"),
     ("py:class", r"parrot_async\.transport\..*\.Outcome"),
+    ("py:class", r"parrot_async\.model\.models\.Bills"),
 ]
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]

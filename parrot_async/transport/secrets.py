@@ -73,6 +73,12 @@ class KnownSecrets:
             self._environment = environment
             self._learn(secrets_of_environment(dict(os.environ)))
 
+    def _look_again(self) -> None:
+        # A variable that a job has just added is seen at once, another value a moment later.
+        is_same = len(_ENVIRONMENT) == len(self._environment)
+        if not is_same or monotonic() - self._looked > LOOK_AGAIN:
+            self.look()
+
     def remember(self, secrets: Iterable[str]) -> None:
         """Learn secrets that somebody handed over."""
         self._learn(text for text in secrets if len(text) >= SHORTEST_GIVEN)
@@ -87,8 +93,7 @@ class KnownSecrets:
 
     def redact(self, text: str) -> str:
         """Return the text with "***" in place of each secret."""
-        if monotonic() - self._looked > LOOK_AGAIN:
-            self.look()
+        self._look_again()
         known = self._finder.text
         if known is not None and known.search(text):
             text = known.sub(MASK, text)
@@ -101,8 +106,7 @@ class KnownSecrets:
 
     def found_in(self, data: bytes) -> set[str]:
         """Return the secrets that bytes hold, each as it is written there."""
-        if monotonic() - self._looked > LOOK_AGAIN:
-            self.look()
+        self._look_again()
         known = self._finder.data
         if known is None or not _holds(data, known, self._finder.needles):
             return set()
