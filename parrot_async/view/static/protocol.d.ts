@@ -25,7 +25,7 @@ export type Totals = Record<string, number | string>;
 /** Time, level and text. */
 export type LogEntry = [number, string, string];
 
-/** API, tokens in and out, and cost. */
+/** API, tokens in and out, and cost: empty if it is not known, "0.24+" if some of it is not. */
 export type Spent = [string, number, number, string];
 
 /** Of an attempt: number, worker, begin, end, error's first line. */
