@@ -1,12 +1,12 @@
 /**
  * The connection to the kernel: what is said to it, when it was last heard, and its clock.
  *
- * @import { Snapshot, ToBrowser, ToKernel } from "./protocol.js"
+ * @import { Snapshot, ToBrowser, FromBrowser } from "./protocol.js"
  * @typedef {Snapshot & {read?: true}} Shown
  * @typedef {(name: "msg:custom", then: (message: ToBrowser) => void) => void} OnMessage
  * @typedef {(name: "change:snapshot", then: () => void) => void} OnSnapshot
  * @typedef {{get(name: "snapshot"): Shown | undefined, set(name: "snapshot", value: Shown): void,
- *   send(content: ToKernel): void, on: OnMessage & OnSnapshot, off: OnMessage & OnSnapshot}} Model
+ *   send(content: FromBrowser): void, on: OnMessage & OnSnapshot, off: OnMessage & OnSnapshot}} Model
  */
 
 const SILENCE = 12_000;
@@ -59,7 +59,7 @@ export class Connection {
   }
 
   /** A comm that was closed throws: then what is shown is the last known state.
-   * @param {ToKernel} content */
+   * @param {FromBrowser} content */
   send(content) {
     try {
       this.model.send(content);
