@@ -61,8 +61,9 @@ def sweep(folder: Folder) -> None:
 def members(holder: Holder) -> Iterator[psutil.Process]:
     """Yield the processes that carry the cluster's mark, those with a session of their own too.
 
-    What is to outlive the cluster is left out. One that exits has no memory any more, and so no
-    mark: it counts where it has the cluster's group.
+    What is to outlive the cluster is left out, but not the daemon, which is only to outlive the
+    job that starts it. One that exits has no memory any more, and so no mark: it counts where it
+    has the cluster's group.
     """
     for process in psutil.process_iter():
         try:
@@ -75,7 +76,8 @@ def members(holder: Holder) -> Iterator[psutil.Process]:
         except (OSError, psutil.Error):
             continue
         else:
-            if carried.get(MARK) == holder.id and OUTLIVES not in carried:
+            stays = OUTLIVES in carried and process.pid != holder.pid
+            if carried.get(MARK) == holder.id and not stays:
                 yield process
 
 

@@ -79,6 +79,16 @@ def test_what_is_to_outlive_the_cluster_is_no_member(monkeypatch: pytest.MonkeyP
     assert found == []
 
 
+def test_the_daemon_is_a_member_though_it_outlives_the_job_that_starts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(OUTLIVES, "1")
+    with process(SLEEP, mark="mine") as one:
+        found = [p.pid for p in members(Holder(id="mine", pid=one.pid, group=one.pid))]
+
+    assert found == [one.pid]
+
+
 def test_a_daemon_gets_a_chance_to_end_by_itself(folder: Folder) -> None:
     with daemon(folder, "obedient") as running:
         stop(folder, grace=10)
