@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.postgres import Server
+
+settings.register_profile("parrot_async", deadline=None)  # no time is asserted in a test
+settings.load_profile("parrot_async")
 
 
 @pytest.fixture(scope="session")

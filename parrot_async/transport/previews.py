@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextvars import copy_context
 from dataclasses import fields, is_dataclass
 from itertools import islice
 from typing import Any
@@ -127,7 +128,8 @@ def _repr_within_patience(value: object) -> str:
         found.append(guarded(repr, value, MOST_SEARCHED))
 
     began = time.perf_counter()
-    thread = threading.Thread(target=make, name="parrot-repr", daemon=True)
+    run = copy_context().run  # a repr may look at what is being shown around it
+    thread = threading.Thread(target=run, args=(make,), name="parrot-repr", daemon=True)
     thread.start()
     thread.join(PATIENCE)
     if not found:

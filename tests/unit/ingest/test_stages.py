@@ -96,6 +96,7 @@ def test_another_model_and_other_chunks_have_another_fingerprint() -> None:
 
 @pytest.mark.slow
 def test_only_the_chunks_that_are_asked_for_are_embedded_each_once() -> None:
+    pytest.importorskip("sentence_transformers")
     twice = LoadedFiles([document("a", "cats purr", "dogs bark"), document("b", "cats purr")])
     hashes = tuple(chunk.hash for _, chunks in twice.documents[1:] for chunk in chunks)
 

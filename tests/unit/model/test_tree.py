@@ -589,7 +589,7 @@ LOGS = st.tuples(BEGINNINGS, st.lists(EVENTS, max_size=40)).map(
 
 
 @given(LOGS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_order_of_events_raises_or_leaves_a_terminal_state(events: list[Event]) -> None:
     tree = JobTree()
     ends: dict[str, tuple[object, ...]] = {}
@@ -606,7 +606,7 @@ def test_no_order_of_events_raises_or_leaves_a_terminal_state(events: list[Event
 
 
 @given(LOGS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_rolled_up_equals_a_recomputation(events: list[Event]) -> None:
     tree = fold(events)
 
@@ -647,13 +647,13 @@ def recomputed_usage(tree: JobTree, node: JobNode) -> Usage:
 
 
 @given(LOGS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_same_log_makes_the_same_tree(events: list[Event]) -> None:
     assert fold(events).nodes == fold(events).nodes
 
 
 @given(LOGS, EVENTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_an_event_that_comes_twice_counts_once(events: list[Event], event: Event) -> None:
     tree = fold([*events, event])
     once = fold([*events, event])
@@ -695,7 +695,7 @@ STORY: list[Event] = [
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_events_that_come_again_later_change_nothing(data: st.DataObject) -> None:
     events = list(STORY)
     for _ in range(data.draw(st.integers(1, 8))):

@@ -107,7 +107,7 @@ def markup(found: Iterable[Token]) -> list[tuple[str, int]]:
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_line_of_markdown_shows_the_words_as_they_are(words: str) -> None:
     source = f"- x **{markdown_line(words) or 'empty'}**: y"
 
@@ -119,7 +119,7 @@ def test_a_line_of_markdown_shows_the_words_as_they_are(words: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_renderer_finds_a_link_in_a_line_of_markdown(words: str) -> None:
     source = f"x {markdown_line(words)}"
 
@@ -173,7 +173,7 @@ def test_a_heading_shows_the_words_as_they_are(words: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_words_of_a_user_add_anything_to_the_markdown(words: str) -> None:
     harmless = markup(tokens(written_by("harmless")))
 
@@ -183,7 +183,7 @@ def test_no_words_of_a_user_add_anything_to_the_markdown(words: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_words_get_out_of_a_fence(words: str) -> None:
     source = f"before\n\n{fenced(words)}\n\nafter"
 
@@ -217,7 +217,7 @@ class Elements(HTMLParser):
 
 
 @given(TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_words_of_a_user_add_anything_to_the_page(words: str) -> None:
     harmless = Elements(html(written_by("harmless"), now=NOW))
 
@@ -235,7 +235,7 @@ def test_a_hostile_title_stays_text_on_the_page(words: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_text_report_has_no_control_characters_and_no_lines_of_a_user(words: str) -> None:
     harmless = text(written_by("harmless"), now=NOW)
 

@@ -110,7 +110,7 @@ def test_an_empty_tree_can_be_drawn() -> None:
 
 
 @given(st.text(max_size=30) | st.text(alphabet="[]/\\bold red\x1b\x9b\x07\r\n", max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_users_words_are_neither_markup_nor_control_sequences(words: str) -> None:
     error = ErrorInfo("exception", words, words)
     tree = family(

@@ -61,7 +61,7 @@ def test_no_chunk_is_truncated_by_the_model_whatever_the_text(chunker: Chunker, 
     assert "".join(kept.split()) == "".join(text.split())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(text=st.text(min_size=1, max_size=3000))
 def test_any_text_is_cut_to_fit_and_keeps_its_offsets(chunker: Chunker, text: str) -> None:
     narrow = replace(chunker, max_tokens=16, size=200)

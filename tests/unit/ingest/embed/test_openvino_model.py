@@ -10,6 +10,8 @@ from parrot_async.ingest.embed.model_files import ModelFiles, find_model
 from parrot_async.ingest.embed.openvino_model import _cache, exported
 from parrot_async.ingest.errors import ModelError
 
+pytest.importorskip("openvino")
+
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
