@@ -6,7 +6,8 @@
  * @typedef {(name: "msg:custom", then: (message: ToBrowser) => void) => void} OnMessage
  * @typedef {(name: "change:snapshot", then: () => void) => void} OnSnapshot
  * @typedef {{get(name: "snapshot"): Shown | undefined, set(name: "snapshot", value: Shown): void,
- *   send(content: FromBrowser): void, on: OnMessage & OnSnapshot, off: OnMessage & OnSnapshot}} Model
+ *   send(content: FromBrowser): void,
+ *   on: OnMessage & OnSnapshot, off: OnMessage & OnSnapshot}} Model
  */
 
 const SILENCE = 12_000;
