@@ -17,6 +17,7 @@ export const ticking = (seconds) =>
   seconds < 9.95 ? `${Math.max(0, Math.floor(seconds))}s` : duration(seconds);
 
 /** @param {number} number */
+const CENTS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 const two = (number) => String(number).padStart(2, "0");
 
 /** US dollars with cents, or with four digits below one cent; "≥" before a sum of which a part is
@@ -28,7 +29,7 @@ export function money(cost) {
   const value = Number.parseFloat(text);
   const least = text.endsWith("+") ? "≥ " : "";
   if (value === 0 || value >= 0.01)
-    return `${least}$${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+    return `${least}$${value.toLocaleString("en", CENTS)}`;
   return least + (value >= 0.0001 ? `$${value.toFixed(4)}` : "<$0.0001");
 }
 
