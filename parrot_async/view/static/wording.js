@@ -1,5 +1,7 @@
 /** How durations, times, money and counts are written, as `report/wording.py` has it. */
 
+const CENTS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+
 /** A duration: "0.4s", "12s", "3m 05s", "2h 10m", "4d 3h"; `tests/data/durations.json` has more.
  * @param {number} seconds */
 export function duration(seconds) {
@@ -17,7 +19,6 @@ export const ticking = (seconds) =>
   seconds < 9.95 ? `${Math.max(0, Math.floor(seconds))}s` : duration(seconds);
 
 /** @param {number} number */
-const CENTS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 const two = (number) => String(number).padStart(2, "0");
 
 /** US dollars with cents, or with four digits below one cent; "≥" before a sum of which a part is
