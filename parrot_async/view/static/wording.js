@@ -29,8 +29,7 @@ export function money(cost) {
   if (text === "") return "";
   const value = Number.parseFloat(text);
   const least = text.endsWith("+") ? "≥ " : "";
-  if (value === 0 || value >= 0.01)
-    return `${least}$${value.toLocaleString("en", CENTS)}`;
+  if (value === 0 || value >= 0.01) return `${least}$${value.toLocaleString("en", CENTS)}`;
   return least + (value >= 0.0001 ? `$${value.toFixed(4)}` : "<$0.0001");
 }
 
