@@ -115,7 +115,7 @@ async def test_a_cluster_that_nobody_uses_ends_and_lets_nobody_in(published: Dae
     [
         scheduler(Service(0.0), clients=("somebody",)),
         scheduler(Service(None)),
-        scheduler(Service(time.monotonic() + 60)),
+        scheduler(Service(time.monotonic() + 86_400)),
     ],
     ids=["a client is connected", "a job runs", "a job ran just now"],
 )
