@@ -135,6 +135,14 @@ class JobsLoop:
         """Stop the loop as soon as the code that runs on it awaits something."""
         self.loop.call_soon_threadsafe(self.loop.stop, context=Context())
 
+    def close_when_stopped(self) -> None:
+        """Close the loop when its thread has ended, in a thread that waits for it."""
+        Thread(target=self._close, name="parrot-closing", daemon=True).start()
+
+    def _close(self) -> None:
+        self.thread.join()
+        self.loop.close()
+
     def abandon(self) -> None:
         """Cancel everything on the loop, let it clean up, and stop the loop after that."""
         if self.thread.is_alive() and not self.loop.is_closed():

@@ -138,6 +138,8 @@ class Runner(WorkerPlugin):
         self._output.remove()
         self._loop_watch.stop()
         self._jobs_loop.stop()
+        if not self.owns_process:  # whose end closes it
+            self._jobs_loop.close_when_stopped()
         for execution in list(self._executions.values()):
             execution.host.end_processes()
         await self._process.close()

@@ -123,7 +123,7 @@ def test_the_record_of_an_error_cannot_be_changed() -> None:
     [
         (ValueError, "ValueError"),
         (JobError, "parrot_async.errors.JobError"),
-        (re.error, "re.error"),
+        (re.error, f"re.{re.error.__name__}"),
     ],
 )
 def test_an_errors_name_is_that_of_its_module_but_for_builtins(kind: type, name: str) -> None:
