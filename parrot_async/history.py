@@ -13,7 +13,7 @@ from parrot_async.model.models import JobId, JobNode, JobStatus, root_of
 from parrot_async.model.texts import check_limit
 from parrot_async.model.tree import JobTree, fold
 from parrot_async.report.tables import RootRows
-from parrot_async.settings import local_store
+from parrot_async.settings.places import local_store
 from parrot_async.store import StoredResult, is_own, open_store
 from parrot_async.transport.outcome import Outcome
 

@@ -28,7 +28,6 @@ from parrot_async.client.packing import Packing
 from parrot_async.client.session import Session
 from parrot_async.cluster import Pools
 from parrot_async.errors import ClusterError, OptionsError
-from parrot_async.failpoints import reach
 from parrot_async.jobs.plan import Plan
 from parrot_async.jobs.request import (
     groups_of_piece,
@@ -46,6 +45,7 @@ from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import Pruned, RootRow
 from parrot_async.model.texts import check_limit
 from parrot_async.report.tables import RootRows
+from parrot_async.settings.failpoints import reach
 from parrot_async.store import check_url
 from parrot_async.transport.buffer import MOST_BYTES
 from parrot_async.transport.messages import Group

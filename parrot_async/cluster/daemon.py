@@ -29,7 +29,7 @@ from parrot_async.cluster.pools import Pools, workers
 from parrot_async.errors import ClusterError, ParrotError
 from parrot_async.runner.process_end import end
 from parrot_async.runner.process_search import OUTLIVES, all_below_this
-from parrot_async.settings import chosen_places
+from parrot_async.settings.places import chosen_places
 
 if TYPE_CHECKING:
     from distributed import Scheduler

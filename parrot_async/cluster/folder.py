@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from parrot_async.cluster.package import PACKAGE, fingerprint, package_version
 from parrot_async.cluster.pools import Pools
 from parrot_async.errors import ClusterError
-from parrot_async.settings import chosen_places, data_home
+from parrot_async.settings.places import chosen_places, data_home
 from parrot_async.store import shown
 from parrot_async.transport.ownership import fault_of_folder, make_private, open_private
 

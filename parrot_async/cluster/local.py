@@ -23,7 +23,7 @@ from parrot_async.cluster.processes import stop, sweep
 from parrot_async.errors import ClusterError
 from parrot_async.model.durations import Duration, seconds
 from parrot_async.runner.process_search import ATTEMPT, OUTLIVES, WORKER
-from parrot_async.settings import chosen_places, chosen_store
+from parrot_async.settings.places import chosen_places, chosen_store
 from parrot_async.store import check_url
 
 if TYPE_CHECKING:

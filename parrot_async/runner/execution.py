@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from parrot_async.errors import ErrorInfo
-from parrot_async.failpoints import reach
 from parrot_async.jobs.context import JobContext, current_context
 from parrot_async.jobs.slot import JobStopped, hold, wait_without_slot, wait_without_slot_async
 from parrot_async.model.models import JobResult
@@ -17,6 +16,7 @@ from parrot_async.runner.call import AttemptCall
 from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost, HostRunner
 from parrot_async.runner.process_hooks import leave_forked_process
+from parrot_async.settings.failpoints import reach
 from parrot_async.transport.messages import Batch
 from parrot_async.transport.outcome import error_info
 from parrot_async.transport.pickling import dump_value

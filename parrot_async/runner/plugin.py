@@ -12,7 +12,6 @@ from typing import Any
 from distributed import Status, Worker, WorkerPlugin
 
 from parrot_async.errors import ErrorInfo, FunctionChangedError
-from parrot_async.failpoints import reach
 from parrot_async.jobs.context import JobContext
 from parrot_async.jobs.futures import mapped
 from parrot_async.jobs.host import AcceptedChildren
@@ -36,6 +35,7 @@ from parrot_async.runner.reporter import Reporter
 from parrot_async.runner.shifts import Shifts
 from parrot_async.runner.slots import Slots
 from parrot_async.runner.watched_loop import BLOCKED, WatchedLoop
+from parrot_async.settings.failpoints import reach
 from parrot_async.transport.api import (
     VERSION,
     Arguments,

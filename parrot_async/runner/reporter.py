@@ -8,14 +8,14 @@ from contextvars import Context
 
 from distributed import Worker
 
-from parrot_async import failpoints
-from parrot_async.failpoints import reach
 from parrot_async.jobs.context import JobContext, host_of
 from parrot_async.model.models import JobId, LogLine
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.loop_watch import Blocking
 from parrot_async.runner.outbox import Attempted, Outbox
+from parrot_async.settings import failpoints
+from parrot_async.settings.failpoints import reach
 from parrot_async.transport.api import Arguments, Operation, reports_stub
 from parrot_async.transport.messages import attempts_of
 from parrot_async.transport.wire import pack

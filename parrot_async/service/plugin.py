@@ -39,7 +39,7 @@ from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
 from parrot_async.service.worker_deaths import CAUSE_WITHIN, WorkerDeaths
-from parrot_async.settings import chosen_places, data_home
+from parrot_async.settings.places import chosen_places, data_home
 from parrot_async.store import JobStore, open_store
 from parrot_async.transport import results
 from parrot_async.transport.api import VERSION, RunnerReports, handlers

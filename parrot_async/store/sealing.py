@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parrot_async.errors import StoreError
-from parrot_async.settings import data_home
+from parrot_async.settings.places import data_home
 from parrot_async.transport.ownership import OTHERS_READ, make_private, open_private, read_own
 from parrot_async.transport.pickled_secrets import MARKED, SEALED
 

@@ -19,7 +19,7 @@ from parrot_async import JobClient, JobStatus, Pools, cluster
 from parrot_async.model import events
 from parrot_async.model.models import JobId
 from parrot_async.model.tree import JobTree, fold
-from parrot_async.settings import local_store
+from parrot_async.settings.places import local_store
 from parrot_async.store import open_store
 
 R = TypeVar("R")

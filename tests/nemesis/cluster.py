@@ -17,9 +17,9 @@ import pytest
 
 from parrot_async import JobClient, Pools
 from parrot_async.cluster import LocalCluster, down, ensure
-from parrot_async.failpoints import CAUGHT, VARIABLE
 from parrot_async.model.models import JobId
-from parrot_async.settings import data_home
+from parrot_async.settings.failpoints import CAUGHT, VARIABLE
+from parrot_async.settings.places import data_home
 from parrot_async.store import JobStore, open_store
 from tests.nemesis.checker import check
 from tests.nemesis.history import read

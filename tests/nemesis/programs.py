@@ -11,10 +11,11 @@ from typing import Any
 import dask
 from distributed import Nanny
 
-from parrot_async import JobClient, Plan, current_job, failpoints, job
+from parrot_async import JobClient, Plan, current_job, job
 from parrot_async.client.handle import JobHandle
 from parrot_async.cluster import LocalCluster
 from parrot_async.cluster.pools import CAPACITY
+from parrot_async.settings import failpoints
 from tests.nemesis.history import mark
 
 BIG = 100_000

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parrot_async.failpoints import POINTS
+from parrot_async.settings.failpoints import POINTS
 from tests.nemesis.cluster import Cluster, lived_in
 from tests.postgres import Server, binaries
 

@@ -16,7 +16,7 @@ from parrot_async.errors import DisconnectedError
 from parrot_async.model import events
 from parrot_async.model.events import Event
 from parrot_async.service.journal import watch
-from parrot_async.settings import data_home
+from parrot_async.settings.places import data_home
 from parrot_async.store import open_store
 from tests.nemesis.proxy import Proxy, proxy_to
 from tests.nemesis.service import service_at

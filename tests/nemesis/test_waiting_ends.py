@@ -7,7 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from parrot_async import JobClient, current_job, failpoints, job
+from parrot_async import JobClient, current_job, job
+from parrot_async.settings import failpoints
 from tests.nemesis.service import scheduler_at, worker_of
 
 LIMIT = 20

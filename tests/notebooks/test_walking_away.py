@@ -19,7 +19,7 @@ from parrot_async.cluster import down
 from parrot_async.cluster.folder import Folder
 from parrot_async.model import events
 from parrot_async.model.events import Completed
-from parrot_async.settings import data_home
+from parrot_async.settings.places import data_home
 from parrot_async.store import open_store
 
 LIMIT = 60

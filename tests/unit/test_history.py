@@ -9,7 +9,7 @@ from parrot_async.errors import JobNotFoundError, NotEndedError, ResultExpiredEr
 from parrot_async.history import History
 from parrot_async.model.events import Event
 from parrot_async.model.models import JobStatus
-from parrot_async.settings import local_store
+from parrot_async.settings.places import local_store
 from parrot_async.store import Commit, open_store
 from tests.unit.stores import BODY, row, write
 from tests.unit.stories import BROKEN, PLAN, completed, failed, started, submitted

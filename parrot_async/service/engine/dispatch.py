@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from parrot_async.errors import ErrorInfo
-from parrot_async.failpoints import reach
 from parrot_async.model.models import JobId, Queue
 from parrot_async.service.engine.batches import NOTHING, LoadedValues, batch_of, takes_more
 from parrot_async.service.engine.placement import Placement
 from parrot_async.service.engine.pools import Durations, Member, Pool, missing
 from parrot_async.service.engine.ready import ReadyQueue
 from parrot_async.service.engine.state import IN_FLIGHT, TrackedJob
+from parrot_async.settings.failpoints import reach
 from parrot_async.transport.messages import Stop, attempts_of
 
 BATCH = 256

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from parrot_async.errors import OptionsError
 from parrot_async.model.models import JobId, JobNode, JobSpec
 from parrot_async.service.journal.journal import Journal
-from parrot_async.settings import most_jobs, most_levels
+from parrot_async.settings.places import most_jobs, most_levels
 
 
 class Limits:

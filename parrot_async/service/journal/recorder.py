@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from parrot_async.errors import KeyTakenError, LeaseLostError, StoreError, StoreUnsureError
-from parrot_async.failpoints import reach
 from parrot_async.model.events import Cancelled, Completed, Event, Failed, Record
 from parrot_async.model.models import JobId
+from parrot_async.settings.failpoints import reach
 from parrot_async.store import Commit, JobStore
 
 T = TypeVar("T")

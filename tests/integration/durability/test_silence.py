@@ -9,7 +9,7 @@ import pytest
 
 from parrot_async import JobClient, JobStatus, Pools, current_job, job
 from parrot_async.cluster import down
-from parrot_async.failpoints import VARIABLE
+from parrot_async.settings.failpoints import VARIABLE
 
 
 @job(retries=0)

@@ -15,7 +15,7 @@ from parrot_async.cluster.folder import ClusterRecord, Folder, Holder
 from parrot_async.cluster.local import ClusterStatus, down, down_all, ensure, running, status
 from parrot_async.cluster.pools import Pools
 from parrot_async.errors import ClusterError, OptionsError
-from parrot_async.settings import data_home
+from parrot_async.settings.places import data_home
 
 
 @pytest.fixture(autouse=True)

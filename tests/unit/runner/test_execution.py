@@ -11,10 +11,10 @@ import pytest
 
 from parrot_async import current_job
 from parrot_async.errors import ErrorInfo
-from parrot_async.failpoints import faults
 from parrot_async.jobs.slot import JobStopped
 from parrot_async.model import events
 from parrot_async.runner.execution import ASTRAY, Execution
+from parrot_async.settings.failpoints import faults
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import load_value
 from parrot_async.transport.raised import MOST_BYTES, load_error

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from parrot_async import settings
 from parrot_async.errors import OptionsError
 from parrot_async.model.models import JobStatus
 from parrot_async.service.engine.agenda import Agenda
 from parrot_async.service.engine.state import TrackedJob
+from parrot_async.settings import places
 from tests.unit.service.engine.parts import WORKER, Engine, asked, plan, turns
 
 DEEP = 1_000
@@ -135,9 +135,9 @@ async def test_without_an_option_the_setting_of_the_service_counts(
     with pytest.raises(OptionsError, match="give the root the option max_depth"):
         await engine.children(job, b"one")
 
-    assert settings.most_jobs() == 1_000_000
+    assert places.most_jobs() == 1_000_000
     monkeypatch.delenv("PARROT_MAX_DEPTH")
-    assert settings.most_levels() == 2_000
+    assert places.most_levels() == 2_000
 
 
 async def test_a_tree_gets_no_more_jobs_than_it_may_have(engine: Engine) -> None:

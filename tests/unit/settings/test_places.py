@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from parrot_async.settings import chosen_places, chosen_store, data_home, local_store
+from parrot_async.settings.places import chosen_places, chosen_store, data_home, local_store
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ from threading import Thread
 import pytest
 
 from parrot_async.errors import OptionsError, StoreFullError
-from parrot_async.failpoints import POINTS, VARIABLE, arm, faults, reach
+from parrot_async.settings.failpoints import POINTS, VARIABLE, arm, faults, reach
 
-PACKAGE = Path(__file__).parents[2] / "parrot_async"
-PASSES = "from parrot_async.failpoints import reach; reach('started'); print('still here')"
+PACKAGE = Path(__file__).parents[3] / "parrot_async"
+PASSES = "from parrot_async.settings.failpoints import reach; reach('started'); print('still here')"
 
 
 @pytest.fixture(autouse=True)

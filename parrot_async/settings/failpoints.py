@@ -87,8 +87,8 @@ def arm(text: str) -> None:
 def faults(text: str) -> Iterator[None]:
     """Arm faults in this process, and in no other, for one block of a test.
 
-    `with faults("ending:1:raise=StoreFullError"): ...`; `parrot_async.failpoints` says how they are
-    written, and at which points of a job's way they may happen.
+    `with faults("ending:1:raise=StoreFullError"): ...`; the docstring of
+    `parrot_async.settings.failpoints` says how they are written, and POINTS where they may happen.
     """
     arm(text)
     try:
