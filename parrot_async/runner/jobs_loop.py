@@ -135,8 +135,9 @@ class JobsLoop:
         """Stop the loop as soon as the code that runs on it awaits something."""
         self.loop.call_soon_threadsafe(self.loop.stop, context=Context())
 
-    def close_when_stopped(self) -> None:
-        """Close the loop when its thread has ended, in a thread that waits for it."""
+    def close(self) -> None:
+        """Stop the loop, and close it when its thread has ended, in a thread that waits for it."""
+        self.stop()
         Thread(target=self._close, name="parrot-closing", daemon=True).start()
 
     def _close(self) -> None:

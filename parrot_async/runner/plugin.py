@@ -137,13 +137,15 @@ class Runner(WorkerPlugin):
         threads.remove()
         self._output.remove()
         self._loop_watch.stop()
-        self._jobs_loop.stop()
-        if not self.owns_process:  # whose end closes it
-            self._jobs_loop.close_when_stopped()
+        self._leave_loop()
         for execution in list(self._executions.values()):
             execution.host.end_processes()
         await self._process.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _leave_loop(self) -> None:
+        """Close the jobs' loop; what is left on it is not cancelled, which would be told."""
+        self._jobs_loop.close()
 
     def __getstate__(self) -> dict[str, object]:
         """Pickle the settings only: the rest is made on the worker."""

@@ -108,6 +108,10 @@ class EagerRunner(Runner):
         self._output.renew()
         super().take(batch)
 
+    def _leave_loop(self) -> None:
+        """Stop the jobs' loop only: `teardown` cancels what is left on it, and closes it."""
+        self._jobs_loop.stop()
+
     async def teardown(self, worker: Any) -> None:
         """Leave the process as it was."""
         await super().teardown(worker)

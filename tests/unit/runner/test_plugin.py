@@ -116,15 +116,18 @@ async def running_on(worker: BareWorker) -> AsyncIterator[Runner]:
     """A runner that is set up, and leaves no loop and no thread behind."""
     runner = Runner("memory://results")
     await runner.setup(cast("Worker", worker))
-    loops = {runner._jobs_loop}
+    first = runner._jobs_loop
     try:
         yield runner
     finally:
         unblocked.set()
-        loops.add(runner._jobs_loop)
+        last = runner._jobs_loop
         await runner.teardown(cast("Worker", worker))
-        for one in loops:
-            await asyncio.to_thread(close_loop, one.loop, one.thread)
+        if first is not last:
+            await asyncio.to_thread(close_loop, first.loop, first.thread)
+        async with asyncio.timeout(10):
+            while not last.loop.is_closed():  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.002)
 
 
 @pytest.fixture
