@@ -85,7 +85,8 @@ class Leftovers:
         sys.stdout, sys.stderr = found.streams
         if found is self._base:
             self._output.renew()
-        if not found.alarm:  # one that a job left would kill the worker under another job
+        # An alarm that a job left would kill the worker under another job.
+        if not found.alarm and signal.getitimer(signal.ITIMER_REAL)[0]:
             signal.setitimer(signal.ITIMER_REAL, 0)
         if _folder() != found.folder:
             self._go_back(found.folder)

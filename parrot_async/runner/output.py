@@ -79,6 +79,8 @@ class _Tee:
 
     def close_job(self, context: JobContext) -> None:
         """Keep last lines that do not end in a newline."""
+        if not self._partial:
+            return
         for writer in [one for one in list(self._partial) if one[0] is context]:
             self._keep_line(context, self._partial.pop(writer))
 
@@ -139,6 +141,10 @@ class _InJobs:
         return self._original is None or self._original.match(text) is not None
 
 
+_LAST: _Filter = ("always", _InJobs(None), Warning, None, 0)
+"""The filter behind all others, which is there as long as nobody has set others."""
+
+
 def _with_job_filters(filters: Iterable[_Filter]) -> Iterator[_Filter]:
     """Yield the filters, with one for jobs before each that shows a warning once in a process.
 
@@ -149,7 +155,7 @@ def _with_job_filters(filters: Iterable[_Filter]) -> Iterator[_Filter]:
         if action in _ONCE:
             yield ("always", _InJobs(pattern), *rest)
         yield (action, pattern, *rest)
-    yield ("always", _InJobs(None), Warning, None, 0)  # where Python would have shown it once
+    yield _LAST  # where Python would have shown it once
 
 
 def _is_job_filter(one: _Filter) -> bool:
@@ -189,8 +195,12 @@ class Output:
         if warnings.showwarning != self._warned:
             warnings.showwarning = cast("Any", self._warned)
         filters = cast("list[_Filter]", warnings.filters)
-        if not any(map(_is_job_filter, filters)):
-            filters[:] = _with_job_filters(filters)
+        if not filters or filters[-1] is not _LAST:
+            filters[:] = _with_job_filters(f for f in filters if not _is_job_filter(f))
+        if sys.stdout is not self._tees.get("stdout") or sys.stderr is not self._tees.get("stderr"):
+            self._replace_streams()
+
+    def _replace_streams(self) -> None:
         for name, level in _LEVELS.items():
             if (stream := getattr(sys, name)) is not self._tees.get(name):
                 self._streams[name] = stream

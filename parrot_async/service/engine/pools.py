@@ -145,10 +145,12 @@ def pool_of(spec: JobSpec, queue: Queue) -> str:
 def missing(spec: JobSpec, pools: dict[str, Pool]) -> str | None:
     """Say in words what the cluster lacks for this job; None when a worker can run it."""
     pool = pools.get(spec.pool)
-    here = ", ".join(
-        f"{p.name} ({len(p.members)} workers, {p.slots} slots)" for p in pools.values() if p.members
-    )
     if pool is None or not pool.members:
+        here = ", ".join(
+            f"{p.name} ({len(p.members)} workers, {p.slots} slots)"
+            for p in pools.values()
+            if p.members
+        )
         return (
             f"no worker offers {spec.pool!r}; this cluster has {here or 'no workers'}. Start one "
             f"with `dask worker ADDRESS --resources '{spec.pool}=1'`, or say wait_for_workers=True"

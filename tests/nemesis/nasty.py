@@ -1,0 +1,178 @@
+"""`python -m tests.nemesis.nasty [jobs]`: nasty jobs among as many innocent ones.
+
+Prints one line of JSON, and each violation before it. 10,000 of either kind is the default.
+"""
+
+import asyncio
+import inspect
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+
+from parrot_async import JobClient, Pools, job
+from parrot_async.cluster import down, status
+from tests.nemesis.nasty_bodies import SLEEPS, bodies
+
+STEP = 250
+"""Jobs of each kind that are submitted together."""
+SLOTS = 16
+MOST_GROWN = 0.25
+"""Share of its memory by which no process may grow in the second half."""
+SETTLE = 3.0
+"""Seconds after which what a job left behind must be gone."""
+
+
+@job(cpu=1)
+def sync_nasty(name: str) -> Any:
+    """Run a sync body on a cpu slot."""
+    return bodies[name][0]()
+
+
+@job(io=1)
+def io_nasty(name: str) -> Any:
+    """Run a sync body in a thread of the io worker."""
+    return bodies[name][0]()
+
+
+@job(io=1)
+async def async_nasty(name: str) -> Any:
+    """Run an async body on the loop that all async jobs share."""
+    return await bodies[name][0]()
+
+
+@job(cpu=1)
+def square(number: int) -> int:
+    """Be innocent in a thread."""
+    return number * number
+
+
+@job(io=1)
+async def double(number: int) -> int:
+    """Be innocent on the loop."""
+    await asyncio.sleep(0.001)
+    return 2 * number
+
+
+NASTY = (sync_nasty, io_nasty, async_nasty)
+
+
+class Stress:
+    """Submits both kinds in steps, and keeps what was wrong."""
+
+    def __init__(self, client: JobClient, seed: int = 0) -> None:
+        self._client = client
+        self._chance = random.Random(seed)
+        self.wrong: list[str] = []
+        self.ended: Counter[str] = Counter()
+
+    async def step(self, size: int) -> None:
+        """Have `size` jobs of each kind run and judge their ends."""
+        names = self._chance.choices(list(bodies), k=size)
+        groups = [[name for name in names if self._runner(name) is fn] for fn in NASTY]
+        maps = [
+            await self._client.map(fn, group)
+            for fn, group in zip(NASTY, groups, strict=True)
+            if group
+        ]
+        numbers = range(size // 2)
+        innocent = [await self._client.map(fn, numbers) for fn in (square, double)]
+        for handles, of in zip(innocent, (2, 1), strict=True):
+            values = await self._client.gather(handles, return_exceptions=True)
+            wanted = [n * n if of == 2 else 2 * n for n in numbers]
+            self._judge_values(values, wanted)
+        for handles, group in zip(maps, [g for g in groups if g], strict=True):
+            await self._client.gather(handles, return_exceptions=True)
+            self._judge_ends(group, [str(handle.status) for handle in handles])
+
+    def _runner(self, name: str) -> Any:
+        if inspect.iscoroutinefunction(bodies[name][0]):
+            return async_nasty
+        return sync_nasty if len(name) % 2 else io_nasty
+
+    def _judge_values(self, values: Sequence[Any], wanted: Sequence[int]) -> None:
+        for value, right in zip(values, wanted, strict=True):
+            self.ended["innocent"] += 1
+            if value != right:
+                self.wrong.append(f"an innocent job gave {value!r} instead of {right}")
+
+    def _judge_ends(self, names: Sequence[str], states: Sequence[str]) -> None:
+        for name, state in zip(names, states, strict=True):
+            self.ended["nasty"] += 1
+            if state not in bodies[name][1]:
+                self.wrong.append(f"{name} ended as {state}")
+
+
+Memory = dict[int, float]
+
+
+def memory(pid: int) -> Memory:
+    """Return the megabytes of the service's process, and of each process below it."""
+    service = psutil.Process(pid)
+    return {p.pid: p.memory_full_info().uss / 1e6 for p in [service, *service.children(True)]}
+
+
+def left_over() -> list[str]:
+    """Return the processes that jobs have left behind, wherever they hang now."""
+    wanted = ["sleep", str(SLEEPS)]
+    return [
+        f"process {one.pid} was left behind"
+        for one in psutil.process_iter(["cmdline"])
+        if one.info["cmdline"] == wanted
+    ]
+
+
+def changed(before: Memory, half: Memory, after: Memory) -> list[str]:
+    """Return which processes are new, and which grew in the second half."""
+    return [f"process {pid} is new" for pid in after.keys() - before.keys()] + [
+        f"process {pid} grew from {half[pid]:.0f} to {mb:.0f} MB"
+        for pid, mb in after.items()
+        if pid in half and mb > half[pid] * (1 + MOST_GROWN)
+    ]
+
+
+async def stress(size: int, name: str = "nasty") -> dict[str, Any]:
+    """Have a cluster of its own run `size` nasty jobs among as many innocent ones."""
+    began = time.monotonic()
+    async with JobClient(name=name, pools=Pools(cpu=2, gpu=0, io=SLOTS)) as client:
+        running = await status(name)
+        assert running is not None
+        told = Stress(client)
+        sizes = [memory(running.record.pid)]
+        for _ in range(2):
+            for _ in range(size // STEP // 2):
+                await told.step(STEP)
+            await asyncio.sleep(SETTLE)
+            sizes.append(memory(running.record.pid))
+        told.wrong += left_over() + changed(*sizes)
+    await down(name)
+    return {
+        "seconds": round(time.monotonic() - began, 1),
+        "bodies": len(bodies),
+        "ended": dict(told.ended),
+        "memory_mb": [round(sum(mb.values())) for mb in sizes],
+        "violations": told.wrong,
+    }
+
+
+def main() -> None:
+    """Run it in a home of its own."""
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with tempfile.TemporaryDirectory(prefix="nasty-") as home:
+        os.environ.setdefault("PARROT_HOME", home)
+        found = asyncio.run(stress(size))
+    for line, times in Counter(found["violations"]).items():
+        print(f"{times} times: {line}", file=sys.stderr)
+    print(json.dumps(found | {"violations": len(found["violations"])}))
+    sys.exit(bool(found["violations"]))
+
+
+if __name__ == "__main__":
+    main()
