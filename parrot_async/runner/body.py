@@ -3,10 +3,27 @@
 import asyncio
 import ctypes
 import threading
+from contextlib import suppress
 
 from parrot_async.jobs.slot import JobStopped
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+
+def _meet_exception(thread: int) -> None:
+    """Raise, here and now, the exception that may be on its way to the caller's thread.
+
+    Taken back by None it would go on to be looked for in Python 3.11, in each step of every thread,
+    and a call that is traced would never get any further.
+    """
+    with suppress(JobStopped):
+        _set_async_exc(ctypes.c_ulong(thread), ctypes.py_object(JobStopped))
+        _wait_for_exception()
+
+
+def _wait_for_exception() -> None:
+    while True:
+        pass
 
 
 class RunningBody:
@@ -15,12 +32,14 @@ class RunningBody:
     Runs on: the body's own thread enters and leaves; the worker's loop cancels and interrupts.
     """
 
-    __slots__ = ("_lock", "_task", "_thread")
+    __slots__ = ("_interrupted", "_lock", "_task", "_thread")
 
     def __init__(self, lock: threading.Lock) -> None:
         """`lock` is held while the body leaves its thread, and by the caller of `interrupt`."""
         self._lock = lock
         self._thread: int | None = None
+        self._interrupted = False
+        """Whether an exception is, or was, on its way to that thread."""
         self._task: asyncio.Task[object] | None = None
 
     def enter_thread(self) -> None:
@@ -32,7 +51,8 @@ class RunningBody:
         while self._thread is not None:
             try:
                 with self._lock:
-                    _set_async_exc(ctypes.c_ulong(self._thread), None)
+                    if self._interrupted:
+                        _meet_exception(self._thread)
                     self._thread = None
             except JobStopped:  # it hit here: what the body did is done, and counts
                 continue
@@ -60,6 +80,7 @@ class RunningBody:
         The caller holds the lock.
         """
         thread = self._thread
+        self._interrupted = thread is not None
         if thread is None and self.blocks_loop():
             thread = loop_thread
         if thread is not None:

@@ -50,6 +50,7 @@ class Leftovers:
         self._output = output
         self._slots = slots
         self._base = _look()
+        self._traced = sys.gettrace() is not None or sys.getprofile() is not None
         self._begun: dict[JobContext, ExecutionHost] = {}
         self._found: dict[JobContext, _State] = {}
         """What those found that began while another, which had begun, waited without its slot."""
@@ -69,6 +70,9 @@ class Leftovers:
         if host is None:
             return
         found = self._found.pop(context, self._base)
+        if not self._traced and (sys.gettrace() is not None or sys.getprofile() is not None):
+            sys.settrace(None)
+            sys.setprofile(None)
         if sys.getrecursionlimit() < self._base.recursion_limit:
             sys.setrecursionlimit(self._base.recursion_limit)
         if host.has_slot and self._slots.taken == 1:

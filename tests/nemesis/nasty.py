@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import anyio
 import psutil
 
-from parrot_async import JobClient, Pools, job
+from parrot_async import JobClient, JobHandles, JobStatus, Pools, job
 from parrot_async.cluster import down, status
 from tests.nemesis.nasty_bodies import SLEEPS, bodies
 
@@ -26,6 +27,8 @@ STEP = 250
 SLOTS = 16
 MOST_GROWN = 0.25
 """Share of its memory by which no process may grow in the second half."""
+PATIENCE = 60.0
+"""Seconds in which all jobs of a step end."""
 SETTLE = 3.0
 """Seconds after which what a job left behind must be gone."""
 
@@ -77,37 +80,40 @@ class Stress:
         """Have `size` jobs of each kind run and judge their ends."""
         names = self._chance.choices(list(bodies), k=size)
         groups = [[name for name in names if self._runner(name) is fn] for fn in NASTY]
-        maps = [
+        nasty = [
             await self._client.map(fn, group)
             for fn, group in zip(NASTY, groups, strict=True)
             if group
         ]
         numbers = range(size // 2)
         innocent = [await self._client.map(fn, numbers) for fn in (square, double)]
-        for handles, of in zip(innocent, (2, 1), strict=True):
-            values = await self._client.gather(handles, return_exceptions=True)
-            wanted = [n * n if of == 2 else 2 * n for n in numbers]
-            self._judge_values(values, wanted)
-        for handles, group in zip(maps, [g for g in groups if g], strict=True):
-            await self._client.gather(handles, return_exceptions=True)
-            self._judge_ends(group, [str(handle.status) for handle in handles])
+        with anyio.move_on_after(PATIENCE):
+            for handles in (*innocent, *nasty):
+                await self._client.gather(handles, return_exceptions=True)
+        for handles, group in zip(nasty, filter(None, groups), strict=True):
+            self._judge_ends(group, handles)
+        for handles, wanted in zip(
+            innocent, ([n * n for n in numbers], [2 * n for n in numbers]), strict=True
+        ):
+            await self._judge_values(handles, wanted)
 
     def _runner(self, name: str) -> Any:
         if inspect.iscoroutinefunction(bodies[name][0]):
             return async_nasty
         return sync_nasty if len(name) % 2 else io_nasty
 
-    def _judge_values(self, values: Sequence[Any], wanted: Sequence[int]) -> None:
-        for value, right in zip(values, wanted, strict=True):
-            self.ended["innocent"] += 1
+    async def _judge_values(self, handles: JobHandles[int], wanted: Sequence[int]) -> None:
+        for handle, right in zip(handles, wanted, strict=True):
+            value = await handle.result() if handle.status is JobStatus.COMPLETED else handle.status
+            self.ended["innocent"] += handle.status.terminal
             if value != right:
                 self.wrong.append(f"an innocent job gave {value!r} instead of {right}")
 
-    def _judge_ends(self, names: Sequence[str], states: Sequence[str]) -> None:
-        for name, state in zip(names, states, strict=True):
-            self.ended["nasty"] += 1
-            if state not in bodies[name][1]:
-                self.wrong.append(f"{name} ended as {state}")
+    def _judge_ends(self, names: Sequence[str], handles: JobHandles[Any]) -> None:
+        for name, handle in zip(names, handles, strict=True):
+            self.ended["nasty"] += handle.status.terminal
+            if handle.status not in bodies[name][1]:
+                self.wrong.append(f"{name} was {handle.status}, in job {handle.id}")
 
 
 Memory = dict[int, float]

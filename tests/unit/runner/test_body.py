@@ -1,8 +1,10 @@
 """Where a body runs, and that an interruption hits it and nobody else."""
 
 import asyncio
+import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -136,3 +138,30 @@ def test_a_body_that_blocks_the_loop_is_interrupted_in_the_loops_thread() -> Non
 
     assert blocked
     assert ended.is_set()
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_a_thread_that_is_traced_goes_on_after_an_interruption(is_late: bool) -> None:
+    """Python 3.11 stays for ever in a traced call where an exception was taken back."""
+    lock = threading.Lock()
+    body, entered, went_on = RunningBody(lock), threading.Event(), threading.Event()
+
+    def work() -> None:
+        body.enter_thread()
+        with suppress(JobStopped):
+            entered.set()
+            if is_late:
+                time.sleep(0.05)
+            else:
+                spin(time.monotonic() + 5)
+        body.leave_thread()
+        sys.settrace(lambda *_: None)
+        spin(0)
+        sys.settrace(None)
+        went_on.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    entered.wait(5)
+    interrupt(body, lock)
+
+    assert went_on.wait(20)

@@ -104,6 +104,18 @@ def test_an_alarm_that_a_job_leaves_is_turned_off(make: Begin, slots: Slots[Exec
     assert left == (0.0, 0.0)
 
 
+def test_a_trace_that_a_job_leaves_is_removed(make: Begin, slots: Slots[Execution]) -> None:
+    leftovers = make()
+    job = host("a", slots)
+
+    leftovers.begin(job)
+    sys.settrace(lambda *_: None)
+    sys.setprofile(lambda *_: None)
+    leftovers.end(job.context)
+
+    assert sys.gettrace() is sys.getprofile() is None
+
+
 def test_a_folder_that_is_gone_is_left(
     make: Begin, slots: Slots[Execution], tmp_path: Path
 ) -> None:
