@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -102,7 +103,7 @@ class Stress:
             return async_nasty
         return sync_nasty if len(name) % 2 else io_nasty
 
-    async def _judge_values(self, handles: JobHandles[int], wanted: Sequence[int]) -> None:
+    async def _judge_values(self, handles: JobHandles[Any], wanted: Sequence[int]) -> None:
         for handle, right in zip(handles, wanted, strict=True):
             value = await handle.result() if handle.status is JobStatus.COMPLETED else handle.status
             self.ended["innocent"] += handle.status.terminal
@@ -137,11 +138,18 @@ def left_over() -> list[str]:
 
 def changed(before: Memory, half: Memory, after: Memory) -> list[str]:
     """Return which processes are new, and which grew in the second half."""
-    return [f"process {pid} is new" for pid in after.keys() - before.keys()] + [
+    return [_described(pid) for pid in after.keys() - before.keys()] + [
         f"process {pid} grew from {half[pid]:.0f} to {mb:.0f} MB"
         for pid, mb in after.items()
         if pid in half and mb > half[pid] * (1 + MOST_GROWN)
     ]
+
+
+def _described(pid: int) -> str:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        return f"process {pid} is new, {process.status()}: {process.cmdline()}"
+    return f"process {pid} was new"
 
 
 async def stress(size: int, name: str = "nasty") -> dict[str, Any]:

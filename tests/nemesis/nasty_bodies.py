@@ -65,7 +65,7 @@ def prints_half_a_line() -> None:
     print("half", end="", flush=True)  # noqa: T201 - as users do
 
 
-@ends(GOOD)
+@ends(GOOD | BAD)  # beside a job that replaces the stream for all
 def writes_bytes() -> None:
     sys.stdout.buffer.write(b"\xff\xfe\n")
 
@@ -420,7 +420,7 @@ def spends_in_a_pool() -> None:
         list(threads.map(lambda _: current_job().spend(Usage(input_tokens=1)), range(4)))
 
 
-@ends(GOOD)
+@ends(GOOD | BAD)  # beside a job that changes the loop for all
 async def leaves_a_task() -> None:
     asyncio.get_running_loop().create_task(asyncio.sleep(0.05)).add_done_callback(lambda _: 1 / 0)
 
@@ -435,27 +435,37 @@ async def leaves_a_generator() -> None:
         break
 
 
-# Processes.
+# Processes: what a failed job has started ends with it.
 
 
-@ends(GOOD)
+@ends(BAD)
 def leaves_a_process() -> None:
     subprocess.Popen(["sleep", str(SLEEPS)])
+    raise LookupError
 
 
-@ends(GOOD)
+@ends(BAD)
 def leaves_a_session() -> None:
     subprocess.Popen(["sleep", str(SLEEPS)], start_new_session=True)
+    raise LookupError
 
 
-@ends(GOOD)
+@ends(BAD)
 def leaves_a_grandchild() -> None:
     subprocess.run(["sh", "-c", f"sleep {SLEEPS} & exit 0"], check=True)
+    raise LookupError
 
 
-@ends(GOOD)
+@ends(BAD)
 def leaves_a_fork() -> None:
     get_context("fork").Process(target=time.sleep, args=(SLEEPS,)).start()
+    raise LookupError
+
+
+@ends(BAD)
+async def leaves_an_asyncio_process() -> None:
+    await asyncio.create_subprocess_exec("sleep", str(SLEEPS))
+    raise LookupError
 
 
 @ends(GOOD)
