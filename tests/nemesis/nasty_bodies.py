@@ -80,7 +80,7 @@ def logs_odd_text() -> None:
     logging.getLogger("odd").warning("reading %s", ODD)
 
 
-@ends(GOOD)
+@ends(GOOD | BAD)  # beside a job that closes the stream on which logging complains
 def logs_wrong_arguments() -> None:
     arguments = ("one",)
     logging.getLogger("odd").warning("%d of %d", *arguments)
