@@ -122,8 +122,11 @@ Memory = dict[int, float]
 
 def memory(pid: int) -> Memory:
     """Return the megabytes of the service's process, and of each process below it."""
-    service = psutil.Process(pid)
-    return {p.pid: p.memory_full_info().uss / 1e6 for p in [service, *service.children(True)]}
+    service, found = psutil.Process(pid), {}
+    for process in [service, *service.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # a zombie among them
+            found[process.pid] = process.memory_full_info().uss / 1e6
+    return found
 
 
 def left_over() -> list[str]:
