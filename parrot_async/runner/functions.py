@@ -40,7 +40,7 @@ class LoadedFunctions:
         self._found: dict[str, bytes | Callable[..., Any]] = {}
         self._asked: dict[str, asyncio.Task[None]] = {}
         self._packed: dict[str, PackedFunction] = {}
-        """Without their code."""
+        """Without their code and sources."""
         self._retry_on: dict[str, tuple[type[BaseException], ...]] = {}
         self._modules = WorkerModules()
         self._held: Counter[str] = Counter()
@@ -95,7 +95,7 @@ class LoadedFunctions:
     async def _fetch(self, function_id: str) -> None:
         try:
             data = bytes(await self._ask(function_id))
-            packed = unpack_function(data)._replace(code=b"")
+            packed = unpack_function(data)._replace(code=b"", sources=())
         finally:
             del self._asked[function_id]
         with self._lock:

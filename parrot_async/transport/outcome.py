@@ -1,6 +1,5 @@
 """How a job ended, as those who wait for it get it: a value, or the error to raise."""
 
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from parrot_async.errors import (
 )
 from parrot_async.model.models import JobId
 from parrot_async.transport import results
+from parrot_async.transport.frames import traceback_text
 from parrot_async.transport.pickling import dump_value, load_value
 from parrot_async.transport.raised import dump_error, is_one_of, load_error
 from parrot_async.transport.secrets import redact
@@ -81,7 +81,7 @@ class Outcome:
         """Return the exception that awaiting the job raises; LookupError where it did not fail.
 
         What the body raised comes back as itself where it can be unpickled here, with the worker's
-        traceback as a note; all else comes as a `JobError`.
+        frames and a note that names the job; all else comes as a `JobError`.
         """
         error = self.error
         if error is None:
@@ -89,15 +89,18 @@ class Outcome:
         if error.kind == "exception" and self.data is not None:
             original = load_error(self.data)
             if original is not None:
-                where = f"in job {self.job_id}" if self.job_id else "in a local call"
-                _without_frames(original)
-                original.add_note(f"{where}\n{error.traceback}".rstrip())
+                original.add_note(self._where(original, error))
                 _drop_middle_notes(original)
                 return original
         text = f"job {self.job_id}: {error.message}"
         if error.traceback:
             text = f"{text}\n{error.traceback}"
         return RAISED[error.kind](text, self.job_id, error)
+
+    def _where(self, exc: BaseException, error: ErrorInfo) -> str:
+        """Return the note that names the job, with the worker's traceback where `exc` has none."""
+        where = f"in job {self.job_id}" if self.job_id else "in a local call"
+        return where if exc.__traceback__ else f"{where}\n{error.traceback}".rstrip()
 
 
 def loaded(data: bytes) -> Any:
@@ -108,20 +111,6 @@ def loaded(data: bytes) -> Any:
         if is_interrupt(exc):
             raise
         raise SerializationError(f"unpickling the value raised {type_name(exc)}") from exc
-
-
-def _without_frames(exc: BaseException) -> None:
-    """Drop the worker's frames, which have no code here; the note shows them."""
-    seen: dict[int, BaseException] = {}
-    left = [exc]
-    while left:
-        one = left.pop()
-        if id(one) in seen:  # a chain may be a ring
-            continue
-        seen[id(one)] = one
-        one.__traceback__ = None
-        left += [link for link in (one.__cause__, one.__context__) if link is not None]
-        left += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
 
 
 def _drop_middle_notes(exc: BaseException) -> None:
@@ -139,16 +128,14 @@ def _drop_middle_notes(exc: BaseException) -> None:
             left -= len(note)
 
 
-def error_info(
-    exc: BaseException, skip: int = 0, retry_on: tuple[type[BaseException], ...] = ()
-) -> ErrorInfo:
-    """Describe an exception with its traceback, without the first `skip` frames, our own.
+def error_info(exc: BaseException, retry_on: tuple[type[BaseException], ...] = ()) -> ErrorInfo:
+    """Describe an exception with its traceback, without our own frames.
 
     It says whether it is one of `retry_on`, where that is given, and never raises, whatever the
     exception's own code does.
     """
     try:
-        return _described(exc, skip, retry_on)
+        return _described(exc, retry_on)
     except BaseException as raised:
         if is_interrupt(raised):
             raise
@@ -156,18 +143,12 @@ def error_info(
         return ErrorInfo("exception", text, type_name(exc))
 
 
-def _described(
-    exc: BaseException, skip: int, retry_on: tuple[type[BaseException], ...]
-) -> ErrorInfo:
-    trace = exc.__traceback__
-    for _ in range(skip):
-        trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
-    text = "".join(traceback.format_exception(type(exc), exc, trace, limit=-50))
+def _described(exc: BaseException, retry_on: tuple[type[BaseException], ...]) -> ErrorInfo:
     return ErrorInfo(
         kind="exception",
         message=_text(exc),
         type_name=type_name(exc),
-        traceback=sendable(redact(text)[-20_000:]),
+        traceback=sendable(redact(traceback_text(exc))[-20_000:]),
         bases=tuple(text_of(error_name(base)) for base in type(exc).__mro__ if base is not object),
         retryable=is_one_of(exc, retry_on) if retry_on else None,
     )
