@@ -129,7 +129,9 @@ class JobHandle(Generic[R_co]):
         """Run the job again, with the same function and arguments, as a new job.
 
         What a plan declared below it runs again as well. With `failed_only`, what had completed
-        gives its stored result at once. NotEndedError for a job that has not ended.
+        with all below it gives its stored result at once, unless it needs what runs again: a job
+        that completed although children failed runs again with those. NotEndedError for a job that
+        has not ended.
         """
         (found,) = await self._session.api.retry([self.id], failed_only)
         return await attach(self._session, found)
