@@ -198,6 +198,10 @@ class JobHandle(Generic[R_co]):
     def _ipython_display_(self) -> None:
         display.show(self._session, self.id)
 
+    def _display_(self) -> "JobTreeView":
+        """Return the live view: marimo asks for this first, and shows it as it shows widgets."""
+        return self.widget()
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The job as it is now, where nothing can be live."""
         return {
@@ -270,6 +274,9 @@ class JobHandles(Sequence[JobHandle[R]]):
 
     def _ipython_display_(self) -> None:
         self.root._ipython_display_()
+
+    def _display_(self) -> "JobTreeView":
+        return self.root.widget()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {**self.root._repr_mimebundle_(), "text/plain": repr(self)}

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import FIRST
 from tests.browser.jupyter import Server
 from tests.browser.notebook import opened
-from tests.browser.trees import CLOSED, child, press, root, submit
+from tests.browser.trees import CLOSED, VIEW, child, press, root, submit
 
 pytestmark = pytest.mark.slow
 
@@ -64,3 +64,33 @@ async def test_one_child_is_cancelled_and_the_other_lives(
         await expect(child(view, 2)).to_contain_text("Running")
         await press(root(view), "Cancel")
         await expect(root(view)).to_contain_text("Cancelled")
+
+
+BESIDE = """from ipywidgets import Button, HBox, VBox
+box = {box}
+box"""
+
+
+@pytest.mark.parametrize(
+    ("box", "widths"),
+    [
+        ("HBox([handle.widget(), Button()])", [500]),
+        ("HBox([handle.widget(), other.widget()])", [320, 320]),
+        ("VBox([handle.widget(), Button()])", [700]),
+    ],
+)
+async def test_a_tree_beside_other_widgets_has_its_width(
+    server: Server, page: Page, box: str, widths: list[int]
+) -> None:
+    both = f"{submit([[CLOSED]])}\nother = await client.submit(pass_all, [])"
+    async with opened(page, server, "beside.ipynb", [*FIRST, both, BESIDE.format(box=box)]) as book:
+        await book.run(0, 1, 2, 3)
+        views = book.cell(3).locator(VIEW)
+        await expect(views.first).to_be_visible()
+
+        boxes = [await views.nth(place).bounding_box() for place in range(len(widths))]
+
+        found = [box["width"] for box in boxes if box is not None]
+        assert all(width > least for width, least in zip(found, widths, strict=True)), found
+        heights = {round(box["y"]) for box in boxes if box is not None}
+        assert len(heights) <= 1

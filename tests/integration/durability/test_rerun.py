@@ -157,8 +157,8 @@ async def test_what_needs_a_job_that_runs_again_does_so_too(
     first = survives.bind(str(tmp_path), 0)
     alone = makes.bind(str(tmp_path), "alone")
     second = adds.bind(first, ["!"])
-    steps = [first, Plan("inner", [second]), alone, adds.bind(second, ["?"])]
-    handle = await client.submit(Plan("outer", steps))
+    plan = Plan("outer", [first, Plan("inner", [second]), alone, adds.bind(second, ["?"])])
+    handle = await client.submit(plan)
     assert "no switch" in str(await handle)
     (tmp_path / "switch").touch()
 
