@@ -10,7 +10,7 @@ import anyio
 from parrot_async import report
 from parrot_async.client import display
 from parrot_async.client.session import Session
-from parrot_async.client.waiting import Waiting
+from parrot_async.client.waiting import JobWait
 from parrot_async.errors import ErrorInfo
 from parrot_async.model import progress
 from parrot_async.model.events import Event
@@ -65,12 +65,12 @@ class JobHandle(Generic[R_co]):
         A plan's result is the list of its children's, in order; in the place of a child that did
         not complete stands its error, where the plan completes all the same.
         """
-        with Waiting(f"Job {self.id} goes on", "await handle"):
+        with JobWait(f"Job {self.id} goes on", "await handle"):
             return cast(R_co, await self._session.result(self.id))  # noqa: TC006 - a TypeVar
 
     async def wait(self) -> JobStatus:
         """Wait for the end, however it is; returns the terminal state."""
-        with Waiting(f"Job {self.id} goes on", "await handle.wait()"):
+        with JobWait(f"Job {self.id} goes on", "await handle.wait()"):
             await self._session.ended([self.id])
         return self.status
 
@@ -303,7 +303,7 @@ async def gather(
     given = list(handles)
     ids = [job_id for some in given for job_id in _ids(some)]
     plans = [some.root.id for some in given if isinstance(some, JobHandles)]
-    with Waiting("The jobs go on", "await client.gather(...)"):
+    with JobWait("The jobs go on", "await client.gather(...)"):
         return await session.gather(ids, plans, return_exceptions=return_exceptions)
 
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from parrot_async.transport.frames import hide_ours
 
 
-class Waiting:
+class JobWait:
     """A block that waits for jobs, as the outermost one of a public coroutine.
 
     An error leaves it without our frames. A cancellation says that only the wait has ended, since

@@ -6,7 +6,7 @@ import traceback
 import anyio
 import pytest
 
-from parrot_async.client.waiting import Waiting
+from parrot_async.client.waiting import JobWait
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.outcome import error_info as described
 from parrot_async.transport.pickling import dump_value
@@ -14,7 +14,7 @@ from parrot_async.transport.pickling import dump_value
 
 async def waits(seconds: float = 60) -> None:
     """Wait as a handle does."""
-    with Waiting("Job r goes on", "await handle"):
+    with JobWait("Job r goes on", "await handle"):
         await asyncio.sleep(seconds)
 
 
@@ -33,7 +33,7 @@ def failed() -> Outcome:
 
 async def raises() -> None:
     """Wait for a job that has failed."""
-    with Waiting("Job r goes on", "await handle"):
+    with JobWait("Job r goes on", "await handle"):
         failed().value()
 
 
@@ -95,7 +95,7 @@ async def test_timeouts_and_groups_cancel_as_ever() -> None:
 
 
 async def test_a_wait_that_ends_well_changes_nothing() -> None:
-    with Waiting("", ""):
+    with JobWait("", ""):
         found = await asyncio.sleep(0, "value")
 
     assert found == "value"
