@@ -26,6 +26,7 @@ from parrot_async.client.connection import Connection
 from parrot_async.client.handle import JobHandle, JobHandles, attach, gather
 from parrot_async.client.packing import Packing
 from parrot_async.client.session import Session
+from parrot_async.client.waiting import ForUsers
 from parrot_async.cluster import Pools
 from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.jobs.plan import Plan
@@ -222,7 +223,8 @@ class JobClient:
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def run(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Start a job, or a plan, and wait for its result; it goes on if the wait is cancelled."""
-        return await (await self.submit(fn, *args, **kwargs))
+        with ForUsers():
+            return await (await self.submit(fn, *args, **kwargs))
 
     @overload
     async def map(

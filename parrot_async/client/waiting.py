@@ -6,13 +6,35 @@ from types import TracebackType
 from parrot_async.transport.frames import hide_ours
 
 
-class JobWait:
-    """A block that waits for jobs, as the outermost one of a public coroutine.
+class ForUsers:
+    """A block whose errors leave it without our frames, as the outermost one of a coroutine."""
 
-    An error leaves it without our frames. A cancellation says that only the wait has ended, since
-    people take the red end of a cell for that of the job. It stays the `CancelledError` that it is,
-    as `asyncio.timeout` compares its very type, and it keeps a message that it has, by which anyio
-    knows its own.
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let an error pass, in the form in which people are to see it."""
+        if exc is not None:
+            self.raised(exc)
+            hide_ours(exc)
+
+    def raised(self, exc: BaseException) -> None:
+        """Do nothing more."""
+
+
+class JobWait(ForUsers):
+    """A block that waits for jobs.
+
+    A cancellation says that only the wait has ended, since people take the red end of a cell for
+    that of the job. It stays the `CancelledError` that it is, as `asyncio.timeout` compares its
+    very type, and it keeps a message that it has, by which anyio knows its own.
     """
 
     __slots__ = ("_again", "_what")
@@ -22,18 +44,7 @@ class JobWait:
         self._what = what
         self._again = again
 
-    def __enter__(self) -> None:
-        """Begin to wait."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Let an error pass, in the form in which people are to see it."""
-        if exc is None:
-            return
+    def raised(self, exc: BaseException) -> None:
+        """Say of a cancellation what it is."""
         if isinstance(exc, CancelledError) and not exc.args:
             exc.args = (f"Stopped waiting. {self._what}; `{self._again}` waits again.",)
-        hide_ours(exc)

@@ -89,7 +89,7 @@ class LoadedFunctions:
             except OSError as exc:  # the connection was cut: that is no fault of the job's
                 missing[function_id] = ErrorInfo("lost", f"its function did not come: {exc}")
             except Exception as exc:  # noqa: BLE001 - the service's own error
-                missing[function_id] = error_info(exc)
+                missing[function_id] = error_info(exc, ours=True)
         return missing
 
     async def _fetch(self, function_id: str) -> None:

@@ -9,14 +9,15 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from traceback import FrameSummary, StackSummary, TracebackException
-from types import FrameType, TracebackType
-from typing import Any, NamedTuple, TypeVar, cast
+from types import CodeType, FrameType, TracebackType
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from parrot_async.errors import ParrotError
 from parrot_async.transport.secrets import redact
 from parrot_async.transport.sources import function_at, label_of, learn_lines
 from parrot_async.transport.text import sendable
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_FRAMES = 50
@@ -86,16 +87,16 @@ class _Stack(StackSummary):
         return text.replace(f'File "{frame_summary.filename}"', label, 1) if label else text
 
 
-def traceback_text(exc: BaseException) -> str:
+def traceback_text(exc: BaseException, *, ours: bool = False) -> str:
     """Return an exception with its traceback, causes and members, without our frames.
 
-    Where there are no others, an error that we raise on purpose comes without a traceback, and any
-    other one, which is our mistake, with ours.
+    Where there are no others, it comes without a traceback; with `ours`, for what may be our own
+    mistake, with ours.
     """
     whole = TracebackException(type(exc), exc, exc.__traceback__, lookup_lines=False)
     parts = list(_parts(whole))
     stacks = [without_ours(part.stack, _summary_file) for part in parts]
-    if not any(stacks) and not isinstance(exc, ParrotError):
+    if ours and not any(stacks):
         stacks = [list(part.stack) for part in parts]
     for part, stack in zip(parts, stacks, strict=True):
         # Without a stack there is no line that says "Traceback".
@@ -207,15 +208,30 @@ def _entry_file(entry: TracebackType) -> str:
 # Where somebody waits.
 
 
+_DELIBERATE: set[CodeType] = set()
+
+
+def raises_what_jobs_raised(fn: Callable[P, T]) -> Callable[P, T]:
+    """Mark a function of ours whose errors are no mistakes of ours, without any cost."""
+    _DELIBERATE.add(fn.__code__)
+    return fn
+
+
 def hide_ours(exc: BaseException) -> None:
     """Drop our frames of an exception on its way out, unless it is our own mistake.
 
     What is raised again by `raise` alone, or leaves a `with`, gets no other frame of ours.
     """
-    kept = without_ours(_entries(exc.__traceback__), _entry_file)
-    if not kept and not isinstance(exc, ParrotError | CancelledError | KeyboardInterrupt):
+    entries = list(_entries(exc.__traceback__))
+    kept = without_ours(entries, _entry_file)
+    if not kept and entries and not _is_deliberate(exc, entries[-1]):
         return
     trace: TracebackType | None = None
     for entry in reversed(kept):
         trace = TracebackType(trace, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     exc.__traceback__ = trace
+
+
+def _is_deliberate(exc: BaseException, innermost: TracebackType) -> bool:
+    on_purpose = isinstance(exc, ParrotError | CancelledError | KeyboardInterrupt)
+    return on_purpose or innermost.tb_frame.f_code in _DELIBERATE

@@ -12,13 +12,14 @@ from parrot_async.errors import (
     JobFailedError,
     JobLostError,
     JobTimeoutError,
+    ParrotError,
     SerializationError,
     UnschedulableError,
     error_name,
 )
 from parrot_async.model.models import JobId
 from parrot_async.transport import results
-from parrot_async.transport.frames import traceback_text
+from parrot_async.transport.frames import raises_what_jobs_raised, traceback_text
 from parrot_async.transport.pickling import dump_value, load_value
 from parrot_async.transport.raised import dump_error, is_one_of, load_error
 from parrot_async.transport.secrets import redact
@@ -26,6 +27,9 @@ from parrot_async.transport.text import guarded, is_interrupt, sendable, text_of
 
 LONGEST = 2000
 """Characters of an error's text that are kept."""
+
+HEADER = "Traceback (most recent call last)"
+"""Is in a traceback that has frames."""
 
 RAISED: dict[str, type[JobError]] = {
     "exception": JobFailedError,
@@ -67,6 +71,7 @@ class Outcome:
         """Return the outcome of a call that raised."""
         return cls(data=dump_error(exc), error=error_info(exc))
 
+    @raises_what_jobs_raised
     def value(self) -> Any:
         """Return the value or raise the job's error.
 
@@ -93,14 +98,18 @@ class Outcome:
                 _drop_middle_notes(original)
                 return original
         text = f"job {self.job_id}: {error.message}"
-        if error.traceback:
+        if HEADER in error.traceback:
             text = f"{text}\n{error.traceback}"
         return RAISED[error.kind](text, self.job_id, error)
 
     def _where(self, exc: BaseException, error: ErrorInfo) -> str:
         """Return the note that names the job, with the worker's traceback where `exc` has none."""
         where = f"in job {self.job_id}" if self.job_id else "in a local call"
-        return where if exc.__traceback__ else f"{where}\n{error.traceback}".rstrip()
+        # An older worker's exception came without its frames; ours need none.
+        lacks = exc.__traceback__ is None and not isinstance(exc, ParrotError)
+        return (
+            f"{where}\n{error.traceback}".rstrip() if lacks and HEADER in error.traceback else where
+        )
 
 
 def loaded(data: bytes) -> Any:
@@ -128,14 +137,17 @@ def _drop_middle_notes(exc: BaseException) -> None:
             left -= len(note)
 
 
-def error_info(exc: BaseException, retry_on: tuple[type[BaseException], ...] = ()) -> ErrorInfo:
+def error_info(
+    exc: BaseException, retry_on: tuple[type[BaseException], ...] = (), *, ours: bool = False
+) -> ErrorInfo:
     """Describe an exception with its traceback, without our own frames.
 
+    With `ours` it may be our own mistake: where there are no other frames, ours say more than none.
     It says whether it is one of `retry_on`, where that is given, and never raises, whatever the
     exception's own code does.
     """
     try:
-        return _described(exc, retry_on)
+        return _described(exc, retry_on, ours)
     except BaseException as raised:
         if is_interrupt(raised):
             raise
@@ -143,12 +155,14 @@ def error_info(exc: BaseException, retry_on: tuple[type[BaseException], ...] = (
         return ErrorInfo("exception", text, type_name(exc))
 
 
-def _described(exc: BaseException, retry_on: tuple[type[BaseException], ...]) -> ErrorInfo:
+def _described(
+    exc: BaseException, retry_on: tuple[type[BaseException], ...], ours: bool
+) -> ErrorInfo:
     return ErrorInfo(
         kind="exception",
         message=_text(exc),
         type_name=type_name(exc),
-        traceback=sendable(redact(traceback_text(exc))[-20_000:]),
+        traceback=sendable(redact(traceback_text(exc, ours=ours))[-20_000:]),
         bases=tuple(text_of(error_name(base)) for base in type(exc).__mro__ if base is not object),
         retryable=is_one_of(exc, retry_on) if retry_on else None,
     )

@@ -99,3 +99,18 @@ async def test_a_wait_that_ends_well_changes_nothing() -> None:
         found = await asyncio.sleep(0, "value")
 
     assert found == "value"
+
+
+async def test_an_error_of_a_job_without_python_code_comes_without_frames() -> None:
+    outcome = Outcome(
+        "r", dump_value(ValueError("math domain error")), error=described(ValueError())
+    )
+
+    async def waits_for_it() -> None:
+        with JobWait("", ""):
+            outcome.value()
+
+    with pytest.raises(ValueError, match="math domain") as raised:
+        await waits_for_it()
+
+    assert "outcome.py" not in shown(raised.value)

@@ -1,6 +1,7 @@
 """Whose frames a traceback shows, and what of them another process gets."""
 
 import asyncio
+import math
 import pickle
 import traceback
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 import parrot_async
 from parrot_async.jobs.context import current_job
+from parrot_async.jobs.decorator import job
 from parrot_async.jobs.options import check_known
 from parrot_async.transport.frames import (
     MOST_FRAMES,
@@ -122,7 +124,15 @@ def test_an_error_that_we_raise_on_purpose_needs_no_frames() -> None:
 
 
 def test_a_mistake_of_ours_keeps_our_frames() -> None:
-    assert "in load_value" in traceback_text(only_ours(lambda: load_value(b"")))
+    mistake = only_ours(lambda: load_value(b""))
+
+    assert "in load_value" in traceback_text(mistake, ours=True)
+
+
+def test_a_job_without_python_code_needs_no_frames() -> None:
+    text = traceback_text(only_ours(lambda: job(math.sqrt)(-1)))
+
+    assert text == "ValueError: math domain error\n"
 
 
 def module_in(folder: Path, name: str, text: str) -> ModuleType:

@@ -82,12 +82,12 @@ def test_an_error_comes_back_as_itself_with_its_frames_and_a_note_of_the_job() -
 
 
 def test_an_error_that_came_without_its_frames_has_the_traceback_as_a_note() -> None:
-    info = ErrorInfo("exception", "on purpose", "ValueError", "Traceback of an older worker")
+    info = ErrorInfo("exception", "on purpose", "ValueError", "Traceback (most recent call last)")
     outcome = Outcome("r.3", dump_value(ValueError("on purpose")), error=info)
 
     raised = raised_by(outcome)
 
-    assert raised.__notes__ == ["in job r.3\nTraceback of an older worker"]
+    assert raised.__notes__ == ["in job r.3\nTraceback (most recent call last)"]
 
 
 def test_an_error_of_a_plain_call_says_so() -> None:
