@@ -6,7 +6,7 @@ import pickle
 import sys
 from asyncio import CancelledError
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from types import CodeType, FunctionType, ModuleType
@@ -22,7 +22,7 @@ from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduc
 from parrot_async.transport.import_paths import current_folder, import_from, import_paths
 from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
 from parrot_async.transport.pickled_secrets import marked, unmarked
-from parrot_async.transport.sources import Source, learn, source_of
+from parrot_async.transport.sources import Source, excerpt, learn, source_of
 from parrot_async.transport.tensors import dispatch_table
 from parrot_async.transport.wrappers import has_name, reduced_wrapper
 
@@ -232,13 +232,13 @@ def load_value(data: bytes) -> Any:
 class _FunctionPickler(CloudPickler):
     """Pickles a function, with wrappers around it that have no name.
 
-    It notes what the function imports, and the sources of code that is in no file.
+    It notes what the function imports, and where in which source code is that is in no file.
     """
 
     def __init__(self, file: Buffer) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.modules: set[str] = set()
-        self.sources: dict[str, Source] = {}
+        self.functions: dict[Source, set[int]] = {}
 
     def reducer_override(self, value: Any) -> Reduction:
         if isinstance(value, FunctionType | type):
@@ -249,10 +249,15 @@ class _FunctionPickler(CloudPickler):
         elif isinstance(value, ModuleType):
             self.modules.add(value.__name__)
         elif isinstance(value, CodeType) and (source := source_of(value)) is not None:
-            self.sources[source.name] = source
+            self.functions.setdefault(source, set()).add(value.co_firstlineno)
             if source.name != value.co_filename:
                 return _reduced_code(value.replace(co_filename=source.name))
         return reduced_wrapper(value) or super().reducer_override(value)
+
+    def sources(self) -> Iterator[Source]:
+        """Yield what travels of the sources."""
+        excerpts = (excerpt(of, frozenset(firsts)) for of, firsts in self.functions.items())
+        return filter(None, excerpts)
 
 
 _reduced_code: Callable[[CodeType], Reduction] = cloudpickle.Pickler.dispatch_table[CodeType]
@@ -297,7 +302,7 @@ def dump_function(
         buffer.getvalue(),
         modules,
         cloudpickle.dumps(retry_on) if retry_on else b"",
-        tuple(pickler.sources.values()),
+        tuple(pickler.sources()),
     )
     code, *others = packed.code, packed.paths, packed.modules, packed.retry_on
     function_id = sha256(code).hexdigest()[:48] + sha256(repr(others).encode()).hexdigest()[:16]

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from parrot_async.transport.secrets import redact
 
 MOST_TEXT = 32 * 1024
-"""Characters of one source that travel; what stands below them has no lines elsewhere."""
+"""Characters of functions of one source that travel; those below have no lines elsewhere."""
 MOST_SOURCES = 1000
 """Sources that a process keeps, the latest."""
 MOST_FUNCTION = 2_000
@@ -78,25 +78,58 @@ def source_of(code: CodeType) -> Source | None:
     return _found(name, (0, None, lines, name))
 
 
+def excerpt(source: Source, firsts: frozenset[int]) -> Source | None:
+    """Return a source as it travels: with the functions that begin at these lines alone.
+
+    What else is in a cell is nobody's affair elsewhere. None where a secret spans several lines.
+    """
+    text = _excerpt(source.text, firsts)
+    return None if text is None else source._replace(text=text)
+
+
+@lru_cache(maxsize=256)
+def _excerpt(text: str, firsts: frozenset[int]) -> str | None:
+    lines: list[str] = []
+    left = MOST_TEXT
+    for first in sorted(firsts):
+        block = _block(text, first)[len(lines) - first + 1 if len(lines) >= first else 0 :]
+        left -= sum(map(len, block))
+        if left < 0:
+            break
+        lines += ["\n"] * (first - 1 - len(lines)) + block
+    return _without_secrets("".join(lines))
+
+
+def _without_secrets(text: str) -> str | None:
+    shown = redact(text)
+    return shown if shown.count("\n") == text.count("\n") else None
+
+
 def learn(sources: Iterable[Source]) -> None:
     """Have tracebacks of this process show sources that came from another one."""
     for source in sources:
-        if source.name not in linecache.cache:
-            _give(source.name, source, source.text.splitlines(keepends=True))
+        _merge(source.name, source.label, 1, source.text.splitlines(keepends=True))
 
 
 def learn_lines(name: str, first: int, text: str, label: str) -> None:
     """Have tracebacks show some lines of a source, or of a file, that this process has not."""
+    if 0 < first <= MOST_LINES:
+        mark = "" if _is_whole(text) else "# "
+        _merge(name, label, first, [f"{mark}{line}\n" for line in text.splitlines()])
+
+
+def _merge(name: str, label: str, first: int, new: list[str]) -> None:
+    """Add lines to what came of a source before; what this process has by itself stays."""
     kept = _kept.get(name)
-    if not 0 < first <= MOST_LINES or (kept is None and linecache.getlines(name)):
+    if not kept.given if kept is not None else linecache.getlines(name):
         return
-    if kept is not None and (kept.source.text or not kept.given):
-        return  # all of it is known
-    new = text.splitlines() if _is_whole(text) else [f"# {one}" for one in text.splitlines()]
-    lines = [] if kept is None else kept.entry[2]
-    lines += ["\n"] * (first - 1 + len(new) - len(lines))
-    lines[first - 1 : first - 1 + len(new)] = [f"{line}\n" for line in new]
-    _give(name, Source(name, label, ""), lines)
+    old = [] if kept is None else kept.entry[2]
+    lines = old + ["\n"] * (first - 1 + len(new) - len(old))
+    for place, line in enumerate(new, first - 1):
+        if not lines[place].strip():
+            lines[place] = line
+    if lines != old:
+        _give(name, Source(name, label, "".join(lines)), lines)
 
 
 def _is_whole(text: str) -> bool:
@@ -110,16 +143,17 @@ def _is_whole(text: str) -> bool:
 def function_at(name: str, first: int) -> str:
     """Return the lines of a function in no file, which begins at this line; "" without, or big."""
     kept = _kept.get(name)
-    return "" if kept is None else _function_at(kept.source.text, first)
+    text = "" if kept is None else "".join(_block(kept.source.text, first))
+    return (_without_secrets(text) or "") if len(text) <= MOST_FUNCTION else ""
 
 
-@lru_cache(maxsize=256)
-def _function_at(text: str, first: int) -> str:
+@lru_cache(maxsize=1024)
+def _block(text: str, first: int) -> list[str]:
+    """Return the lines of the function that begins at a line; [] where there is none."""
     try:
-        found = "".join(inspect.getblock(text.splitlines(keepends=True)[first - 1 :]))
+        return inspect.getblock(text.splitlines(keepends=True)[first - 1 :])
     except (tokenize.TokenError, SyntaxError, IndexError):
-        return ""
-    return found if len(found) <= MOST_FUNCTION else ""
+        return []
 
 
 def label_of(name: str) -> str:
@@ -128,20 +162,15 @@ def label_of(name: str) -> str:
     return "" if kept is None else kept.source.label
 
 
-def _found(name: str, entry: Any) -> Source | None:
-    """Return a source of this process; None where its secrets stand over several lines."""
+def _found(name: str, entry: Any) -> Source:
+    """Return a source of this process."""
     text = "".join(entry[2])
-    if len(text) > MOST_TEXT:
-        text = text[: text.rfind("\n", 0, MOST_TEXT) + 1]
-    shown = redact(text)
-    if shown.count("\n") != text.count("\n"):
-        return None
     label = _cell(name)
-    source = Source(name, label, shown)
+    source = Source(name, label, text)
     if not label and name.startswith("<"):
         # Every process has a `<stdin>`: a worker must not show the lines of another one's.
         unique = f"{name[:-1]} {sha256(text.encode('utf-8', 'replace')).hexdigest()[:12]}>"
-        source = Source(unique, f'File "{name}"', shown)
+        source = Source(unique, f'File "{name}"', text)
         _give(unique, source, list(entry[2]))
     _keep(name, _Kept(entry, source, given=False))
     return source

@@ -15,6 +15,7 @@ from parrot_async.transport.sources import (
     MOST_SOURCES,
     MOST_TEXT,
     Source,
+    excerpt,
     function_at,
     label_of,
     learn,
@@ -50,7 +51,7 @@ def test_the_source_of_a_cell_is_found() -> None:
 def test_it_is_looked_up_once_while_it_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     code = cell()
     first = source_of(code)
-    monkeypatch.setattr(sources, "redact", None)
+    monkeypatch.setattr(sources, "_cell", None)
 
     assert source_of(code) is first
 
@@ -87,21 +88,64 @@ def test_what_every_process_calls_alike_gets_a_name_of_its_own() -> None:
     assert linecache.getline(one.name, 1) == "x = 1\n"
 
 
-def test_a_secret_in_a_source_does_not_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+TWO = """API = connect("sk-live-4711")
+@cached
+def work(n):
+    return 1 / n
+
+SPACE = 1
+def other(n):
+    return work(
+        n
+    )
+"""
+
+
+def test_only_the_functions_that_travel_are_in_an_excerpt() -> None:
+    found = source_of(cell(TWO))
+    assert found is not None
+
+    one = excerpt(found, frozenset([7]))
+    both = excerpt(found, frozenset([2, 3, 7]))
+
+    assert one is not None
+    assert one.text == "\n" * 6 + "def other(n):\n    return work(\n        n\n    )\n"
+    assert both is not None
+    assert both.text.splitlines()[1:5] == TWO.splitlines()[1:5]
+    assert "4711" not in both.text
+    assert "SPACE" not in both.text
+
+
+def test_a_secret_in_a_function_does_not_travel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES_API_KEY", "sesame-4711")
+    text = 'def work():\n    return "sesame-4711"\n'
 
-    found = source_of(cell('KEY = "sesame-4711"\n'))
-
-    assert found is not None
-    assert found.text == 'KEY = "***"\n'
-
-
-def test_a_long_source_is_cut_at_a_line() -> None:
-    found = source_of(cell("x = 1\n" * MOST_TEXT))
+    found = excerpt(Source(CELL, "", text), frozenset([1]))
 
     assert found is not None
-    assert MOST_TEXT - 6 <= len(found.text) <= MOST_TEXT
-    assert found.text.endswith("x = 1\n")
+    assert found.text == 'def work():\n    return "***"\n'
+
+
+def test_functions_travel_up_to_a_size() -> None:
+    big = f"def big():\n{'    x = 1' * 3_000}\n"
+    found = excerpt(Source(CELL, "", f"{TEXT}{big}{big}"), frozenset([1, 3, 5]))
+
+    assert found is not None
+    assert len(found.text) <= MOST_TEXT
+    assert found.text.startswith(TEXT)
+
+
+def test_functions_of_one_source_that_come_one_by_one_are_all_shown() -> None:
+    found = Source(CELL, "Cell In[2]", TWO)
+
+    for first in (7, 2):
+        part = excerpt(found, frozenset([first]))
+        assert part is not None
+        learn([part])
+
+    assert linecache.getline(CELL, 4) == "    return 1 / n\n"
+    assert linecache.getline(CELL, 8) == "    return work(\n"
+    assert linecache.getline(CELL, 1) == "\n"
 
 
 def test_a_source_that_came_is_shown_and_goes_on() -> None:
