@@ -94,3 +94,38 @@ async def test_a_tree_beside_other_widgets_has_its_width(
         assert all(width > least for width, least in zip(found, widths, strict=True)), found
         heights = {round(box["y"]) for box in boxes if box is not None}
         assert len(heights) <= 1
+
+
+_AT_END = "(log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 4"
+
+
+async def test_an_open_log_follows_a_job_that_only_prints(server: Server, page: Page) -> None:
+    cells = [*FIRST, "handle = await client.submit(counts_aloud, 600)", "handle"]
+    async with opened(page, server, "log.ipynb", cells) as notebook:
+        await notebook.run(0, 1, 2, 3)
+        view = notebook.view(3)
+        await root(view).click()
+        log = view.locator(".pj-log")
+
+        await expect(log).to_contain_text("number 60")
+
+        assert await log.evaluate(_AT_END)
+        await expect(root(view)).to_contain_text("Running")
+        await press(root(view), "Cancel")
+        await expect(root(view)).to_contain_text("Cancelled")
+
+
+async def test_what_failed_deep_in_a_completed_tree_runs_again(server: Server, page: Page) -> None:
+    cells = [*FIRST, "handle = await client.submit(knows_nothing, 1)\nawait handle\nhandle"]
+    async with opened(page, server, "again.ipynb", cells) as notebook:
+        await notebook.run(0, 1, 2)
+        view = notebook.view(2)
+        await expect(root(view)).to_contain_text("Completed")
+        first = await root(view).get_attribute("data-id") or ""
+
+        await press(root(view), "Retry failed only")
+
+        await expect(root(view)).not_to_have_attribute("data-id", first)
+        await expect(root(view)).to_contain_text("Completed")
+        await expect(view.get_by_role("treeitem")).to_have_count(3)
+        await expect(view.locator('[role=treeitem][aria-level="3"]')).to_contain_text("Failed")
