@@ -26,7 +26,6 @@ from parrot_async.client.connection import Connection
 from parrot_async.client.handle import JobHandle, JobHandles, attach, gather
 from parrot_async.client.packing import Packing
 from parrot_async.client.session import Session
-from parrot_async.client.waiting import ForUsers
 from parrot_async.cluster import Pools
 from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.jobs.plan import Plan
@@ -52,6 +51,7 @@ from parrot_async.transport.buffer import MOST_BYTES
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import Call
 from parrot_async.transport.previews import preview
+from parrot_async.transport.waiting import FOR_USERS
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel
@@ -223,7 +223,7 @@ class JobClient:
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def run(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Start a job, or a plan, and wait for its result; it goes on if the wait is cancelled."""
-        with ForUsers():
+        with FOR_USERS:
             return await (await self.submit(fn, *args, **kwargs))
 
     @overload

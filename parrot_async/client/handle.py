@@ -10,7 +10,6 @@ import anyio
 from parrot_async import report
 from parrot_async.client import display
 from parrot_async.client.session import Session
-from parrot_async.client.waiting import JobWait
 from parrot_async.errors import ErrorInfo
 from parrot_async.model import progress
 from parrot_async.model.events import Event
@@ -19,6 +18,7 @@ from parrot_async.model.progress import JobStatusReport
 from parrot_async.model.tree import JobTree
 from parrot_async.report.bar import REFRESH, bar
 from parrot_async.report.timeline import Timeline
+from parrot_async.transport.waiting import JobWait
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobTreeView
@@ -183,13 +183,13 @@ class JobHandle(Generic[R_co]):
         It is tqdm's where that is installed, in a notebook and in a terminal. To go on meanwhile:
         `asyncio.create_task(handle.progress_bar())`.
         """
-        with bar(self.node.title) as draw:
+        with JobWait(f"Job {self.id} goes on", "await handle"), bar(self.node.title) as draw:
             while not self.done:
                 draw(self.node)
                 with anyio.move_on_after(REFRESH):
                     await self._session.ended([self.id])
             draw(self.node)
-        return await self.result()
+            return await self.result()
 
     def timeline(self) -> Timeline:
         """Return a picture of when which worker ran what below this job; a notebook shows it."""

@@ -5,19 +5,16 @@ import concurrent.futures
 import linecache
 import os
 import sys
-from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from traceback import FrameSummary, StackSummary, TracebackException
-from types import CodeType, FrameType, TracebackType
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from types import FrameType, TracebackType
+from typing import Any, NamedTuple, TypeVar, cast
 
-from parrot_async.errors import ParrotError
 from parrot_async.transport.secrets import redact
 from parrot_async.transport.sources import function_at, label_of, learn_lines
 from parrot_async.transport.text import sendable
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_FRAMES = 50
@@ -123,7 +120,7 @@ def _summary_file(frame: FrameSummary) -> str:
 
 def frames_of(exc: BaseException) -> tuple[Frame, ...]:
     """Return the frames of an exception, without ours, with the lines of their source."""
-    kept = without_ours(_entries(exc.__traceback__), _entry_file)[-MOST_FRAMES:]
+    kept = without_ours(entries(exc.__traceback__), entry_file)[-MOST_FRAMES:]
     frames: list[Frame] = []
     left = MOST_TEXT
     for entry in reversed(kept):
@@ -195,43 +192,13 @@ def _made_frame(frame: Frame) -> FrameType:
     return made
 
 
-def _entries(trace: TracebackType | None) -> Iterator[TracebackType]:
+def entries(trace: TracebackType | None) -> Iterator[TracebackType]:
+    """Yield the entries of a traceback, the outermost first."""
     while trace is not None:
         yield trace
         trace = trace.tb_next
 
 
-def _entry_file(entry: TracebackType) -> str:
+def entry_file(entry: TracebackType) -> str:
+    """Return the file of an entry's code."""
     return entry.tb_frame.f_code.co_filename
-
-
-# Where somebody waits.
-
-
-_DELIBERATE: set[CodeType] = set()
-
-
-def raises_what_jobs_raised(fn: Callable[P, T]) -> Callable[P, T]:
-    """Mark a function of ours whose errors are no mistakes of ours, without any cost."""
-    _DELIBERATE.add(fn.__code__)
-    return fn
-
-
-def hide_ours(exc: BaseException) -> None:
-    """Drop our frames of an exception on its way out, unless it is our own mistake.
-
-    What is raised again by `raise` alone, or leaves a `with`, gets no other frame of ours.
-    """
-    entries = list(_entries(exc.__traceback__))
-    kept = without_ours(entries, _entry_file)
-    if not kept and entries and not _is_deliberate(exc, entries[-1]):
-        return
-    trace: TracebackType | None = None
-    for entry in reversed(kept):
-        trace = TracebackType(trace, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
-    exc.__traceback__ = trace
-
-
-def _is_deliberate(exc: BaseException, innermost: TracebackType) -> bool:
-    on_purpose = isinstance(exc, ParrotError | CancelledError | KeyboardInterrupt)
-    return on_purpose or innermost.tb_frame.f_code in _DELIBERATE

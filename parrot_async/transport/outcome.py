@@ -19,11 +19,12 @@ from parrot_async.errors import (
 )
 from parrot_async.model.models import JobId
 from parrot_async.transport import results
-from parrot_async.transport.frames import raises_what_jobs_raised, traceback_text
+from parrot_async.transport.frames import traceback_text
 from parrot_async.transport.pickling import dump_value, load_value
 from parrot_async.transport.raised import dump_error, is_one_of, load_error
 from parrot_async.transport.secrets import redact
 from parrot_async.transport.text import guarded, is_interrupt, sendable, text_of, type_name
+from parrot_async.transport.waiting import raises_what_jobs_raised
 
 LONGEST = 2000
 """Characters of an error's text that are kept."""

@@ -19,13 +19,13 @@ from parrot_async.transport.frames import (
     MOST_FRAMES,
     Frame,
     frames_of,
-    hide_ours,
     is_ours,
     traceback_of,
     traceback_text,
 )
 from parrot_async.transport.outcome import error_info
 from parrot_async.transport.pickling import load_value
+from parrot_async.transport.waiting import hide_ours
 
 PACKAGE = str(Path(parrot_async.__file__).parent)
 

@@ -1,9 +1,43 @@
 """What who waits for a job sees when the wait ends by an error: that error, and no code of ours."""
 
 from asyncio import CancelledError
-from types import TracebackType
+from collections.abc import Callable
+from types import CodeType, TracebackType
+from typing import ParamSpec, TypeVar
 
-from parrot_async.transport.frames import hide_ours
+from parrot_async.errors import ParrotError
+from parrot_async.transport.frames import entries, entry_file, without_ours
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_DELIBERATE: set[CodeType] = set()
+
+
+def raises_what_jobs_raised(fn: Callable[P, T]) -> Callable[P, T]:
+    """Mark a function of ours whose errors are no mistakes of ours, without any cost."""
+    _DELIBERATE.add(fn.__code__)
+    return fn
+
+
+def hide_ours(exc: BaseException) -> None:
+    """Drop our frames of an exception on its way out, unless it is our own mistake.
+
+    What is raised again by `raise` alone, or leaves a `with`, gets no other frame of ours.
+    """
+    all_entries = list(entries(exc.__traceback__))
+    kept = without_ours(all_entries, entry_file)
+    if not kept and all_entries and not _is_deliberate(exc, all_entries[-1]):
+        return
+    trace: TracebackType | None = None
+    for entry in reversed(kept):
+        trace = TracebackType(trace, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    exc.__traceback__ = trace
+
+
+def _is_deliberate(exc: BaseException, innermost: TracebackType) -> bool:
+    on_purpose = isinstance(exc, ParrotError | CancelledError | KeyboardInterrupt)
+    return on_purpose or innermost.tb_frame.f_code in _DELIBERATE
 
 
 class ForUsers:
@@ -27,6 +61,10 @@ class ForUsers:
 
     def raised(self, exc: BaseException) -> None:
         """Do nothing more."""
+
+
+FOR_USERS = ForUsers()
+"""Such a block; it has no state."""
 
 
 class JobWait(ForUsers):

@@ -6,10 +6,10 @@ import traceback
 import anyio
 import pytest
 
-from parrot_async.client.waiting import JobWait
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.outcome import error_info as described
 from parrot_async.transport.pickling import dump_value
+from parrot_async.transport.waiting import JobWait
 
 
 async def waits(seconds: float = 60) -> None:
