@@ -51,6 +51,7 @@ from parrot_async.transport.buffer import MOST_BYTES
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import Call
 from parrot_async.transport.previews import preview
+from parrot_async.transport.waiting import FOR_USERS
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel
@@ -222,7 +223,8 @@ class JobClient:
     async def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def run(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Start a job, or a plan, and wait for its result; it goes on if the wait is cancelled."""
-        return await (await self.submit(fn, *args, **kwargs))
+        with FOR_USERS:
+            return await (await self.submit(fn, *args, **kwargs))
 
     @overload
     async def map(

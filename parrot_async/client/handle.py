@@ -18,6 +18,7 @@ from parrot_async.model.progress import JobStatusReport
 from parrot_async.model.tree import JobTree
 from parrot_async.report.bar import REFRESH, bar
 from parrot_async.report.timeline import Timeline
+from parrot_async.transport.waiting import JobWait
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobTreeView
@@ -64,11 +65,13 @@ class JobHandle(Generic[R_co]):
         A plan's result is the list of its children's, in order; in the place of a child that did
         not complete stands its error, where the plan completes all the same.
         """
-        return cast(R_co, await self._session.result(self.id))  # noqa: TC006 - a TypeVar
+        with JobWait(f"Job {self.id} goes on", "await handle"):
+            return cast(R_co, await self._session.result(self.id))  # noqa: TC006 - a TypeVar
 
     async def wait(self) -> JobStatus:
         """Wait for the end, however it is; returns the terminal state."""
-        await self._session.ended([self.id])
+        with JobWait(f"Job {self.id} goes on", "await handle.wait()"):
+            await self._session.ended([self.id])
         return self.status
 
     @property
@@ -126,7 +129,9 @@ class JobHandle(Generic[R_co]):
         """Run the job again, with the same function and arguments, as a new job.
 
         What a plan declared below it runs again as well. With `failed_only`, what had completed
-        gives its stored result at once. NotEndedError for a job that has not ended.
+        with all below it gives its stored result at once, unless it needs what runs again: a job
+        that completed although children failed runs again with those. NotEndedError for a job that
+        has not ended.
         """
         (found,) = await self._session.api.retry([self.id], failed_only)
         return await attach(self._session, found)
@@ -178,13 +183,13 @@ class JobHandle(Generic[R_co]):
         It is tqdm's where that is installed, in a notebook and in a terminal. To go on meanwhile:
         `asyncio.create_task(handle.progress_bar())`.
         """
-        with bar(self.node.title) as draw:
+        with JobWait(f"Job {self.id} goes on", "await handle"), bar(self.node.title) as draw:
             while not self.done:
                 draw(self.node)
                 with anyio.move_on_after(REFRESH):
                     await self._session.ended([self.id])
             draw(self.node)
-        return await self.result()
+            return await self.result()
 
     def timeline(self) -> Timeline:
         """Return a picture of when which worker ran what below this job; a notebook shows it."""
@@ -192,6 +197,10 @@ class JobHandle(Generic[R_co]):
 
     def _ipython_display_(self) -> None:
         display.show(self._session, self.id)
+
+    def _display_(self) -> "JobTreeView":
+        """Return the live view: marimo asks for this first, and shows it as it shows widgets."""
+        return self.widget()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The job as it is now, where nothing can be live."""
@@ -266,6 +275,9 @@ class JobHandles(Sequence[JobHandle[R]]):
     def _ipython_display_(self) -> None:
         self.root._ipython_display_()
 
+    def _display_(self) -> "JobTreeView":
+        return self.root.widget()
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {**self.root._repr_mimebundle_(), "text/plain": repr(self)}
 
@@ -291,7 +303,8 @@ async def gather(
     given = list(handles)
     ids = [job_id for some in given for job_id in _ids(some)]
     plans = [some.root.id for some in given if isinstance(some, JobHandles)]
-    return await session.gather(ids, plans, return_exceptions=return_exceptions)
+    with JobWait("The jobs go on", "await client.gather(...)"):
+        return await session.gather(ids, plans, return_exceptions=return_exceptions)
 
 
 def _ids(handles: JobHandle[Any] | Iterable[JobHandle[Any]]) -> Iterable[JobId]:

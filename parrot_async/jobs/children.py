@@ -12,6 +12,7 @@ from parrot_async.jobs.host import LocalHost
 from parrot_async.jobs.slot import Slot, has_loop, wait_without_slot, wait_without_slot_async
 from parrot_async.model.models import JobId
 from parrot_async.transport.outcome import Outcome
+from parrot_async.transport.waiting import FOR_USERS
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -54,7 +55,8 @@ class Pending(Generic[T_co]):
                     "`await current_job().run(...)`"
                 )
             wait_without_slot(self._slot, self._future)
-        return self._value()
+        with FOR_USERS:
+            return self._value()
 
     def _value(self) -> T_co:
         raw = self._future.result()
@@ -67,7 +69,8 @@ class Pending(Generic[T_co]):
     async def _wait(self) -> T_co:
         if not self._future.done():
             await wait_without_slot_async(self._slot, self._future)
-        return await asyncio.to_thread(self._value) if self._is_far() else self._value()
+        with FOR_USERS:
+            return await asyncio.to_thread(self._value) if self._is_far() else self._value()
 
     def _is_far(self) -> bool:
         """Return whether the value lies in the result folder, so that reading it would block."""

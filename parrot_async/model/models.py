@@ -296,6 +296,8 @@ class JobNode:
     children: Sequence[JobId] = ()
     child_counts: dict[JobStatus, int] | None = None
     """How many children are in which state; None without children."""
+    incomplete_below: bool = False
+    """Whether a job below it, at any depth, has ended without a result."""
     child_weight: float = 0.0
     child_progress: float = 0.0
     """Sum of weight * progress of the children, kept so that their mean is cheap to read."""

@@ -49,6 +49,7 @@ from parrot_async.model.nodes import (
     is_billed,
     is_newer,
     is_over,
+    note_incomplete,
     retire,
     shared,
     shown_status,
@@ -68,8 +69,7 @@ class JobTree:
 
     `apply` never raises and never leaves a terminal state. Repeats, late events of an older
     attempt and events of unknown jobs change nothing. Events come in order, and who misses one
-    asks for the tree anew; only `Progressed`, of which the latest counts, relies on that
-    order.
+    asks for the tree anew; only `Progressed`, whose latest counts, relies on that order.
 
     Runs on: any one thread at a time; it has no lock.
     """
@@ -221,15 +221,8 @@ class JobTree:
 
     def _progressed(self, event: Progressed) -> Ids:
         nodes, changed = self.nodes, []
-        columns = zip(
-            event.ids,
-            event.attempts,
-            event.percents,
-            event.steps,
-            event.done,
-            event.totals,
-            strict=False,
-        )
+        reports = (event.percents, event.steps, event.done, event.totals)
+        columns = zip(event.ids, event.attempts, *reports, strict=False)
         for job_id, number, percent, step, done, total in columns:
             node = nodes.get(job_id)
             if node is None or number != node.attempt or node.stage not in ACTIVE:
@@ -353,6 +346,7 @@ class JobTree:
                 continue
             node.error = error
             self._end(node, status, at, error)
+            note_incomplete(self.nodes, node)
             changed.append(node)
         self._settle(changed)
         return event.ids

@@ -184,7 +184,7 @@ class Execution:
         if self.over:
             return
         exc = body_error(exc)
-        info = error_info(exc, skip=2, retry_on=self.call.retry_on())
+        info = error_info(exc, self.call.retry_on())
         self.runner.outbox.failed(self.host, info, dump_error(exc))
         self._end_unsuccessful()
 

@@ -40,7 +40,7 @@ class LoadedFunctions:
         self._found: dict[str, bytes | Callable[..., Any]] = {}
         self._asked: dict[str, asyncio.Task[None]] = {}
         self._packed: dict[str, PackedFunction] = {}
-        """Without their code."""
+        """Without their code and sources."""
         self._retry_on: dict[str, tuple[type[BaseException], ...]] = {}
         self._modules = WorkerModules()
         self._held: Counter[str] = Counter()
@@ -89,13 +89,13 @@ class LoadedFunctions:
             except OSError as exc:  # the connection was cut: that is no fault of the job's
                 missing[function_id] = ErrorInfo("lost", f"its function did not come: {exc}")
             except Exception as exc:  # noqa: BLE001 - the service's own error
-                missing[function_id] = error_info(exc)
+                missing[function_id] = error_info(exc, ours=True)
         return missing
 
     async def _fetch(self, function_id: str) -> None:
         try:
             data = bytes(await self._ask(function_id))
-            packed = unpack_function(data)._replace(code=b"")
+            packed = unpack_function(data)._replace(code=b"", sources=())
         finally:
             del self._asked[function_id]
         with self._lock:

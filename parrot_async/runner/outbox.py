@@ -293,7 +293,9 @@ def _without_secrets(lines: Iterable[LogLine]) -> tuple[LogLine, ...]:
 
 
 def _unsendable(exc: Exception) -> ErrorInfo:
-    return replace(error_info(exc), message=f"what it did cannot be sent: {text_of(exc, 500)}")
+    return replace(
+        error_info(exc, ours=True), message=f"what it did cannot be sent: {text_of(exc, 500)}"
+    )
 
 
 def _progressed(rows: list[tuple[Attempted, JobProgress]]) -> Record:

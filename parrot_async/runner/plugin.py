@@ -261,7 +261,7 @@ class Runner(WorkerPlugin):
         except BaseException as exc:  # this thread goes on, and the slot is handed on
             logger.exception("job %s was hit outside of its body", execution.id)
             if not execution.over:
-                execution.fail(error_info(exc))
+                execution.fail(error_info(exc, ours=True))
             return True
         finally:
             self._leftovers.end(execution.host.context)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, NamedTuple, cast
 
+from parrot_async.transport.frames import Frame, frames_of, traceback_of
+
 MOST_LINKED = 50
 """Exceptions of one pickle that bring their cause and context: a chain may be longer than Python's
 stack is deep."""
@@ -27,6 +29,8 @@ class ExceptionState(NamedTuple):
     cause: BaseException | None = None
     context: BaseException | None = None
     suppress_context: bool = False
+    frames: tuple[Frame, ...] = ()
+    """Those in which it was raised; none in an argument of a call."""
 
 
 def reduced(exc: BaseException, state: ExceptionState) -> Reduced:
@@ -42,8 +46,11 @@ def reduced(exc: BaseException, state: ExceptionState) -> Reduced:
     return _make, (type(exc), new_arguments(exc, state.args)), state, None, None, _restore
 
 
-def state_of(exc: BaseException, *, linked: bool = True) -> ExceptionState:
-    """Return an exception's state; its cause and context only where it is to be `linked`."""
+def state_of(exc: BaseException, *, linked: bool = True, traced: bool = True) -> ExceptionState:
+    """Return an exception's state.
+
+    Its cause and context only where it is to be `linked`, its frames where it is to be `traced`.
+    """
     return ExceptionState(
         args=_arguments(exc),
         attributes=_attributes(exc),
@@ -51,6 +58,7 @@ def state_of(exc: BaseException, *, linked: bool = True) -> ExceptionState:
         cause=exc.__cause__ if linked else None,
         context=exc.__context__ if linked else None,
         suppress_context=exc.__suppress_context__,
+        frames=frames_of(exc) if traced else (),
     )
 
 
@@ -133,6 +141,7 @@ def _restore(exc: BaseException, state: ExceptionState) -> None:
         _set(exc, name, value)
     exc.__cause__, exc.__context__ = state.cause, state.context
     exc.__suppress_context__ = state.suppress_context
+    exc.__traceback__ = traceback_of(state.frames)
 
 
 def _set(exc: BaseException, name: str, value: object) -> None:

@@ -1,6 +1,5 @@
 """How a job ended, as those who wait for it get it: a value, or the error to raise."""
 
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,19 +12,25 @@ from parrot_async.errors import (
     JobFailedError,
     JobLostError,
     JobTimeoutError,
+    ParrotError,
     SerializationError,
     UnschedulableError,
     error_name,
 )
 from parrot_async.model.models import JobId
 from parrot_async.transport import results
+from parrot_async.transport.frames import traceback_text
 from parrot_async.transport.pickling import dump_value, load_value
 from parrot_async.transport.raised import dump_error, is_one_of, load_error
 from parrot_async.transport.secrets import redact
 from parrot_async.transport.text import guarded, is_interrupt, sendable, text_of, type_name
+from parrot_async.transport.waiting import raises_what_jobs_raised
 
 LONGEST = 2000
 """Characters of an error's text that are kept."""
+
+HEADER = "Traceback (most recent call last)"
+"""Is in a traceback that has frames."""
 
 RAISED: dict[str, type[JobError]] = {
     "exception": JobFailedError,
@@ -67,6 +72,7 @@ class Outcome:
         """Return the outcome of a call that raised."""
         return cls(data=dump_error(exc), error=error_info(exc))
 
+    @raises_what_jobs_raised
     def value(self) -> Any:
         """Return the value or raise the job's error.
 
@@ -81,7 +87,7 @@ class Outcome:
         """Return the exception that awaiting the job raises; LookupError where it did not fail.
 
         What the body raised comes back as itself where it can be unpickled here, with the worker's
-        traceback as a note; all else comes as a `JobError`.
+        frames and a note that names the job; all else comes as a `JobError`.
         """
         error = self.error
         if error is None:
@@ -89,15 +95,22 @@ class Outcome:
         if error.kind == "exception" and self.data is not None:
             original = load_error(self.data)
             if original is not None:
-                where = f"in job {self.job_id}" if self.job_id else "in a local call"
-                _without_frames(original)
-                original.add_note(f"{where}\n{error.traceback}".rstrip())
+                original.add_note(self._where(original, error))
                 _drop_middle_notes(original)
                 return original
         text = f"job {self.job_id}: {error.message}"
-        if error.traceback:
+        if HEADER in error.traceback:
             text = f"{text}\n{error.traceback}"
         return RAISED[error.kind](text, self.job_id, error)
+
+    def _where(self, exc: BaseException, error: ErrorInfo) -> str:
+        """Return the note that names the job, with the worker's traceback where `exc` has none."""
+        where = f"in job {self.job_id}" if self.job_id else "in a local call"
+        # An older worker's exception came without its frames; ours need none.
+        lacks = exc.__traceback__ is None and not isinstance(exc, ParrotError)
+        return (
+            f"{where}\n{error.traceback}".rstrip() if lacks and HEADER in error.traceback else where
+        )
 
 
 def loaded(data: bytes) -> Any:
@@ -108,20 +121,6 @@ def loaded(data: bytes) -> Any:
         if is_interrupt(exc):
             raise
         raise SerializationError(f"unpickling the value raised {type_name(exc)}") from exc
-
-
-def _without_frames(exc: BaseException) -> None:
-    """Drop the worker's frames, which have no code here; the note shows them."""
-    seen: dict[int, BaseException] = {}
-    left = [exc]
-    while left:
-        one = left.pop()
-        if id(one) in seen:  # a chain may be a ring
-            continue
-        seen[id(one)] = one
-        one.__traceback__ = None
-        left += [link for link in (one.__cause__, one.__context__) if link is not None]
-        left += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
 
 
 def _drop_middle_notes(exc: BaseException) -> None:
@@ -140,15 +139,16 @@ def _drop_middle_notes(exc: BaseException) -> None:
 
 
 def error_info(
-    exc: BaseException, skip: int = 0, retry_on: tuple[type[BaseException], ...] = ()
+    exc: BaseException, retry_on: tuple[type[BaseException], ...] = (), *, ours: bool = False
 ) -> ErrorInfo:
-    """Describe an exception with its traceback, without the first `skip` frames, our own.
+    """Describe an exception with its traceback, without our own frames.
 
+    With `ours` it may be our own mistake: where there are no other frames, ours say more than none.
     It says whether it is one of `retry_on`, where that is given, and never raises, whatever the
     exception's own code does.
     """
     try:
-        return _described(exc, skip, retry_on)
+        return _described(exc, retry_on, ours)
     except BaseException as raised:
         if is_interrupt(raised):
             raise
@@ -157,17 +157,13 @@ def error_info(
 
 
 def _described(
-    exc: BaseException, skip: int, retry_on: tuple[type[BaseException], ...]
+    exc: BaseException, retry_on: tuple[type[BaseException], ...], ours: bool
 ) -> ErrorInfo:
-    trace = exc.__traceback__
-    for _ in range(skip):
-        trace = trace.tb_next if trace is not None and trace.tb_next is not None else trace
-    text = "".join(traceback.format_exception(type(exc), exc, trace, limit=-50))
     return ErrorInfo(
         kind="exception",
         message=_text(exc),
         type_name=type_name(exc),
-        traceback=sendable(redact(text)[-20_000:]),
+        traceback=sendable(redact(traceback_text(exc, ours=ours))[-20_000:]),
         bases=tuple(text_of(error_name(base)) for base in type(exc).__mro__ if base is not object),
         retryable=is_one_of(exc, retry_on) if retry_on else None,
     )

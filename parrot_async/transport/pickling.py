@@ -6,7 +6,7 @@ import pickle
 import sys
 from asyncio import CancelledError
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from types import CodeType, FunctionType, ModuleType
@@ -22,6 +22,7 @@ from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduc
 from parrot_async.transport.import_paths import current_folder, import_from, import_paths
 from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
 from parrot_async.transport.pickled_secrets import marked, unmarked
+from parrot_async.transport.sources import Source, excerpt, learn, source_of
 from parrot_async.transport.tensors import dispatch_table
 from parrot_async.transport.wrappers import has_name, reduced_wrapper
 
@@ -44,6 +45,8 @@ class _Exceptions(PicklerPart):
     """Has a pickler write exceptions so that they can be made again, whatever their `__init__`."""
 
     cut: Cut | None = None
+    traced = True
+    """Whether they bring the frames in which they were raised."""
     _count = 0
 
     def __init__(self, file: Buffer | io.BytesIO, protocol: int) -> None:
@@ -55,13 +58,16 @@ class _Exceptions(PicklerPart):
     def reducer_override(self, value: Any) -> Reduction:
         if isinstance(value, BaseException):
             self._count += 1
-            state = state_of(value, linked=self._count <= MOST_LINKED)
+            linked = self._count <= MOST_LINKED
+            state = state_of(value, linked=linked, traced=self.traced)
             return reduced(value, state if self.cut is None else self.cut(value, state))
         return super().reducer_override(value)
 
 
 class _CallPickler(_Exceptions, CloudPickler):
     """Writes a reference where an argument is a handle, a child or a step, and notes its job."""
+
+    traced = False  # equal calls have equal arguments, wherever an error was raised
 
     def __init__(self, file: Buffer) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
@@ -224,11 +230,15 @@ def load_value(data: bytes) -> Any:
 
 
 class _FunctionPickler(CloudPickler):
-    """Pickles a function, with wrappers around it that have no name, and notes what it imports."""
+    """Pickles a function, with wrappers around it that have no name.
+
+    It notes what the function imports, and where in which source code is that is in no file.
+    """
 
     def __init__(self, file: Buffer) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.modules: set[str] = set()
+        self.functions: dict[Source, set[int]] = {}
 
     def reducer_override(self, value: Any) -> Reduction:
         if isinstance(value, FunctionType | type):
@@ -238,7 +248,19 @@ class _FunctionPickler(CloudPickler):
                 self.modules.update(imports_of(value.__code__))
         elif isinstance(value, ModuleType):
             self.modules.add(value.__name__)
+        elif isinstance(value, CodeType) and (source := source_of(value)) is not None:
+            self.functions.setdefault(source, set()).add(value.co_firstlineno)
+            if source.name != value.co_filename:
+                return _reduced_code(value.replace(co_filename=source.name))
         return reduced_wrapper(value) or super().reducer_override(value)
+
+    def sources(self) -> Iterator[Source]:
+        """Yield what travels of the sources."""
+        excerpts = (excerpt(of, frozenset(firsts)) for of, firsts in self.functions.items())
+        return filter(None, excerpts)
+
+
+_reduced_code: Callable[[CodeType], Reduction] = cloudpickle.Pickler.dispatch_table[CodeType]
 
 
 class PackedFunction(NamedTuple):
@@ -251,6 +273,8 @@ class PackedFunction(NamedTuple):
     """The user's own modules that it needs, as the sender has them."""
     retry_on: bytes = b""
     """The pickled types of the errors after which it runs again."""
+    sources: tuple[Source, ...] = ()
+    """Of code that is in no file, for tracebacks."""
 
 
 def dump_function(
@@ -278,10 +302,13 @@ def dump_function(
         buffer.getvalue(),
         modules,
         cloudpickle.dumps(retry_on) if retry_on else b"",
+        tuple(pickler.sources()),
     )
     code, *others = packed.code, packed.paths, packed.modules, packed.retry_on
     function_id = sha256(code).hexdigest()[:48] + sha256(repr(others).encode()).hexdigest()[:16]
-    return function_id, marked(pickle.dumps(tuple(packed)), code)
+    # Sources as plain tuples, which are pickled in a fifth of the time.
+    parts = (*packed[:-1], tuple(map(tuple, packed.sources)))
+    return function_id, marked(pickle.dumps(parts), code)
 
 
 def sender_state(data: bytes) -> tuple[object, ...]:
@@ -299,7 +326,8 @@ def unpack_function(data: bytes) -> PackedFunction:
     """Return what `dump_function` packed; older ones have fewer parts."""
     paths, code, *others = pickle.loads(unmarked(data))
     modules = tuple(ModuleFile(*module) for module in others[0]) if others else ()
-    return PackedFunction(paths, code, modules, *others[1:])
+    sources = tuple(Source(*source) for source in others[2]) if len(others) > 2 else ()
+    return PackedFunction(paths, code, modules, others[1] if len(others) > 1 else b"", sources)
 
 
 def _refusal(fn: Callable[..., Any], exc: Exception, limit: float) -> str:
@@ -362,5 +390,6 @@ def load_function(data: bytes) -> Callable[..., Any]:
     """Unpickle a function; its folders that exist here are put before others in `sys.path`."""
     packed = unpack_function(data)
     import_from(packed.paths)
+    learn(packed.sources)
     fn: Callable[..., Any] = pickle.loads(packed.code)
     return fn

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Protocol
 
@@ -37,10 +37,6 @@ class Feed(Protocol):
     """Rows, and what has changed in them since they were sent."""
 
     rev: int
-
-    @property
-    def touched(self) -> Container[JobId]:
-        """The jobs that the latest delta was about, and all above them."""
 
     @property
     def is_whole(self) -> bool:
@@ -182,16 +178,10 @@ class Conversation:
         before, delta = feed.rev, feed.advance()
         if feed.rev == before:
             return
-        self.touch(feed.touched)
         if not before or delta is None:
             self.send_all(self._in_sight(), feed, of)
         else:
             self.send(self._in_sight(), delta if of is None else {**delta, "of": of})
-
-    def touch(self, changed: Container[JobId]) -> None:
-        """Note which jobs have changed, for the details that are open."""
-        for page in self._pages.values():
-            page.details.touch(changed)
 
     def send_all(self, names: Collection[str], feed: Feed, of: JobId | None = None) -> None:
         """Send all rows of a feed."""

@@ -2,7 +2,7 @@
 
 import heapq
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import cast
 
@@ -13,7 +13,7 @@ from parrot_async.report.timeline import bars
 from parrot_async.report.wording import line, plain
 from parrot_async.view.protocol import Details
 from parrot_async.view.rows import cost_text
-from parrot_async.view.source import ViewSource
+from parrot_async.view.source import ChangedJobs, ViewSource
 
 LOG_LINES, USAGE_ROWS, BARS, ATTEMPTS = 200, 50, 500, 50
 TEXT, LOG_TEXT = 20_000, 2_000
@@ -30,26 +30,34 @@ class DetailsOnDemand:
         self._source = source
         self._wake = wake
         self._job_id: JobId | None = None
-        self._claims: tuple[object, ...] = ()
-        """Keep the job's tree here, and its changes coming, as long as they are held."""
+        self._claim: object = None
+        """Keeps the job's tree here as long as it is held."""
+        self._changes: ChangedJobs | None = None
+        """What the rows are told of is not enough: a line of a log changes no row."""
         self._is_due = False
         self._not_before = 0.0
 
     def show(self, job_id: JobId | None) -> None:
         """Show another job, or none."""
         self._job_id, self._is_due, self._not_before = job_id, job_id is not None, 0.0
-        self._claims = ()
+        self._claim = self._changes = None
         if job_id is not None:
-            claim = self._source.claim(root_of(job_id))
-            self._claims = (claim, self._source.changes(job_id, self._wake))
+            self._claim = self._source.claim(root_of(job_id))
+            self._changes = self._source.changes(job_id, self._wake)
 
-    def touch(self, changed: Container[JobId]) -> None:
-        """Note which jobs have changed."""
-        self._is_due = self._is_due or self._job_id in changed
+    def _look(self) -> None:
+        """Note whether the job, or one below it, has changed."""
+        if self._changes is None or self._job_id is None:
+            return
+        below = f"{self._job_id}."
+        changed = self._changes.take()
+        if any(job_id == self._job_id or job_id.startswith(below) for job_id in changed):
+            self._is_due = True
 
     @property
     def pause(self) -> float | None:
         """Seconds until the details are due; None if they are not, or the tree is not here."""
+        self._look()
         if self._job_id is None or not self._is_due or self._source.find_tree(self._job_id) is None:
             return None
         return max(self._not_before - time.monotonic(), 0.0)

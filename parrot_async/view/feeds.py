@@ -37,7 +37,7 @@ class TreeFeed:
         """Start without rows; `wake` is called when the tree arrives or changes."""
         self.job_id = job_id
         self.rev = 0
-        self.touched: dict[JobId, None] = {}
+        self._touched: dict[JobId, None] = {}
         """The jobs of the latest delta, and all above them."""
         self._source = source
         self._claim: object = source.claim(root_of(job_id))
@@ -107,7 +107,7 @@ class TreeFeed:
         if tree is None or self._packed:
             self._changes.leave()
             return None
-        self.touched = self._take_changes(tree)
+        self._touched = self._take_changes(tree)
         delta = None
         if self.rev:
             delta = self._delta(tree)
@@ -165,7 +165,7 @@ class TreeFeed:
 
     def _delta(self, tree: JobTree) -> Delta | None:
         changed = list(self._changed_rows(tree))
-        self._unsent.update((job_id, None) for job_id in self.touched if job_id not in self._rows)
+        self._unsent.update((job_id, None) for job_id in self._touched if job_id not in self._rows)
         new = self._next_rows(tree, PIECE)
         if not (new or changed):
             return None
@@ -188,7 +188,7 @@ class TreeFeed:
         now, history = datetime.now(UTC), self._source.history
         drawn = self._drawn()
         late, self._late = ({}, self._late) if drawn else (self._late, {})
-        for job_id in self.touched | late:
+        for job_id in self._touched | late:
             before = self._rows.get(job_id)
             if before is None:
                 continue

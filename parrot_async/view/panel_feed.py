@@ -32,7 +32,6 @@ class PanelFeed:
     def __init__(self, source: ViewSource, wake: Callable[[], None]) -> None:
         """Start without rows; `wake` is called when the service has answered."""
         self.rev = 0
-        self.touched: set[JobId] = set()
         self.error = ""
         self._source = source
         self._wake = wake
@@ -111,7 +110,6 @@ class PanelFeed:
             for job_id, row in self._rows.items()
             if job_id in before and row != before[job_id]
         ]
-        self.touched = {job_id for job_id, _ in changed}
         if not (new or gone or changed) and self._totals == old_totals:
             return None
         self.rev += 1

@@ -50,6 +50,8 @@ class Row(TypedDict):
     """When it is expected to end; the page counts down by itself."""
     retry: NotRequired[float]
     """When the next attempt begins."""
+    incomplete: NotRequired[bool]
+    """Whether it has ended, has children, and not all of it has completed."""
     attempt: NotRequired[int]
     """From the second on."""
     worker: NotRequired[str]

@@ -117,10 +117,17 @@ def _state(node: JobNode) -> dict[str, object]:
         "started": _seconds(node.started_at),
         "ended": _seconds(node.completed_at),
         "retry": _seconds(node.retry_at) if status is JobStatus.QUEUED else 0,
+        "incomplete": has_ended and _is_incomplete(node),
         "attempt": node.attempt if node.attempt > 1 else 0,
         "tokens": 0 if usage is None else usage.tokens,
         "cost": cost_text(usage) if usage is not None and usage.cost else "",
     }
+
+
+def _is_incomplete(node: JobNode) -> bool:
+    """Whether something of a tree that has ended would run again, and something would not."""
+    is_tree = node.child_counts is not None
+    return is_tree and (node.status is not JobStatus.COMPLETED or node.incomplete_below)
 
 
 def cost_text(usage: Usage) -> str:

@@ -66,7 +66,6 @@ class TreeConversation(Conversation):
         while before != self.feed.rev:
             before = self.feed.rev
             self.feed.advance()
-            self.touch(self.feed.touched)
 
     def next_tick(self) -> float | None:
         """Release the tree some seconds after the last change that came after its end."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import anyio
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, expect
@@ -76,3 +77,22 @@ async def test_all_can_be_done_by_keyboard(server: Server, page: Page) -> None:
         assert await page.locator(".jp-CodeCell").count() == len(cells)
         await press(root(view), "Cancel")
         await expect(root(view)).to_contain_text("Cancelled")
+
+
+async def test_jupyters_shortcuts_work_while_a_tree_is_focused(server: Server, page: Page) -> None:
+    cells = [*FIRST, submit([[CLOSED]]), "handle"]
+    async with opened(page, server, "save.ipynb", cells) as notebook:
+        await notebook.run(0, 1, 2, 3)
+        tree = notebook.view(3).get_by_role("tree")
+        before = notebook.path.stat().st_mtime_ns
+
+        await tree.focus()
+        await tree.press("b")  # Jupyter would insert a cell
+        await tree.press("Control+s")
+
+        with anyio.fail_after(15):
+            while notebook.path.stat().st_mtime_ns == before:  # noqa: ASYNC110 - a file of Jupyter's
+                await anyio.sleep(0.05)
+        await tree.press("Control+Shift+C")
+        await expect(page.locator(".lm-CommandPalette-input, .jp-SearchableList")).to_be_visible()
+        assert await page.locator(".jp-CodeCell").count() == len(cells)

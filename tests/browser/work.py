@@ -31,3 +31,25 @@ def divide(a: float, b: float) -> float:
     """Fail, where b is 0."""
     print(f"dividing {a} by {b}")  # noqa: T201
     return a / b
+
+
+@job
+async def counts_aloud(most: int) -> None:
+    """Only print, ten times a second."""
+    for number in range(most):
+        print(f"number {number}")  # noqa: T201
+        await anyio.sleep(0.1)
+
+
+@job
+async def survives(a: float) -> str:
+    """Complete, though a child of a child fails."""
+    with suppress(ZeroDivisionError):
+        await current_job().run(divide, a, 0)
+    return "all the same"
+
+
+@job
+async def knows_nothing(a: float) -> str:
+    """Complete with a child that completes."""
+    return await current_job().run(survives, a)

@@ -52,6 +52,10 @@ class Page:
         """Wait for the end of a cell."""
         await self.until(lambda message: _is_end(message, request))
 
+    async def interrupt(self) -> None:
+        """Press Stop."""
+        await self._manager.interrupt_kernel()
+
     async def until(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait for the next message that fits."""
         end = time.monotonic() + PATIENCE

@@ -15,5 +15,7 @@ test("only those actions are offered that the state allows and the service knows
   assert.deepEqual(offered({ status: "paused" }), ["resume", "cancel"]);
   assert.deepEqual(offered({ stopping: true }), []);
   assert.deepEqual(offered({ status: "completed", counts: { completed: 2 } }), ["retry"]);
-  assert.deepEqual(offered({ status: "failed", counts: { failed: 2 } }), ["retry_failed", "retry"]);
+  assert.deepEqual(offered({ status: "failed" }), ["retry"]);
+  for (const status of ["completed", "failed", "cancelled"])
+    assert.deepEqual(offered({ status, incomplete: true }), ["retry_failed", "retry"]);
 });

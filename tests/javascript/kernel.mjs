@@ -149,6 +149,7 @@ function roll(rows, now) {
     if (row.counts) derive(row, weights, now);
     const parent = byId.get(row.parent);
     if (!parent) continue;
+    if (row.incomplete || ["failed", "cancelled"].includes(row.status)) parent.incomplete = true;
     parent.counts[row.status] = (parent.counts[row.status] ?? 0) + 1;
     parent.tokens = (parent.tokens ?? 0) + (row.tokens ?? 0) || undefined;
     parent.cost = parent.tokens ? (parent.tokens * 0.000002).toFixed(4) : undefined;

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -120,7 +120,16 @@ class Admission:
                     fingerprint(request.spec, d) for d in request.arguments
                 ]
                 contents.update(zip(request.ids, request.prints, strict=True))
+                for job_id in self._partial(request):
+                    del contents[job_id]
         return await results_by_content(self._journal, contents)
+
+    def _partial(self, request: Request) -> Iterator[JobId]:
+        """Yield jobs that run completed ones again because of what failed below these."""
+        for job_id, origin in zip(request.ids, request.origins, strict=False):
+            node = self._journal.node(origin) if request.reuse and origin else None
+            if node is not None and node.incomplete_below:
+                yield job_id
 
     async def from_body(
         self,
@@ -154,7 +163,8 @@ class Admission:
         born = {job_id for request in new for job_id in request.ids}
         if new:
             with self._limits.reserved(parent.node, len(born)):
-                ends = await self._known_results(new) | await self._results_of_origins(new)
+                earlier = await self._results_of_origins(new)
+                ends = await self._known_results(new) | earlier
                 await self.accept(new, functions, ends, insists=True)
             self._stop_orphans(parent_id, attempt, new)
         return ids, [job_id for job_id in ids if job_id not in born]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 
-from parrot_async.model.models import JobId, JobSpec, JobStatus, root_of
+from parrot_async.model.models import JobId, JobNode, JobSpec, JobStatus, root_of
 from parrot_async.service.journal.ends import End
 from parrot_async.service.journal.journal import Journal
 from parrot_async.transport.pickled_secrets import as_called
@@ -43,11 +43,36 @@ async def results_of(journal: Journal, sources: Mapping[JobId, JobId]) -> dict[J
 
 
 async def completed_before(journal: Journal, sources: Mapping[JobId, JobId]) -> dict[JobId, End]:
-    """Return how jobs end that run others again, where the others had completed."""
+    """Return how jobs end that run others again, where the others had completed.
+
+    With one, all below it must have completed, and what it needs of the others as well: what runs
+    again may give another result.
+    """
     for root_id in {root_of(job_id) for job_id in sources.values()}:
         await journal.fetch(root_id)
-    good = {i: of for i, of in sources.items() if journal.status(of) is JobStatus.COMPLETED}
-    return await results_of(journal, good)
+    again = _to_run_again(journal, sources.values())
+    return await results_of(journal, {i: of for i, of in sources.items() if of not in again})
+
+
+def is_whole(node: JobNode | None) -> bool:
+    """Whether a job has completed with all below it."""
+    return node is not None and node.status is JobStatus.COMPLETED and not node.incomplete_below
+
+
+def _to_run_again(journal: Journal, ids: Iterable[JobId]) -> set[JobId]:
+    """Return those that are not whole, and those of the others that are above or need them."""
+    nodes = {job_id: journal.node(job_id) for job_id in ids}
+    following: dict[JobId, list[JobId]] = {}
+    for node in filter(None, nodes.values()):
+        for before in (*node.depends_on, *node.children):
+            following.setdefault(before, []).append(node.id)
+    again = {job_id for job_id, node in nodes.items() if not is_whole(node)}
+    left = list(again)
+    while left:
+        fresh = [job_id for job_id in following.get(left.pop(), ()) if job_id not in again]
+        again.update(fresh)
+        left += fresh
+    return again
 
 
 async def results_by_content(journal: Journal, contents: Mapping[JobId, str]) -> dict[JobId, End]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from parrot_async.model import events
-from parrot_async.model.models import JobId
+from parrot_async.model.models import JobId, JobStatus
 from parrot_async.model.tree import JobTree
 
 
@@ -20,12 +20,20 @@ class StoredTree:
     last: int = 0
 
     def children_by_print(self, job_id: JobId) -> dict[str, list[JobId]]:
-        """Return a body's children by fingerprint, in the order of their submission."""
+        """Return a body's children by fingerprint, in the order of their submission.
+
+        Of equal ones those come first that have completed with all below them: a body that ran
+        twice has a child for each time.
+        """
         found: dict[str, list[JobId]] = {}
         node = self.tree.nodes.get(job_id)
-        for child_id in node.children if node is not None else ():
+        for child_id in sorted(node.children if node is not None else (), key=self._is_partial):
             found.setdefault(self.prints.get(child_id, ""), []).append(child_id)
         return found
+
+    def _is_partial(self, job_id: JobId) -> bool:
+        node = self.tree[job_id]
+        return node.status is not JobStatus.COMPLETED or node.incomplete_below
 
     def read(self, bodies: Iterable[tuple[int, bytes]]) -> "StoredTree":
         """Fold the events that follow, by number and JSON form; returns itself."""

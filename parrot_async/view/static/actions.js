@@ -27,7 +27,7 @@ export function actions(row, can) {
     pause: !ended && !held && !row.stopping && row.status !== "planning",
     resume: !ended && held && !row.stopping,
     cancel: !ended && !row.stopping,
-    retry_failed: ended && Boolean(row.counts?.failed || row.counts?.cancelled),
+    retry_failed: ended && row.incomplete,
     retry: ended,
   };
   return /** @type {Action[]} */ (Object.keys(fits)).filter(

@@ -12,6 +12,9 @@ import { Heading } from "./heading.js";
 import { sections } from "./sections.js";
 import { many, moment } from "./wording.js";
 
+/** Further than anything can be scrolled. */
+const END = 1e9;
+
 /** All about one job, below the tree. */
 export class DetailsPane {
   /** @param {View} view */
@@ -66,7 +69,7 @@ export class DetailsPane {
     const places = new Map(
       [...this.body.children].map((part) => [
         part.getAttribute("data-part"),
-        part.lastElementChild?.scrollTop ?? 0,
+        place(part.lastElementChild),
       ]),
     );
     const empty = box("hint", {}, [
@@ -74,10 +77,20 @@ export class DetailsPane {
     ]);
     this.body.replaceChildren(...(about ? sections(about, this.view.feed.now()) : [empty]));
     for (const part of this.body.children) {
+      const name = part.getAttribute("data-part");
       if (part.lastElementChild)
-        part.lastElementChild.scrollTop = places.get(part.getAttribute("data-part")) ?? 0;
+        part.lastElementChild.scrollTop = places.get(name) ?? (name === "Log" ? END : 0);
     }
   }
+}
+
+/** Where something is scrolled to; a log that is at its end follows that.
+ * @param {Element | null} element */
+function place(element) {
+  if (!element) return 0;
+  const { scrollTop, scrollHeight, clientHeight } = element;
+  const isAtEnd = element.matches(".pj-log") && scrollTop + clientHeight >= scrollHeight - 4;
+  return isAtEnd ? END : scrollTop;
 }
 
 /** @param {Row} row

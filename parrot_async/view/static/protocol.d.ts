@@ -59,6 +59,8 @@ export interface Row {
   ends?: number;
   /** When the next attempt begins. */
   retry?: number;
+  /** Whether it has ended, has children, and not all of it has completed. */
+  incomplete?: boolean;
   /** From the second on. */
   attempt?: number;
   worker?: string;

@@ -23,7 +23,7 @@ export function sections(about, now) {
     about.timeline?.length && section("Timeline", timeline(about.timeline, now), true),
     about.usage?.length && section("Usage", usage(about.usage), true),
     about.attempts?.length && section("Attempts", attempts(about.attempts, now), true),
-    about.logs?.length && section("Log", logs(about.logs), true),
+    about.logs?.length && section(logName(about.logs), logs(about.logs), true),
     about.depends_on?.length && section("Waits for", text(about.depends_on.join("\n"))),
   ];
   return parts.filter((part) => part instanceof HTMLElement);
@@ -47,6 +47,13 @@ function section(name, inside, wide = false) {
 /** @param {string} words
  * @param {string} [kind] */
 const text = (words, kind = "code") => box(`text ${kind}`, { tabindex: "0" }, [words]);
+
+/** As many lines of a log as the kernel sends; `LOG_LINES` in `details.py`. */
+const MOST_LINES = 200;
+
+/** @param {LogEntry[]} lines */
+const logName = (lines) =>
+  lines.length < MOST_LINES ? "Log" : `Log, the latest ${MOST_LINES} lines`;
 
 /** @param {LogEntry[]} lines */
 function logs(lines) {

@@ -15,6 +15,7 @@ import { Keyboard } from "./keyboard.js";
 import { Lines } from "./lines.js";
 import { Notice } from "./notice.js";
 import { Outline } from "./outline.js";
+import { Shortcuts } from "./shortcuts.js";
 import { inFull } from "./status.js";
 import { Summary } from "./summary.js";
 import { many } from "./wording.js";
@@ -55,6 +56,7 @@ export class View {
     this.voice = box("voice", { "aria-live": "polite" });
     this.element = box("", {}, this.parts());
     this.element.className = "parrot-jobs";
+    this.shortcuts = new Shortcuts(this.element);
     this.watch = new IntersectionObserver((entries) => {
       this.sight(entries[entries.length - 1].isIntersecting);
     });
@@ -90,6 +92,7 @@ export class View {
     cancelAnimationFrame(this.frame);
     clearTimeout(this.looking);
     this.watch.disconnect();
+    this.shortcuts.remove();
     document.removeEventListener("visibilitychange", this.turned);
     this.feed.views.delete(this);
     this.feed.sight.seen(this, false);

@@ -122,6 +122,84 @@ async def test_only_what_failed_below_a_body_runs_again(client: JobClient, tmp_p
     assert executions(tmp_path) == {"child": 1, "grandchild0": 1, "grandchild1": 1, "last": 2}
 
 
+@job
+async def survives(folder: str, depth: int) -> list[str]:
+    """Have one child that completes and one that fails, `depth` levels below, and complete."""
+    here = current_job()
+    found = [await here.run(makes, folder, f"good{depth}")]
+    try:
+        below = survives if depth else needs_switch
+        found += [str(await here.run(below, folder, depth - 1 if depth else "last"))]  # type: ignore[call-overload]
+    except LookupError as exc:
+        found.append(repr(exc))
+    return found
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+async def test_a_tree_that_completed_over_a_failure_runs_that_again(
+    client: JobClient, tmp_path: Path, depth: int
+) -> None:
+    handle = await client.submit(survives, str(tmp_path), depth)
+    assert "no switch" in str(await handle)
+    (tmp_path / "switch").touch()
+
+    again = await handle.retry(failed_only=True)
+
+    assert "no switch" not in str(await again)
+    good = {f"good{level}": 1 for level in range(depth + 1)}
+    assert executions(tmp_path) == {**good, "last": 2}
+    assert len(again.children) == 2
+
+
+async def test_what_needs_a_job_that_runs_again_does_so_too(
+    client: JobClient, tmp_path: Path
+) -> None:
+    first = survives.bind(str(tmp_path), 0)
+    alone = makes.bind(str(tmp_path), "alone")
+    second = adds.bind(first, ["!"])
+    plan = Plan("outer", [first, Plan("inner", [second]), alone, adds.bind(second, ["?"])])
+    handle = await client.submit(plan)
+    assert "no switch" in str(await handle)
+    (tmp_path / "switch").touch()
+
+    again = await handle.retry(failed_only=True)
+
+    said = ["good0", "last", "!"]
+    assert (await again)[1:] == [[said], "alone", [*said, "?"]]
+    assert executions(tmp_path) == {"good0": 1, "last": 2, "alone": 1}
+
+
+async def test_a_shared_result_does_not_hide_a_failure_below(
+    client: JobClient, tmp_path: Path
+) -> None:
+    shared = survives.options(cache=True)
+
+    @job
+    async def above(folder: str) -> Any:
+        return await current_job().run(shared, folder, 0)
+
+    handle = await client.submit(above, str(tmp_path))
+    assert "no switch" in str(await handle)
+    (tmp_path / "switch").touch()
+
+    again = await handle.retry(failed_only=True)
+
+    assert await again == ["good0", "last"]
+
+
+async def test_where_all_has_completed_nothing_runs_again(
+    client: JobClient, tmp_path: Path
+) -> None:
+    (tmp_path / "switch").touch()
+    handle = await client.submit(survives, str(tmp_path), 1)
+    before = await handle
+
+    again = await handle.retry(failed_only=True)
+
+    assert await again == before
+    assert set(executions(tmp_path).values()) == {1}
+
+
 async def test_one_of_many_runs_again_with_failed_only(client: JobClient, tmp_path: Path) -> None:
     names = [f"n{n}" for n in range(30)]
     handles = await client.map(needs_switch, [str(tmp_path)] * 30, names)

@@ -123,3 +123,18 @@ async def test_handles_are_awaited_together() -> None:
     session.trees.take_in([("r", 9, Record(dump(completed(*ids)), blobs))])
 
     assert await JobHandles[str](session, "r", 2) == ["a", "b"]
+
+
+class Marimo:
+    """What marimo does with the value of a cell: it asks for `_display_` before all else."""
+
+    def shown(self, value: object) -> object:
+        return getattr(value, "_display_", lambda: repr(value))()
+
+
+def test_a_handle_and_handles_show_their_live_view_in_marimo() -> None:
+    handle = of("r", submitted("r", spec=PLAN), submitted("r.0"))
+    handles = JobHandles[int](handle._session, "r", 1)
+
+    assert Marimo().shown(handle) is handle.widget()
+    assert Marimo().shown(handles) is handle.widget()

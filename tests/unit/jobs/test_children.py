@@ -1,6 +1,7 @@
 """What a job gets for its children: pending values, children, and these as they end."""
 
 import pickle
+import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from parrot_async.errors import ErrorInfo, JobLostError
 from parrot_async.jobs.children import AsCompleted, Child, Children, Pending
 from parrot_async.transport import results
+from parrot_async.transport.frames import is_ours
 from parrot_async.transport.outcome import Outcome
 from parrot_async.transport.pickling import dump_value
 from tests.unit.jobs.hosts import PATIENCE, ControlledHost
@@ -214,3 +216,32 @@ def test_a_child_that_failed_comes_as_well(
     end(ends, 2)
 
     assert len(list(children.as_completed())) == 3
+
+
+def fails() -> None:
+    raise ValueError("on purpose")
+
+
+def failed() -> Outcome:
+    """Return how a child ended on its worker."""
+    try:
+        fails()
+    except ValueError as exc:
+        return Outcome.of_error(exc)
+    raise AssertionError
+
+
+async def test_the_error_of_a_child_has_its_frames_and_none_of_ours(
+    ends: "list[Future[Outcome]]", children: Children[str]
+) -> None:
+    ends[0].set_result(failed())
+
+    with pytest.raises(ValueError, match="on purpose") as blocked:
+        children[0].result()
+    with pytest.raises(ValueError, match="on purpose") as awaited:
+        await children[0]
+
+    for exc in (blocked.value, awaited.value):
+        files = [entry.filename for entry in traceback.extract_tb(exc.__traceback__)]
+        assert not any(map(is_ours, files))
+        assert files[-1] == __file__

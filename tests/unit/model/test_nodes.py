@@ -15,6 +15,7 @@ from parrot_async.model.nodes import (
     is_billed,
     is_newer,
     is_over,
+    note_incomplete,
     retire,
     shown_status,
 )
@@ -113,3 +114,15 @@ def test_the_next_attempt_begins_at_nothing(node: JobNode) -> None:
 
     shown = node.own_progress, node.current_step, node.steps_completed, node.total_steps
     assert shown == (0.0, "", 0, 0)
+
+
+def test_all_above_a_job_know_that_it_ended_without_a_result() -> None:
+    nodes = {}
+    for job_id in ("r", "r.0", "r.0.0", "r.1"):
+        nodes[job_id] = blank_node()
+        nodes[job_id].parent_id = job_id.rpartition(".")[0] or None
+
+    note_incomplete(nodes, nodes["r.0.0"])
+    note_incomplete(nodes, nodes["r.1"])
+
+    assert [i for i, node in nodes.items() if node.incomplete_below] == ["r", "r.0"]

@@ -3,6 +3,8 @@
 import pytest
 
 from parrot_async.errors import DisconnectedError
+from parrot_async.model.events import Logged
+from parrot_async.model.models import LogLine
 from parrot_async.view.conversation import BEAT, UNSEEN, earliest
 from parrot_async.view.tree_conversation import TreeConversation
 from tests.unit.stories import PLAN, progressed, started, submitted
@@ -250,3 +252,18 @@ def test_the_earliest_pause_is_the_shortest_that_is_known(
     pauses: tuple[float | None, ...], shortest: float | None
 ) -> None:
     assert earliest(*pauses) == shortest
+
+
+def test_open_details_follow_a_job_that_only_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parrot_async.view.details.PAUSE", 0.0)
+    monkeypatch.setattr("parrot_async.view.details.LEISURE", 0)
+    world, talk = plan_of(1), Talk()
+    world.tell(started("r.0"))
+    conversation = talk.with_tree(world)
+    talk.say(conversation, t="hello", rev=0)
+    talk.say(conversation, t="look", id="r.0")
+
+    world.tell(Logged(id="r.0", attempt=1, lines=(LogLine(2.0, "print", "epoch 2"),)))
+    (told,) = [word for word in talk.ticked(conversation) if word["t"] == "details"]
+
+    assert told["logs"] == [(2.0, "print", "epoch 2")]

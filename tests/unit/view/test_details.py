@@ -56,15 +56,15 @@ def test_the_dearest_come_first_in_the_details() -> None:
 
 
 def test_details_come_when_opened_and_again_when_the_job_has_changed_but_not_at_once() -> None:
-    world = plan_of(1)
+    world = plan_of(2)
     shown = DetailsOnDemand(world.source, world.wake)
     nothing = shown.take()
 
     shown.show("r.0")
     first, again = shown.take(), shown.take()
-    shown.touch({"r.1"})
+    world.tell(started("r.1"))
     unchanged = shown.pause
-    shown.touch({"r.0"})
+    world.tell(started("r.0"))
 
     assert (nothing, again) == (None, None)
     assert first is not None
@@ -74,13 +74,38 @@ def test_details_come_when_opened_and_again_when_the_job_has_changed_but_not_at_
     assert shown.take() is None
 
 
+def test_a_line_of_a_log_is_news_for_the_details_though_no_row_changes() -> None:
+    world = plan_of(1)
+    world.tell(started("r.0"))
+    shown = DetailsOnDemand(world.source, world.wake)
+    shown.show("r.0")
+    shown.take()
+    before = world.wakings
+
+    world.tell(Logged(id="r.0", attempt=1, lines=(LogLine(2.0, "print", "epoch 2"),)))
+
+    assert world.wakings == before + 1
+    assert shown.pause is not None
+
+
+def test_what_happens_below_a_job_is_news_for_its_details() -> None:
+    world = plan_of(1)
+    shown = DetailsOnDemand(world.source, world.wake)
+    shown.show("r")
+    shown.take()
+
+    world.tell(started("r.0"))
+
+    assert shown.pause is not None
+
+
 def test_closed_details_are_not_made_again() -> None:
     world = plan_of(1)
     shown = DetailsOnDemand(world.source, world.wake)
 
     shown.show("r.0")
     shown.show(None)
-    shown.touch({"r.0"})
+    world.tell(started("r.0"))
 
     assert shown.pause is None
     assert shown.take() is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from parrot_async.model.events import CancelRequested, Completed, PauseRequested, Spent
+from parrot_async.model.events import CancelRequested, Completed, Event, PauseRequested, Spent
 from parrot_async.model.models import JobResult, JobSpec, JobStatus, Usage
 from parrot_async.model.rows import RootRow
 from parrot_async.model.tree import fold
@@ -39,6 +39,38 @@ def test_a_row_of_a_failed_job_has_the_first_line_of_its_error() -> None:
     said = row(tree["r"], {})
 
     assert (said["status"], said["error"], said["ended"]) == ("failed", "ValueError: broken", 9)
+
+
+@pytest.mark.parametrize(
+    ("events", "incomplete"),
+    [
+        ([submitted("r", spec=PLAN), submitted("r.0"), failed("r.0")], [False, False]),
+        (
+            [submitted("r", spec=PLAN), submitted("r.0"), failed("r.0"), completed("r")],
+            [True, False],
+        ),
+        ([submitted("r"), submitted("r.0"), completed("r.0"), failed("r")], [True, False]),
+        ([submitted("r"), submitted("r.0"), completed("r.0"), completed("r")], [False, False]),
+        ([submitted("r"), failed("r")], [False]),
+    ],
+    ids=["runs", "completed all the same", "its own body", "whole", "alone"],
+)
+def test_a_row_says_where_a_part_of_a_tree_may_run_again(
+    events: list[Event], incomplete: list[bool]
+) -> None:
+    tree = fold(events)
+
+    assert [row(node, {}).get("incomplete", False) for node in tree.walk()] == incomplete
+
+
+def test_a_row_says_so_however_deep_the_failed_job_is() -> None:
+    ids = ["r", "r.0", "r.0.0", "r.0.0.0"]
+    tree = fold(map(submitted, ids))
+    tree.apply(failed(ids[-1]))
+    for job_id in reversed(ids[:-1]):
+        tree.apply(completed(job_id))
+
+    assert [row(tree[job_id], {}).get("incomplete") for job_id in ids] == [True, True, True, None]
 
 
 def test_a_row_says_that_somebody_wants_the_job_to_stop_or_to_pause() -> None:

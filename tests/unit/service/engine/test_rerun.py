@@ -97,3 +97,41 @@ async def test_a_job_that_has_not_ended_cannot_run_again(engine: Engine) -> None
 async def test_an_unknown_job_cannot_run_again(engine: Engine) -> None:
     with pytest.raises(JobNotFoundError, match="no job nobody is known here"):
         await engine.rerun.run("nobody", failed_only=True)
+
+
+async def completed_over_a_failure(engine: Engine) -> None:
+    """Leave a plan of two jobs, the first of which completed though its child had failed.
+
+    The second one needs the first one, the third one none.
+    """
+    engine.dispatch.add_worker(WORKER, ["cpu"], 4)
+    await engine.submit(
+        plan("p", 3),
+        asked("p.0", parent="p"),
+        asked("p.1", parent="p", needs=["p.0"]),
+        asked("p.2", parent="p"),
+    )
+    parent = engine.job("p.0")
+    await engine.started(parent, engine.job("p.2"))
+    await engine.completed(engine.job("p.2"))
+    await engine.submit(asked("p.0.0", parent="p.0"))
+    child = engine.job("p.0.0")
+    await engine.started(child)
+    await engine.failed(child)
+    await engine.completed(parent)
+    await engine.run(engine.job("p.1"))
+    await engine.past("p")
+
+
+async def test_what_completed_over_a_failed_child_runs_again_with_what_needs_it(
+    engine: Engine,
+) -> None:
+    await completed_over_a_failure(engine)
+    assert engine.status("p") is JobStatus.COMPLETED
+
+    root_id = await engine.rerun.run("p", failed_only=True)
+    await turns()
+
+    assert engine.status(f"{root_id}.0") is not JobStatus.COMPLETED
+    assert engine.status(f"{root_id}.1") is not JobStatus.COMPLETED
+    assert engine.status(f"{root_id}.2") is JobStatus.COMPLETED
