@@ -1,5 +1,6 @@
 """What a job changes in its process, put back before the next job."""
 
+import gc
 import logging
 import os
 import signal
@@ -36,7 +37,8 @@ class Leftovers:
     """Puts back what a job changed, where it was the only one that had a slot of this worker.
 
     Others may count on what they changed themselves while they still run: those are put back when
-    the last of them ends. Only a recursion limit that is too low for the worker never stays.
+    the last of them ends. A recursion limit that is too low for the worker, a trace, and a garbage
+    collector that is off never stay.
 
     Runs on: the jobs' own threads.
     """
@@ -50,6 +52,7 @@ class Leftovers:
         self._output = output
         self._slots = slots
         self._base = _look()
+        self._collects = gc.isenabled()
         self._traced = sys.gettrace() is not None or sys.getprofile() is not None
         self._begun: dict[JobContext, ExecutionHost] = {}
         self._found: dict[JobContext, _State] = {}
@@ -70,6 +73,8 @@ class Leftovers:
         if host is None:
             return
         found = self._found.pop(context, self._base)
+        if self._collects and not gc.isenabled():
+            gc.enable()
         if not self._traced and (sys.gettrace() is not None or sys.getprofile() is not None):
             sys.settrace(None)
             sys.setprofile(None)

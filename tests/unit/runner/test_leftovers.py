@@ -1,5 +1,6 @@
 """What a job changes in its process: put back after it, unless others may count on it."""
 
+import gc
 import logging
 import os
 import signal
@@ -102,6 +103,20 @@ def test_an_alarm_that_a_job_leaves_is_turned_off(make: Begin, slots: Slots[Exec
     signal.setitimer(signal.ITIMER_REAL, *ours)
 
     assert left == (0.0, 0.0)
+
+
+def test_the_garbage_collector_is_on_again_though_others_run(
+    make: Begin, slots: Slots[Execution]
+) -> None:
+    leftovers = make()
+    job, other = host("a", slots), host("b", slots)
+    leftovers.begin(other)
+
+    leftovers.begin(job)
+    gc.disable()
+    leftovers.end(job.context)
+
+    assert gc.isenabled()
 
 
 def test_a_trace_that_a_job_leaves_is_removed(make: Begin, slots: Slots[Execution]) -> None:
