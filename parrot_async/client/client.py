@@ -12,17 +12,24 @@ from typing import (
     Literal,
     NoReturn,
     ParamSpec,
-    Protocol,
     Self,
     TypeVar,
     overload,
 )
 
+from distributed import Client
 from distributed.security import Security
 
 from parrot_async import cluster as local_cluster
 from parrot_async.client import display
 from parrot_async.client.connection import Connection
+from parrot_async.client.dask_scheduler import (
+    DaskCluster,
+    Named,
+    SchedulerPlace,
+    check_named,
+    find_scheduler,
+)
 from parrot_async.client.handle import JobHandle, JobHandles, attach, gather
 from parrot_async.client.packing import Packing
 from parrot_async.client.session import Session
@@ -66,27 +73,21 @@ PIECES_UNDER_WAY = 4
 logger = logging.getLogger(__name__)
 
 
-class DaskCluster(Protocol):
-    """Any of Dask's cluster objects."""
-
-    scheduler_address: str
-    security: Any
-
-
 class JobClient:
     """A client of a job service; many may be open at once, anywhere.
 
     `JobClient()` joins the user's local cluster, and starts it where there is none; it goes on
     when the client is closed, and ends by itself when it is idle. `JobClient("tcp://...")` and
-    `JobClient(cluster=...)` use any Dask cluster. Write `async with JobClient() as client`, or
-    `client = await JobClient()` in a notebook.
+    `JobClient(cluster)` use any Dask cluster, and `JobClient(dask_client)` that of a
+    `distributed.Client`. Write `async with JobClient() as client`, or `client = await JobClient()`
+    in a notebook.
     """
 
     def __init__(
         self,
-        address: str | None = None,
+        address: Named | None = None,
         *,
-        cluster: DaskCluster | None = None,
+        cluster: DaskCluster | Client | None = None,
         security: Security | None = None,
         name: str | None = None,
         pools: Pools | None = None,
@@ -96,6 +97,8 @@ class JobClient:
     ) -> None:
         """Say which cluster; nothing is started or joined yet.
 
+        By its address, an object of Dask's or a `distributed.Client`, whose security is taken over
+        where no other is given.
         `name`, `store` and `pools` are of a local cluster: which one, the URL of its job store
         (`sqlite:///jobs.db`, `postgresql://user@host/database`; by default `$PARROT_STORE` or a
         file of its own), and how many workers it gets when it has to be started. `detach=False`
@@ -108,8 +111,10 @@ class JobClient:
             check_url(store)
         if address is not None and cluster is not None:
             raise ClusterError("give an address or a cluster, not both")
-        self._address = address or (cluster.scheduler_address if cluster is not None else None)
-        self._security = security or (cluster.security if cluster is not None else None)
+        self._named = address or cluster
+        if self._named is not None:
+            check_named(self._named)
+        self._security = security
         self._name = name
         self._pools = pools
         self._store = store
@@ -150,13 +155,14 @@ class JobClient:
         return self._session.connection.address
 
     async def _connect(self) -> Connection:
-        address, security = self._address, self._security
-        if address is None:
+        if self._named is None:
             local = await local_cluster.ensure(self._name, self._pools, store=self._store)
-            address, security = local.address, local.security()
+            place = SchedulerPlace(local.address, local.security())
             self._started = local.started_by_us
+        else:
+            place = find_scheduler(self._named, self._security)
         trees = self._session.trees
-        return Connection(address, security, trees.take_in, trees.lose)
+        return Connection(*place, trees.take_in, trees.lose)
 
     def __await__(self) -> Generator[object, None, Self]:
         """Open the client: `client = await JobClient()`."""
@@ -178,7 +184,7 @@ class JobClient:
     async def aclose(self) -> None:
         """Disconnect; jobs go on, unless `detach=False` ends the local cluster."""
         self._packing.close()
-        if await self._session.end() and not self._detach and self._address is None:
+        if await self._session.end() and not self._detach and self._named is None:
             await local_cluster.down(self._name, store=self._store)
 
     # Submitting.

@@ -161,11 +161,8 @@ class Connection:
 
     async def _hello(self) -> ServiceHello:
         try:
-            self._check_address()
+            await self._find_service()
             hello = await self._api_once.hello()
-            if not _is_hello(hello):
-                await self._install()
-                hello = await self._api_once.hello()
         except DisconnectedError as exc:
             cause = exc.__cause__ or exc
             raise ClusterError(
@@ -176,10 +173,19 @@ class Connection:
             raise ClusterError(
                 f"{self.address!r} is no address of a scheduler, such as tcp://host:8786: {exc}"
             ) from exc
+        if not _is_hello(hello):
+            raise ClusterError(
+                f"what answers at {self.address} is no scheduler: give the scheduler's own address"
+            )
         return hello
 
-    def _check_address(self) -> None:
+    async def _find_service(self) -> None:
+        """Have the scheduler get the service where it has none."""
         self._line.check_address()
+        # A question that every scheduler knows: of others it prints that nobody answers them.
+        asked: Arguments = {"keys": [SERVICE], "default": None}
+        if await self._line.ask("get_metadata", asked) is None:
+            await self._install()
 
     async def _install(self) -> None:
         """Send the service to a scheduler that Dask's own command started without it."""
@@ -352,5 +358,5 @@ class Connection:
 
 
 def _is_hello(answer: object) -> bool:
-    """Whether the service answered; a scheduler without one says something else, or nothing."""
+    """Whether the service answered; another server says something else, or nothing."""
     return isinstance(answer, dict) and "version" in answer

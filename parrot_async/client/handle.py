@@ -1,5 +1,6 @@
 """What a client holds of a job: its coming result, its live node, and what can be done with it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -67,6 +68,14 @@ class JobHandle(Generic[R_co]):
         """
         with JobWait(f"Job {self.id} goes on", "await handle"):
             return cast(R_co, await self._session.result(self.id))  # noqa: TC006 - a TypeVar
+
+    def as_future(self) -> "asyncio.Task[R_co]":
+        """Return a task of this loop that has the result, for what takes no other awaitable.
+
+        `asyncio.wait` and `asyncio.shield` do with it what they do with any task, and so does who
+        asks for a callback. To cancel it ends the wait; the job goes on.
+        """
+        return asyncio.ensure_future(self.result())
 
     async def wait(self) -> JobStatus:
         """Wait for the end, however it is; returns the terminal state."""
@@ -245,6 +254,10 @@ class JobHandles(Sequence[JobHandle[R]]):
     def __await__(self) -> Generator[object, None, list[R]]:
         """Wait for all results, in order; the first error to come, if there is one."""
         return gather(self._session, [self], return_exceptions=False).__await__()
+
+    def as_future(self) -> "asyncio.Task[list[R]]":
+        """Return a task of this loop that has all results; see `JobHandle.as_future`."""
+        return asyncio.ensure_future(gather(self._session, [self], return_exceptions=False))
 
     def ids(self) -> list[JobId]:
         """Return the ids of the jobs, in order."""

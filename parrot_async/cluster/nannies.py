@@ -95,6 +95,8 @@ class Nannies:
             env=spec.env,
             host=HOST,
             security=self._security,
+            # What a worker's own security asks for; jobs may use clusters without.
+            config={"distributed.comm.require-encryption": None},
             local_directory=str(self._folder.scratch),
             preload=[parent_watch.__name__],
             silence_logs=logging.WARNING,

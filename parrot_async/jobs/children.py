@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from parrot_async.jobs.futures import gathered
-from parrot_async.jobs.host import LocalHost
+from parrot_async.jobs.host import AcceptedChildren, LocalHost
 from parrot_async.jobs.slot import Slot, has_loop, wait_without_slot, wait_without_slot_async
 from parrot_async.model.models import JobId
 from parrot_async.transport.outcome import Outcome
@@ -26,12 +26,20 @@ class Pending(Generic[T_co]):
     """
 
     def __init__(
-        self, future: "Future[Any]", slot: Slot, decode: Callable[[Any], T_co] | None = None
+        self,
+        future: "Future[Any]",
+        slot: Slot,
+        decode: Callable[[Any], T_co] | None = None,
+        asked: "Future[AcceptedChildren] | None" = None,
     ) -> None:
-        """Wrap the future that the runner fills; `decode` makes the value, for who asks for it."""
+        """Wrap the future that the runner fills; `decode` makes the value, for who asks for it.
+
+        `asked` are the children that nobody but this wait wants: they end with it.
+        """
         self._future = future
         self._slot = slot
         self._decode = decode
+        self._asked = asked
 
     def __reduce__(self) -> NoReturn:
         """Raise TypeError: a job that returns one, or passes it on, has not waited for it."""
@@ -68,9 +76,26 @@ class Pending(Generic[T_co]):
 
     async def _wait(self) -> T_co:
         if not self._future.done():
-            await wait_without_slot_async(self._slot, self._future)
+            try:
+                await wait_without_slot_async(self._slot, self._future)
+            except asyncio.CancelledError:
+                self._end_unwanted()
+                raise
         with FOR_USERS:
             return await asyncio.to_thread(self._value) if self._is_far() else self._value()
+
+    def _end_unwanted(self) -> None:
+        """Ask the children to stop that only this wait wanted, unless the job stops itself."""
+        # Where it does, the service stops its children, or keeps them for the next attempt.
+        if self._asked is not None and not self._future.done() and not self._slot.stopped.done():
+            self._asked.add_done_callback(_cancel_all)
+
+    def as_future(self) -> "asyncio.Task[T_co]":
+        """Return a task of this loop that has the value, for what takes no other awaitable.
+
+        `asyncio.wait` and `asyncio.shield` do with it what they do with any task.
+        """
+        return asyncio.ensure_future(self._wait())
 
     def _is_far(self) -> bool:
         """Return whether the value lies in the result folder, so that reading it would block."""
@@ -183,6 +208,14 @@ class AsCompleted(Generic[T]):
         for _ in range(self._count):
             await self._next()
             yield self._ended.get_nowait()
+
+
+def _cancel_all(asked: "Future[AcceptedChildren]") -> None:
+    """Ask children to stop that were accepted, now or after the wait for them had ended."""
+    if asked.exception() is None:
+        accepted = asked.result()
+        for child_id in accepted.ids:
+            accepted.cancel(child_id)
 
 
 def _values(outcomes: list[Outcome]) -> list[Any]:

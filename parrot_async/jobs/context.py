@@ -133,11 +133,14 @@ class JobContext:
     @overload
     def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Pending[R]: ...
     def run(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pending[Any]:
-        """Start a child job; return its result, pending."""
+        """Start a child job; return its result, pending.
+
+        The child ends when the wait for it is cancelled, as by `asyncio.wait_for`, where that of
+        `submit` goes on.
+        """
         accepted = self._submit(fn, [(args, kwargs)])
-        return Pending(
-            chained(accepted, lambda accepted: accepted.ends[0]), self._host, Outcome.value
-        )
+        end = chained(accepted, lambda accepted: accepted.ends[0])
+        return Pending(end, self._host, Outcome.value, accepted)
 
     @overload
     def map(

@@ -12,7 +12,7 @@ from parrot_async.transport.outcome import Outcome
 class ChildFutures:
     """A future for each child whose parent runs here.
 
-    Runs on: the worker's loop; `forget` on any thread.
+    Runs on: the worker's loop; `forget` and `has` on any thread.
     """
 
     def __init__(self) -> None:
@@ -37,6 +37,10 @@ class ChildFutures:
             self._set(outcome)
         elif (parent := parent_of(outcome.job_id)) is not None and is_running(parent):
             self._early[outcome.job_id] = outcome
+
+    def has(self, job_id: JobId) -> bool:
+        """Return whether this is a child of a running attempt; later it may be the next one's."""
+        return job_id in self._futures
 
     def _set(self, outcome: Outcome) -> None:
         future = self._futures[outcome.job_id]

@@ -82,6 +82,8 @@ class JobsLoop:
         self.loop = _SharedLoop()
         self.loop.stray = self._stray = stray
         self._broken = broken
+        self.context = Context()
+        """What each job finds in its own context."""
         threads = ThreadPoolExecutor(MOST_BLOCKING, thread_name_prefix="parrot-aside")
         self.loop.set_default_executor(threads)
         self.thread = Thread(target=self._run, name="parrot-jobs", daemon=True)
@@ -127,7 +129,7 @@ class JobsLoop:
         self.loop.set_task_factory(None)
         self.loop.set_exception_handler(None)
         for one in each:
-            task = self.loop.create_task(run(one), context=Context())
+            task = self.loop.create_task(run(one), context=self.context.copy())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

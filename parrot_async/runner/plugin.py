@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context
 from functools import partial
@@ -22,6 +22,7 @@ from parrot_async.runner import threads
 from parrot_async.runner.checking import check
 from parrot_async.runner.children import ChildFutures
 from parrot_async.runner.countdown import Countdown
+from parrot_async.runner.dask_worker import DaskContexts, let_secede
 from parrot_async.runner.device import POOL, Device
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import LoadedFunctions
@@ -49,7 +50,6 @@ from parrot_async.transport.import_paths import ignore_path
 from parrot_async.transport.messages import (
     Attempts,
     Batch,
-    Group,
     OutcomeMessage,
     Stop,
     StoredFunction,
@@ -110,7 +110,8 @@ class Runner(WorkerPlugin):
         self._reports, self.outbox = self._reporter.reports, self._reporter.outbox
         self.slots = Slots(worker.state.nthreads, self._start)
         self._threads = ThreadPoolExecutor(100_000, thread_name_prefix="parrot-job")
-        self._loops = WatchedLoop(self._executions, worker)
+        self._contexts = DaskContexts(worker)
+        self._loops = WatchedLoop(self._executions, worker, self._contexts.of_loop)
         self._output = Output(self._reporter.keep)
         self._output.install()
         self._loop_watch = LoopWatch(lambda: self._jobs_loop, self._reporter.blocked)
@@ -137,6 +138,7 @@ class Runner(WorkerPlugin):
         threads.remove()
         self._output.remove()
         self._loop_watch.stop()
+        await self._contexts.close()
         self._leave_loop()
         for execution in list(self._executions.values()):
             execution.host.end_processes()
@@ -239,6 +241,7 @@ class Runner(WorkerPlugin):
 
     def _run_in_thread(self, execution: Execution | None) -> None:
         """Run sync executions in this thread, one after the other, as long as there is one."""
+        let_secede()
         while execution is not None:
             if execution.is_async:
                 self._start([execution])
@@ -257,7 +260,7 @@ class Runner(WorkerPlugin):
         """Run a sync execution in a context of its own; False if it goes on elsewhere."""
         try:
             self._leftovers.begin(execution.host)
-            return Context().run(execution.run_in_thread)
+            return self._contexts.of_threads.copy().run(execution.run_in_thread)
         except BaseException as exc:  # this thread goes on, and the slot is handed on
             logger.exception("job %s was hit outside of its body", execution.id)
             if not execution.over:
@@ -320,16 +323,14 @@ class Runner(WorkerPlugin):
 
     def pause(self, attempts: Attempts) -> None:
         """Return what has not started; what runs holds at its next checkpoint."""
-        for name in each_attempt(attempts):
-            if (execution := self._executions.get(name)) is not None:
-                execution.host.pause()
+        for execution in self._found(attempts):
+            execution.host.pause()
         self.recall(attempts)
 
     def resume(self, attempts: Attempts) -> None:
         """Let attempts that hold go on."""
-        for name in each_attempt(attempts):
-            if (execution := self._executions.get(name)) is not None:
-                execution.host.resume()
+        for execution in self._found(attempts):
+            execution.host.resume()
 
     def _force(self, execution: Execution) -> None:
         if not execution.over:
@@ -338,18 +339,20 @@ class Runner(WorkerPlugin):
 
     def abandon(self, attempts: Attempts) -> None:
         """Hand on the slots of code that cannot be stopped; its threads may go on."""
-        for name in each_attempt(attempts):
-            if (execution := self._executions.get(name)) is not None:
-                if execution.body.blocks_loop():
-                    self._loops.replace(self._jobs_loop, BLOCKED, execution)
-                execution.abandon()
+        for execution in self._found(attempts):
+            if execution.body.blocks_loop():
+                self._loops.replace(self._jobs_loop, BLOCKED, execution)
+            execution.abandon()
 
     def recall(self, attempts: Attempts) -> None:
         """Return what has not started, so that an idle worker can have it."""
-        wanted = set(each_attempt(attempts))
-        found = [self._executions[name] for name in wanted if name in self._executions]
-        withdrawn = attempts_of((e.id, e.attempt) for e in found if e.withdraw())
+        withdrawn = attempts_of((e.id, e.attempt) for e in self._found(attempts) if e.withdraw())
         self._reports.returned(self.worker.address, withdrawn)
+
+    def _found(self, attempts: Attempts) -> Iterator[Execution]:
+        for name in each_attempt(attempts):
+            if (execution := self._executions.get(name)) is not None:
+                yield execution
 
     def list_attempts(self, number: int) -> None:
         """Report which attempts there are, after all that has happened until now."""
@@ -369,14 +372,9 @@ class Runner(WorkerPlugin):
             check_call(fn, call)
         function_id, data = pack_function(fn)
         groups = groups_of_calls(fn, calls, function_id)
-        asking = self._submit(parent, groups, {function_id: data})
+        asking = self._service.children(parent.id, parent.attempt, groups, {function_id: data})
         asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
         return mapped(asked, lambda ids: self._children.add(parent, ids, self._cancel))
-
-    async def _submit(
-        self, parent: ExecutionHost, groups: Sequence[Group], functions: Mapping[str, bytes]
-    ) -> list[JobId]:
-        return list(await self._service.children(parent.id, parent.attempt, groups, functions))
 
     def children_ended(self, outcomes: Sequence[OutcomeMessage]) -> None:
         """Tell the bodies of parents how children of theirs ended."""
@@ -394,7 +392,5 @@ class Runner(WorkerPlugin):
         return any(job_id == running for running, _ in list(self._executions))
 
     def _cancel(self, job_id: JobId) -> None:
-        async def ask() -> None:
-            await self._service.cancel([job_id])
-
-        asyncio.run_coroutine_threadsafe(ask(), self._loop)
+        if self._children.has(job_id):
+            asyncio.run_coroutine_threadsafe(self._service.cancel([job_id]), self._loop)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import Context
 
 from distributed import Worker
 
@@ -25,18 +26,27 @@ class WatchedLoop:
     Runs on: the worker's loop; `_stray` and `_broken` on the thread of the jobs' loop.
     """
 
-    def __init__(self, executions: Mapping[tuple[JobId, int], Execution], worker: Worker) -> None:
+    def __init__(
+        self,
+        executions: Mapping[tuple[JobId, int], Execution],
+        worker: Worker,
+        context_of: Callable[[asyncio.AbstractEventLoop], Context],
+    ) -> None:
         """Start the first loop; the worker leaves where no other can take its place.
 
-        `executions` are all of the worker that are not over, by job id and attempt.
+        `executions` are all of the worker that are not over, by job id and attempt. `context_of`
+        returns what the jobs on a loop find in their contexts.
         """
+        self._context_of = context_of
         self._executions = executions
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.current = self._new()
 
     def _new(self) -> JobsLoop:
-        return JobsLoop(self._stray, self._broken)
+        jobs_loop = JobsLoop(self._stray, self._broken)
+        jobs_loop.context = self._context_of(jobs_loop.loop)
+        return jobs_loop
 
     def _stray(self, job: JobContext | None, exc: BaseException) -> None:
         """End the job whose task or callback stopped the jobs' loop, or tried to."""

@@ -162,6 +162,7 @@ class JobService(SchedulerPlugin):
         self._tasks = [asyncio.create_task(each.keep()) for each in lasting]
         self._listen(scheduler)
         await self._equip(scheduler, folder)
+        scheduler.set_metadata([SERVICE], VERSION)  # so that clients know without a failing call
 
     async def _equip(self, scheduler: Scheduler, folder: str) -> None:
         """Have every worker get a runner, and every nanny a guard."""
@@ -222,6 +223,10 @@ class JobService(SchedulerPlugin):
         return self._idle_since
 
     # Dask's hooks.
+
+    def restart(self, scheduler: Scheduler) -> None:
+        """Say again that there is a service: Dask has cleared its metadata."""
+        scheduler.set_metadata([SERVICE], VERSION)
 
     def transition(self, key: object, start: str, finish: str, *_: object, **__: object) -> None:
         """See a shift end."""

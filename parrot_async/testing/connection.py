@@ -39,8 +39,8 @@ class EagerConnection(Connection):
         await comm.read()
         self._watching = asyncio.create_task(self._read(comm))  # type: ignore[arg-type]  # no more is asked of it
 
-    def _check_address(self) -> None:
-        """Do nothing: it is no address of a network."""
+    async def _find_service(self) -> None:
+        """Do nothing: it is here."""
 
     async def _next(self, comm: Any) -> Any:
         return await comm.read()

@@ -45,6 +45,9 @@ class EagerScheduler:
         service: JobService = self.extensions[SERVICE]
         await self.worker.run_with(EagerRunner(service.results_url))
 
+    def set_metadata(self, keys: Sequence[str], value: object) -> None:
+        """Do nothing: an eager client knows that there is a service."""
+
     async def register_nanny_plugin(
         self, comm: None, plugin: bytes, name: str, **_: object
     ) -> None:

@@ -18,6 +18,7 @@ from parrot_async.errors import ParrotError, ResultExpiredError, SerializationEr
 from parrot_async.model.models import JobId
 from parrot_async.transport.buffer import MOST_BYTES, Buffer, TooBigError
 from parrot_async.transport.code import code_text, innermost, variables_of
+from parrot_async.transport.dask_objects import refuse_dask
 from parrot_async.transport.exceptions import MOST_LINKED, ExceptionState, reduced, state_of
 from parrot_async.transport.import_paths import current_folder, import_from, import_paths
 from parrot_async.transport.own_modules import ModuleFile, folder_of, imports_of, own_modules
@@ -61,6 +62,7 @@ class _Exceptions(PicklerPart):
             linked = self._count <= MOST_LINKED
             state = state_of(value, linked=linked, traced=self.traced)
             return reduced(value, state if self.cut is None else self.cut(value, state))
+        refuse_dask(value)
         return super().reducer_override(value)
 
 
@@ -252,6 +254,7 @@ class _FunctionPickler(CloudPickler):
             self.functions.setdefault(source, set()).add(value.co_firstlineno)
             if source.name != value.co_filename:
                 return _reduced_code(value.replace(co_filename=source.name))
+        refuse_dask(value)
         return reduced_wrapper(value) or super().reducer_override(value)
 
     def sources(self) -> Iterator[Source]:

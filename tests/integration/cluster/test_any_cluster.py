@@ -1,6 +1,7 @@
 """The same code on schedulers that parrot_async has not started."""
 
 import asyncio
+import operator
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, get_client
 
 from parrot_async import JobClient, JobStatus, current_job, job
 from parrot_async.errors import ClusterError
@@ -25,6 +26,11 @@ def double(number: int) -> int:
 async def double_all(numbers: list[int]) -> list[int]:
     children = await current_job().map(double, numbers)
     return await children.results()
+
+
+@job
+async def double_by_dask(number: int) -> int:
+    return await get_client().submit(operator.mul, 2, number)  # type: ignore[no-any-return]
 
 
 Start = Callable[..., None]
@@ -70,6 +76,14 @@ async def test_jobs_and_children_run_on_workers_started_by_dasks_own_commands(
     assert result == [2, 4, 6]
     assert [child.status for child in handle.children] == [JobStatus.COMPLETED] * 3
     await client.aclose()
+
+
+async def test_a_job_uses_the_workers_that_dasks_own_commands_started(address: str) -> None:
+    async with await connected(address) as client:
+        with anyio.fail_after(60):
+            result = await client.run(double_by_dask.options(wait_for_workers=True), 21)
+
+    assert result == 42
 
 
 async def test_a_scheduler_that_preloads_the_service_serves_a_worker_without_labels(

@@ -23,12 +23,21 @@ class Answers:
         self.stored: dict[JobId, list[bytes]] = {}
         self.watching: set[JobId] = set()
         self.comms: list[Comm] = []
+        self.installed = True
         self.refuses = 0
         """How many of the next calls are cut under their answer."""
 
     async def hello(self) -> ServiceHello:
         self._note("hello")
         return ServiceHello(version=self.version, history={"f": 2.0}, interrupted=0)
+
+    async def get_metadata(self, keys: list[str], default: object = None) -> object:  # noqa: ARG002 - as Dask
+        """What Dask's scheduler answers of a service that it has."""
+        return VERSION if self.installed else default
+
+    async def register_scheduler_plugin(self, **_: object) -> None:
+        self._note("install")
+        self.installed = True
 
     async def cancel(self, ids: list[JobId]) -> list[bool]:
         self._note("cancel")
@@ -92,7 +101,12 @@ class Answers:
 async def served(answers: Answers) -> AsyncIterator[str]:
     """Serve on loopback; yields the address."""
     known = [name for name in operations(ServiceApi) if hasattr(answers, name)]
-    found: dict[str, Any] = {**handlers(ServiceApi, answers, known), WATCH: answers.watch}
+    found: dict[str, Any] = {
+        **handlers(ServiceApi, answers, known),
+        WATCH: answers.watch,
+        "get_metadata": answers.get_metadata,
+        "register_scheduler_plugin": answers.register_scheduler_plugin,
+    }
     server = Server(found, needs_workdir=False)
     await server.listen("tcp://127.0.0.1")
     try:

@@ -29,6 +29,15 @@ def test_an_address_and_a_cluster_are_too_much() -> None:
         JobClient("tcp://127.0.0.1:9", cluster=Cluster())
 
 
+def test_what_is_no_cluster_is_refused_at_once() -> None:
+    with pytest.raises(ClusterError, match="of type int is no cluster"):
+        JobClient(42)  # type: ignore[arg-type]
+
+
+def test_a_cluster_may_stand_in_the_place_of_an_address() -> None:
+    assert repr(JobClient(Cluster())) == "<JobClient not open>"
+
+
 def test_a_store_is_that_of_a_local_cluster() -> None:
     with pytest.raises(ClusterError, match=r"others have \$PARROT_STORE"):
         JobClient("tcp://127.0.0.1:9", store="sqlite:///jobs.db")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from distributed.core import Server
 
 from parrot_async.client.connection import Connection, News
 from parrot_async.errors import ClusterError, DisconnectedError
@@ -78,6 +79,34 @@ async def test_what_might_be_done_twice_is_not_asked_twice() -> None:
             await connection.api.retry(["r"])
 
     assert answers.asked.count("retry False") == 1
+
+
+async def test_a_scheduler_that_has_no_service_gets_it_before_anybody_asks_it_for_hello() -> None:
+    answers = Answers()
+    answers.installed = False
+
+    async with connected(answers, Heard()):
+        asked = answers.asked[:2]
+
+    assert asked == ["install", "hello"]
+
+
+async def test_a_service_that_is_there_is_not_installed_again() -> None:
+    answers = Answers()
+
+    async with connected(answers, Heard()):
+        """It is only opened."""
+
+    assert "install" not in answers.asked
+
+
+async def test_a_server_that_is_no_scheduler_is_told_as_such() -> None:
+    async with Server({}, needs_workdir=False) as server:
+        await server.listen("tcp://127.0.0.1")
+        connection = Connection(server.address, None, lambda _: None, lambda _: None)
+
+        with pytest.raises(ClusterError, match=r"is no scheduler: give the scheduler's own"):
+            await connection.open()
 
 
 async def test_another_version_is_refused_with_both_numbers() -> None:

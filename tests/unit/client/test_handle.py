@@ -13,12 +13,13 @@ from parrot_async.transport.pickling import dump_value
 from tests.unit.stories import PLAN, completed, failed, progressed, started, submitted, waiting
 
 HANDLE = {
-    "cancel", "children", "cost", "done", "error", "eta", "events", "id", "node", "pause",
-    "progress", "progress_bar", "report", "result", "resume", "retry", "status", "status_report",
-    "timeline", "tree", "usage", "wait", "widget",
+    "as_future", "cancel", "children", "cost", "done", "error", "eta", "events", "id", "node",
+    "pause", "progress", "progress_bar", "report", "result", "resume", "retry", "status",
+    "status_report", "timeline", "tree", "usage", "wait", "widget",
 }  # fmt: skip
 HANDLES = {
-    "as_completed", "cancel", "count", "ids", "index", "pause", "resume", "retry", "root",
+    "as_completed", "as_future", "cancel", "count", "ids", "index", "pause", "resume", "retry",
+    "root",
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What a job gets for its children: pending values, children, and these as they end."""
 
+import asyncio
 import pickle
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,8 +46,8 @@ def end(ends: "list[Future[Outcome]]", number: int, value: Any = None) -> None:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (Pending, {"done", "result"}),
-        (Child, {"cancel", "done", "id", "result"}),
+        (Pending, {"as_future", "done", "result"}),
+        (Child, {"as_future", "cancel", "done", "id", "result"}),
         (Children, {"as_completed", "count", "index", "results"}),
         (AsCompleted, set()),
     ],
@@ -131,6 +132,21 @@ async def test_a_request_that_was_refused_raises_where_it_is_awaited(host: Contr
 
     with pytest.raises(OSError, match="cut"):
         await Pending(refused, host)
+
+
+async def test_a_pending_value_is_a_future_for_what_takes_nothing_else(
+    ends: "list[Future[Outcome]]", children: Children[str]
+) -> None:
+    futures = [child.as_future() for child in children]
+    end(ends, 1)
+
+    done, waiting = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+    assert [future.result() for future in done] == ["one"]
+    assert len(waiting) == 2
+    for future in waiting:
+        future.cancel()
+    assert await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def test_a_pending_value_cannot_travel(children: Children[str]) -> None:

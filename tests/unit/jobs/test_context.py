@@ -1,6 +1,7 @@
 """`current_job()`: what a body reports and asks for, and what it is outside of a job."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 
 from parrot_async import JobContext, Usage, current_job, job
 from parrot_async.errors import ErrorInfo, JobLostError
+from parrot_async.jobs.children import Pending
 from parrot_async.jobs.context import current_context, host_of
 from parrot_async.jobs.slot import JobStopped
 from parrot_async.transport.outcome import Outcome
@@ -177,6 +179,74 @@ async def test_a_child_that_is_run_gives_its_result_or_its_error(
     assert host.calls == [((), {"number": 1})]
     with pytest.raises(JobLostError):
         await lost
+
+
+async def test_a_child_that_is_run_ends_with_the_wait_for_it(
+    here: JobContext, host: ControlledHost
+) -> None:
+    with anyio.move_on_after(0.01):
+        await here.run(work, 1)
+
+    assert host.cancelled == ["r.0"]
+
+
+async def test_a_child_that_is_accepted_after_the_wait_for_it_ends_as_well(
+    here: JobContext, host: ControlledHost
+) -> None:
+    host.accepts = False
+
+    with anyio.move_on_after(0.01):
+        await here.run(work, 1)
+    before = list(host.cancelled)
+    host.accept()
+
+    assert (before, host.cancelled) == ([], ["r.0"])
+
+
+async def test_a_child_that_was_refused_after_the_wait_for_it_is_nobodys(
+    here: JobContext, host: ControlledHost
+) -> None:
+    host.accepts = False
+
+    with anyio.move_on_after(0.01):
+        await here.run(work, 1)
+    host.accepting.set_exception(OSError("no space left"))
+
+    assert host.cancelled == []
+
+
+async def test_a_child_that_was_submitted_outlives_the_wait_for_it(
+    here: JobContext, host: ControlledHost
+) -> None:
+    child = await here.submit(work, 1)
+
+    with anyio.move_on_after(0.01):
+        await child
+
+    assert host.cancelled == []
+
+
+async def test_children_of_a_map_outlive_the_wait_for_their_results(
+    here: JobContext, host: ControlledHost
+) -> None:
+    children = await here.map(work, [1, 2])
+
+    with anyio.move_on_after(0.01):
+        await children.results()
+
+    assert host.cancelled == []
+
+
+async def test_a_job_that_stops_itself_leaves_its_children_to_the_service(
+    here: JobContext, host: ControlledHost
+) -> None:
+    host.stopped.set_result(None)
+    pending = Pending[int](Future(), host, None, host.submit(work, [((), {})]))
+
+    with anyio.move_on_after(0.01):
+        await pending
+
+    assert host.cancelled == []
 
 
 async def test_a_submission_that_is_refused_raises_where_it_is_awaited(

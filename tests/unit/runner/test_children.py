@@ -73,3 +73,13 @@ def test_a_child_is_cancelled_by_its_id() -> None:
     accepted.cancel(accepted.ids[1])
 
     assert cancelled == ["p.2"]
+
+
+def test_a_child_is_had_until_its_parents_attempt_is_over() -> None:
+    futures, host = ChildFutures(), parent()
+    futures.add(host, ["p.1"], lambda _: None)
+    while_it_runs = futures.has("p.1")
+
+    futures.forget(host)
+
+    assert (while_it_runs, futures.has("p.1")) == (True, False)
