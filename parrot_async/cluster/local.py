@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from parrot_async.cluster import credentials
 from parrot_async.cluster.daemon import HELD_BY_ANOTHER, DaemonSpec
 from parrot_async.cluster.folder import ClusterRecord, Folder, private
+from parrot_async.cluster.log_file import older
 from parrot_async.cluster.package import PACKAGE
 from parrot_async.cluster.parent_watch import MARK
 from parrot_async.cluster.pools import Pools
@@ -224,7 +225,7 @@ def _spawn(spec: DaemonSpec, places: Mapping[str, str]) -> int:
     folder = spec.folder
     root = str(PACKAGE.parent)
     if folder.log_file.exists():
-        folder.log_file.replace(folder.log_file.with_suffix(".log.1"))
+        folder.log_file.replace(older(folder.log_file))
     log = private(folder.log_file, os.O_WRONLY | os.O_APPEND)
     try:
         # -c, not -m: the workers then have no main module to import again, and the package is
