@@ -51,6 +51,7 @@ from parrot_async.transport.buffer import MOST_BYTES
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import Call
 from parrot_async.transport.previews import preview
+from parrot_async.transport.wire import all_beside
 
 if TYPE_CHECKING:
     from parrot_async.widget import JobsPanel
@@ -276,7 +277,7 @@ class JobClient:
     ) -> JobId:
         connection = self._session.connection
         connection.watch(root_id)
-        accepted = await connection.api.submit(groups, functions, connection.client)
+        accepted = await connection.api.submit(all_beside(groups), functions, connection.client)
         reach("acknowledged")
         if accepted["id"] == root_id and accepted["first"]:
             # The stream may bring it later, and the handle is used at once.

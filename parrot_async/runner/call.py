@@ -11,7 +11,7 @@ from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.transport import results
 from parrot_async.transport.messages import Batch, ValueMessage
 from parrot_async.transport.pickling import Call, load_call, load_value
-from parrot_async.transport.wire import Value
+from parrot_async.transport.wire import Value, whole
 
 
 class AttemptCall:
@@ -52,7 +52,7 @@ class AttemptCall:
         return self._functions.retry_on(self.function_id)
 
     def _load(self) -> Call:
-        return load_call(self._arguments, _Results(self._values, self._names))
+        return load_call(whole(self._arguments), _Results(self._values, self._names))
 
 
 class _Results(dict[JobId, Any]):

@@ -60,7 +60,7 @@ from parrot_async.transport.messages import (
 from parrot_async.transport.outcome import Outcome, error_info
 from parrot_async.transport.pickling import Call
 from parrot_async.transport.raised import dump_error
-from parrot_async.transport.wire import RUNNER, tune
+from parrot_async.transport.wire import RUNNER, all_beside, tune
 
 DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
@@ -376,7 +376,8 @@ class Runner(WorkerPlugin):
     async def _submit(
         self, parent: ExecutionHost, groups: Sequence[Group], functions: Mapping[str, bytes]
     ) -> list[JobId]:
-        return list(await self._service.children(parent.id, parent.attempt, groups, functions))
+        sent = all_beside(groups)
+        return list(await self._service.children(parent.id, parent.attempt, sent, functions))
 
     def children_ended(self, outcomes: Sequence[OutcomeMessage]) -> None:
         """Tell the bodies of parents how children of theirs ended."""

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from parrot_async.transport.buffer import holds
 from parrot_async.transport.secret_shapes import MASK, URL, has_no_shape, hide_shapes
 
 SHORTEST = 6
@@ -211,7 +212,7 @@ def _holds(data: bytes, known: re.Pattern[bytes], needles: Iterable[bytes]) -> b
     """Whether bytes hold a secret; in many bytes, to look for one after the other is quicker."""
     if len(data) < BIG:
         return known.search(data) is not None
-    return any(needle in data for needle in needles)
+    return any(holds(data, needle) for needle in needles)
 
 
 def _spellings(text: str) -> Iterator[str]:

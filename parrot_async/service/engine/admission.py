@@ -27,6 +27,7 @@ from parrot_async.service.journal.ends import End
 from parrot_async.service.journal.journal import Journal
 from parrot_async.store import Commit
 from parrot_async.transport.messages import Group
+from parrot_async.transport.wire import whole
 
 T = TypeVar("T")
 
@@ -201,7 +202,7 @@ class Admission:
             spec=spec,
             ids=list(group["ids"]),
             parent_id=parent_id or group["parent_id"],
-            arguments=[bytes(data) for data in group["arguments"]],
+            arguments=[whole(data) for data in group["arguments"]],
             summaries=list(group["summaries"]),
             depends_on=tuple(group["depends_on"]),
         )
