@@ -26,7 +26,7 @@ from parrot_async.client.connection import Connection
 from parrot_async.client.handle import JobHandle, JobHandles, attach, gather
 from parrot_async.client.packing import Packing
 from parrot_async.client.session import Session
-from parrot_async.cluster import Pools
+from parrot_async.cluster import Pools, Variables, chosen_variables
 from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.jobs.plan import Plan
 from parrot_async.jobs.request import (
@@ -82,7 +82,7 @@ class JobClient:
     `client = await JobClient()` in a notebook.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the address by name
         self,
         address: str | None = None,
         *,
@@ -93,6 +93,7 @@ class JobClient:
         store: str | None = None,
         detach: bool = True,
         argument_limit: int = MOST_BYTES,
+        env: Variables = (),
     ) -> None:
         """Say which cluster; nothing is started or joined yet.
 
@@ -100,10 +101,11 @@ class JobClient:
         (`sqlite:///jobs.db`, `postgresql://user@host/database`; by default `$PARROT_STORE` or a
         file of its own), and how many workers it gets when it has to be started. `detach=False`
         ends it with this client. `argument_limit` is the most bytes that the arguments of one
-        job, or its function, may have as a pickle.
+        job, or its function, may have as a pickle. `env` are variables for a local cluster's
+        workers: names, which this process has, or a dict.
         """
-        if store is not None and (address is not None or cluster is not None):
-            raise ClusterError("a store is that of a local cluster; others have $PARROT_STORE")
+        if (store is not None or env) and (address is not None or cluster is not None):
+            raise ClusterError("store and env are a local cluster's; others have $PARROT_STORE")
         if store is not None:
             check_url(store)
         if address is not None and cluster is not None:
@@ -117,6 +119,7 @@ class JobClient:
         self._started = False
         self._session = Session()
         self._limit = argument_limit
+        self._env = chosen_variables(env)
         self._packing = Packing()
 
     def __reduce__(self) -> NoReturn:
@@ -152,7 +155,8 @@ class JobClient:
     async def _connect(self) -> Connection:
         address, security = self._address, self._security
         if address is None:
-            local = await local_cluster.ensure(self._name, self._pools, store=self._store)
+            named, pools = self._name, self._pools
+            local = await local_cluster.ensure(named, pools, store=self._store, env=self._env)
             address, security = local.address, local.security()
             self._started = local.started_by_us
         trees = self._session.trees

@@ -33,6 +33,9 @@ BIG = 4096
 LOOK_AGAIN = 0.01
 """Seconds between two looks at the environment, where nobody asks for one."""
 
+HANDED = "PARROT_HANDED"
+"""The variable with the names of those that a client handed over: their values are secrets."""
+
 _WORDS = frozenset(
     "AUTH AUTHORIZATION COOKIE CREDENTIAL CREDENTIALS DSN JWT KEYS PASS PASSPHRASE PAT SECRETS"
     " WEBHOOK".split()
@@ -122,6 +125,11 @@ class KnownSecrets:
         return known.sub(lambda found: b"*" * len(found[0]), data)
 
 
+def learn_values(values: Iterable[str]) -> None:
+    """Learn values of variables, but for usual words, numbers and names of files."""
+    KNOWN.remember(filter(_is_distinct, values))
+
+
 KNOWN = KnownSecrets()
 """The secrets of this process."""
 
@@ -131,9 +139,12 @@ remember = KNOWN.remember
 
 def secrets_of_environment(environment: dict[str, str]) -> Iterator[str]:
     """Yield the secrets in environment variables."""
+    handed = environment.get(HANDED, "").split(",")
     for name, value in environment.items():
         yield from filter(_is_distinct, _passwords(value))
-        if _names_a_secret(name):
+        if name in handed:
+            yield from filter(_is_distinct, (value, *_parts(value)))
+        elif _names_a_secret(name):
             yield from filter(_is_distinct, _parts(value))
 
 
