@@ -368,7 +368,7 @@ class Runner(WorkerPlugin):
         for call in calls[:1]:
             check_call(fn, call)
         function_id, data = pack_function(fn)
-        groups = groups_of_calls(fn, calls, function_id)
+        groups = all_beside(groups_of_calls(fn, calls, function_id))
         asking = self._submit(parent, groups, {function_id: data})
         asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
         return mapped(asked, lambda ids: self._children.add(parent, ids, self._cancel))
@@ -376,8 +376,7 @@ class Runner(WorkerPlugin):
     async def _submit(
         self, parent: ExecutionHost, groups: Sequence[Group], functions: Mapping[str, bytes]
     ) -> list[JobId]:
-        sent = all_beside(groups)
-        return list(await self._service.children(parent.id, parent.attempt, sent, functions))
+        return list(await self._service.children(parent.id, parent.attempt, groups, functions))
 
     def children_ended(self, outcomes: Sequence[OutcomeMessage]) -> None:
         """Tell the bodies of parents how children of theirs ended."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from parrot_async.errors import JobNotFoundError, KeyTakenError, NotEndedError
 from parrot_async.model.events import Submitted
 from parrot_async.model.models import JobId, JobNode, JobSpec, JobStatus, Queue, root_of
+from parrot_async.service.engine.argument_files import ArgumentFiles
 from parrot_async.service.engine.ending import CANCELLED_BY_PARENT
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.function_cache import FunctionCache
@@ -77,8 +78,10 @@ class Admission:
         executor: Executor,
         queues: Mapping[str, Queue],
         functions: FunctionCache,
+        files: ArgumentFiles,
     ) -> None:
         """Share the service's parts; `functions` are those that workers may ask for."""
+        self._files = files
         self._journal = journal
         self._executor = executor
         self._queues = queues
@@ -283,6 +286,7 @@ class Admission:
 
         With `insists` it waits for a store that is away.
         """
+        await self._files.keep(requests)
         now = time.time()
         fresh = {n: bytes(data) for n, data in functions.items() if n not in self._functions}
         submitted = [part for request in requests for part in _parts(request, now)]

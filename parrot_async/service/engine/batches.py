@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from parrot_async.model.models import JobId
 from parrot_async.service.engine.state import TrackedJob
+from parrot_async.transport import results
 from parrot_async.transport.messages import Batch, ValueMessage
 from parrot_async.transport.wire import Value, beside
 
@@ -23,7 +24,9 @@ NOTHING = LoadedValues({}, {})
 
 def takes_more(job: TrackedJob) -> bool:
     """Return whether something must be fetched from the store before the job can start."""
-    return bool(job.needs) or job.arguments is None or job.node.saved_at is not None
+    arguments = job.arguments
+    far = arguments is None or results.url_in(arguments) is not None
+    return far or bool(job.needs) or job.node.saved_at is not None
 
 
 def batch_of(jobs: Sequence[TrackedJob], loaded: LoadedValues) -> Batch:
