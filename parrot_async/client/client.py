@@ -1,10 +1,7 @@
 """`JobClient`: submit jobs, find them again, ask about them."""
 
-import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
-from functools import partial
 from types import TracebackType
 from typing import (
     TYPE_CHECKING,
@@ -31,31 +28,19 @@ from parrot_async.client.dask_scheduler import (
     find_scheduler,
 )
 from parrot_async.client.handle import JobHandle, JobHandles, attach, gather
-from parrot_async.client.packing import Packing
 from parrot_async.client.session import Session
-from parrot_async.cluster import Pools
+from parrot_async.client.submission import Submission
+from parrot_async.cluster import Pools, Variables, chosen_variables
 from parrot_async.errors import ClusterError, OptionsError
 from parrot_async.jobs.plan import Plan
-from parrot_async.jobs.request import (
-    groups_of_piece,
-    groups_of_plan,
-    map_root,
-    new_id,
-    pack_call,
-    pack_function,
-    packs_at_once,
-)
-from parrot_async.jobs.spec import check_call
+from parrot_async.jobs.request import new_id
 from parrot_async.model.durations import Duration, seconds
-from parrot_async.model.events import Record
 from parrot_async.model.models import JobId, JobStatus, Queue
 from parrot_async.model.rows import Pruned, RootRow
 from parrot_async.model.texts import check_limit
 from parrot_async.report.tables import RootRows
-from parrot_async.settings.failpoints import reach
 from parrot_async.store import check_url
 from parrot_async.transport.buffer import MOST_BYTES
-from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import Call
 from parrot_async.transport.previews import preview
 from parrot_async.transport.waiting import FOR_USERS
@@ -65,10 +50,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-PIECE = 500
-"""Jobs of a `map` that are pickled and sent at once, so that the caller's loop may breathe."""
-PIECES_UNDER_WAY = 4
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +64,7 @@ class JobClient:
     in a notebook.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the address by name
         self,
         address: Named | None = None,
         *,
@@ -94,6 +75,7 @@ class JobClient:
         store: str | None = None,
         detach: bool = True,
         argument_limit: int = MOST_BYTES,
+        env: Variables = (),
     ) -> None:
         """Say which cluster; nothing is started or joined yet.
 
@@ -103,10 +85,11 @@ class JobClient:
         (`sqlite:///jobs.db`, `postgresql://user@host/database`; by default `$PARROT_STORE` or a
         file of its own), and how many workers it gets when it has to be started. `detach=False`
         ends it with this client. `argument_limit` is the most bytes that the arguments of one
-        job, or its function, may have as a pickle.
+        job, or its function, may have as a pickle. `env` are variables for a local cluster's
+        workers: names, which this process has, or a dict.
         """
-        if store is not None and (address is not None or cluster is not None):
-            raise ClusterError("a store is that of a local cluster; others have $PARROT_STORE")
+        if (store is not None or env) and (address is not None or cluster is not None):
+            raise ClusterError("store and env are a local cluster's; others have $PARROT_STORE")
         if store is not None:
             check_url(store)
         if address is not None and cluster is not None:
@@ -121,8 +104,8 @@ class JobClient:
         self._detach = detach
         self._started = False
         self._session = Session()
-        self._limit = argument_limit
-        self._packing = Packing()
+        self._env = chosen_variables(env)
+        self._submission = Submission(self._session, argument_limit)
 
     def __reduce__(self) -> NoReturn:
         """Raise TypeError: a client lives in its process, and jobs have other means."""
@@ -156,7 +139,8 @@ class JobClient:
 
     async def _connect(self) -> Connection:
         if self._named is None:
-            local = await local_cluster.ensure(self._name, self._pools, store=self._store)
+            named, pools = self._name, self._pools
+            local = await local_cluster.ensure(named, pools, store=self._store, env=self._env)
             place = SchedulerPlace(local.address, local.security())
             self._started = local.started_by_us
         else:
@@ -183,7 +167,7 @@ class JobClient:
 
     async def aclose(self) -> None:
         """Disconnect; jobs go on, unless `detach=False` ends the local cluster."""
-        self._packing.close()
+        self._submission.close()
         if await self._session.end() and not self._detach and self._named is None:
             await local_cluster.down(self._name, store=self._store)
 
@@ -207,16 +191,8 @@ class JobClient:
         job. SerializationError where the function or an argument cannot travel, OptionsError for
         an unknown queue, StoreError where the service cannot make it durable.
         """
-        root_id = new_id()
-        if isinstance(fn, Plan):
-            packed = await self._packing.run(partial(groups_of_plan, fn, root_id, self._limit))
-        else:
-            check_call(fn, (args, kwargs))
-            work = partial(pack_call, fn, (args, kwargs), root_id, self._limit)
-            packed = await self._packing.run(work, at_once=packs_at_once(fn, [(args, kwargs)]))
-        groups, functions = packed
+        root_id, accepted = await self._submission.submit(fn, (args, kwargs))
         handle = JobHandle[Any](self._session, root_id)
-        accepted = await self._send(root_id, groups, functions)
         return handle if accepted == root_id else await self.attach(accepted)
 
     @overload
@@ -246,51 +222,10 @@ class JobClient:
         All get the `same` keyword arguments.
         """
         calls: list[Call] = [(args, same) for args in zip(*iterables, strict=False)]
-        for call in calls[:1]:
-            check_call(fn, call)
         root_id = new_id()
         handles = JobHandles[Any](self._session, root_id, len(calls))
-        function_id, data = await self._packing.run(partial(pack_function, fn, self._limit))
-        under_way: deque[asyncio.Task[JobId]] = deque()
-        top = map_root(fn, len(calls), root_id)
-        first = await self._pack_piece(fn, calls[:PIECE], function_id, root_id, 0)
-        await self._send(root_id, [top, *first], {function_id: data})
-        try:
-            for start in range(PIECE, len(calls), PIECE):
-                piece = calls[start : start + PIECE]
-                groups = await self._pack_piece(fn, piece, function_id, root_id, start)
-                under_way.append(asyncio.ensure_future(self._send(root_id, groups, {})))
-                await asyncio.sleep(0)
-                if len(under_way) >= PIECES_UNDER_WAY:
-                    await under_way.popleft()
-            while under_way:
-                await under_way.popleft()
-        except BaseException:
-            for task in under_way:
-                task.cancel()
-            self._session.post(lambda api: api.cancel([root_id]))
-            raise
-        await self._session.trees.shown(root_id, len(calls))
+        await self._submission.map(fn, calls, root_id)
         return handles
-
-    async def _pack_piece(
-        self, fn: Any, calls: Sequence[Call], function_id: str, root_id: JobId, start: int
-    ) -> list[Group]:
-        work = partial(groups_of_piece, fn, calls, function_id, root_id, start, self._limit)
-        return await self._packing.run(work, at_once=packs_at_once(fn, calls))
-
-    async def _send(
-        self, root_id: JobId, groups: Sequence[Group], functions: dict[str, bytes]
-    ) -> JobId:
-        connection = self._session.connection
-        connection.watch(root_id)
-        accepted = await connection.api.submit(groups, functions, connection.client)
-        reach("acknowledged")
-        if accepted["id"] == root_id and accepted["first"]:
-            # The stream may bring it later, and the handle is used at once.
-            first = Record(bytes(accepted["first"]))
-            self._session.trees.take_in([(root_id, 0, first)])
-        return accepted["id"]
 
     @overload
     async def gather(

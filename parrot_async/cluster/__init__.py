@@ -14,11 +14,14 @@ from parrot_async.cluster.local import (
     status,
 )
 from parrot_async.cluster.pools import Pools
+from parrot_async.cluster.variables import Variables, chosen_variables
 
 __all__ = [
     "ClusterStatus",
     "LocalCluster",
     "Pools",
+    "Variables",
+    "chosen_variables",
     "down",
     "down_all",
     "ensure",

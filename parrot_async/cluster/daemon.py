@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from pydantic import BaseModel, ConfigDict
 
-from parrot_async.cluster import credentials, orphans, parent_watch
+from parrot_async.cluster import credentials, log_file, orphans, parent_watch
 from parrot_async.cluster.folder import NOT_STARTED, ClusterRecord, Folder, Holder
 from parrot_async.cluster.nannies import HOST, Nannies
 from parrot_async.cluster.package import package_version
@@ -161,6 +161,7 @@ async def serve(spec: DaemonSpec) -> None:
                 _sigterm,
                 partial(_idle, scheduler, spec),
                 orphans.reap,
+                partial(log_file.keep_short, folder.log_file),
             )
             folder.withdraw()
     finally:

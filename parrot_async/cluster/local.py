@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -16,10 +17,12 @@ from pydantic import BaseModel, ConfigDict
 from parrot_async.cluster import credentials
 from parrot_async.cluster.daemon import HELD_BY_ANOTHER, DaemonSpec
 from parrot_async.cluster.folder import ClusterRecord, Folder, private
+from parrot_async.cluster.log_file import older
 from parrot_async.cluster.package import PACKAGE
 from parrot_async.cluster.parent_watch import MARK
 from parrot_async.cluster.pools import Pools
 from parrot_async.cluster.processes import stop, sweep
+from parrot_async.cluster.variables import check_running, environment_with
 from parrot_async.errors import ClusterError
 from parrot_async.model.durations import Duration, seconds
 from parrot_async.runner.process_search import ATTEMPT, OUTLIVES, WORKER
@@ -87,6 +90,7 @@ async def ensure(
     pools: Pools | None = None,
     idle_timeout: Duration | None = None,
     store: str | None = None,
+    env: Mapping[str, str] = MappingProxyType({}),
 ) -> LocalCluster:
     """Start, or join, the cluster of this user, Python environment and code of parrot_async.
 
@@ -101,13 +105,15 @@ async def ensure(
             by default `$PARROT_IDLE_TIMEOUT` (such as "30s"), or 15 minutes.
         store: URL of the job store; by default `$PARROT_STORE`, or a file of the cluster's own.
             Each store has a cluster of its own.
+        env: variables for its workers, with their values.
 
     Raises:
         ClusterError: it did not start, or does not answer; the message has the log's last lines.
+            Or it runs with other values of these variables.
         OptionsError: the idle timeout is no duration, or the store's URL is none.
     """
     return await anyio.to_thread.run_sync(
-        _ensure, name, pools, idle_timeout, store, abandon_on_cancel=True
+        _ensure, name, pools, idle_timeout, store, env, abandon_on_cancel=True
     )
 
 
@@ -154,7 +160,11 @@ async def down_all(name: str | None = None, grace: float = 10.0) -> int:
 
 
 def _ensure(
-    name: str | None, pools: Pools | None, idle_timeout: Duration | None, store: str | None
+    name: str | None,
+    pools: Pools | None,
+    idle_timeout: Duration | None,
+    store: str | None,
+    env: Mapping[str, str],
 ) -> LocalCluster:
     if idle_timeout is None:
         idle_timeout = os.environ.get("PARROT_IDLE_TIMEOUT", _IDLE_TIMEOUT)
@@ -168,7 +178,9 @@ def _ensure(
         started_by_us = record is None
         if record is None:
             sweep(folder)
-            record = _start(folder, pools, timeout, chosen_places(store))
+            given = {**environment_with(env), **chosen_places(store)}
+            record = _start(folder, pools, timeout, given)
+        check_running(_named(folder), record.pid, env)
         folder.touch()
     return LocalCluster(
         address=record.address,
@@ -224,7 +236,7 @@ def _spawn(spec: DaemonSpec, places: Mapping[str, str]) -> int:
     folder = spec.folder
     root = str(PACKAGE.parent)
     if folder.log_file.exists():
-        folder.log_file.replace(folder.log_file.with_suffix(".log.1"))
+        folder.log_file.replace(older(folder.log_file))
     log = private(folder.log_file, os.O_WRONLY | os.O_APPEND)
     try:
         # -c, not -m: the workers then have no main module to import again, and the package is

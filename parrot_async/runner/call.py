@@ -11,7 +11,7 @@ from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.transport import results
 from parrot_async.transport.messages import Batch, ValueMessage
 from parrot_async.transport.pickling import Call, load_call, load_value
-from parrot_async.transport.wire import Value
+from parrot_async.transport.wire import Value, whole
 
 
 class AttemptCall:
@@ -42,7 +42,7 @@ class AttemptCall:
         fn = (
             load(self.function_id) if is_loaded else await asyncio.to_thread(load, self.function_id)
         )
-        far = any(value["url"] for value in self._values.values())
+        far = any(value["url"] for value in self._values.values()) or self._is_in_file()
         args, kwargs = await asyncio.to_thread(self._load) if far else self._load()
         value = fn(*args, **kwargs)
         return value if inspect.iscoroutine(value) else _returning(value)
@@ -51,8 +51,15 @@ class AttemptCall:
         """Return the errors after which the job runs again, () for every one."""
         return self._functions.retry_on(self.function_id)
 
+    def _is_in_file(self) -> bool:
+        given = self._arguments
+        return isinstance(given, bytes) and results.url_in(given) is not None
+
     def _load(self) -> Call:
-        return load_call(self._arguments, _Results(self._values, self._names))
+        data = whole(self._arguments)
+        if (url := results.url_in(data)) is not None:
+            data = results.read(url)
+        return load_call(data, _Results(self._values, self._names))
 
 
 class _Results(dict[JobId, Any]):

@@ -27,7 +27,7 @@ class HostProcess:
         self._mark = ""
         if getattr(worker, "nanny", None):
             self._mark = os.environ[WORKER] = worker_mark(os.getpid())
-            self._file = open_mark(self._mark)
+            ProcessHooks.worker_file = open_mark(WORKER, self._mark)
             multiprocessing.current_process().daemon = False
 
     async def close(self) -> None:

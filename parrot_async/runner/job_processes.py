@@ -5,12 +5,18 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
+from typing import ClassVar, Final
 
 import psutil
 
 from parrot_async.runner.process_end import end, run_aside
-from parrot_async.runner.process_search import ATTEMPT, is_alive, marked, with_all_below
+from parrot_async.runner.process_search import (
+    ATTEMPT,
+    is_alive,
+    marked,
+    open_mark,
+    with_all_below,
+)
 
 _MANY: Final = 64
 """Processes after which those that have ended are forgotten."""
@@ -24,6 +30,9 @@ class JobProcesses:
     Runs on: any thread.
     """
 
+    _files: ClassVar[set[int]] = set()
+    """Descriptors of all attempts' files; empty in a process that a job has forked."""
+
     def __init__(self, job_id: str, attempt: int) -> None:
         """Know of none yet."""
         self.mark = f"{job_id}.{attempt}"
@@ -32,6 +41,30 @@ class JobProcesses:
         self._ended = False
         self._ending: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._file: int | None = None
+
+    def __del__(self) -> None:
+        """Close the file, which the processes have for themselves."""
+        if self._file in self._files:
+            self._files.discard(self._file)
+            os.close(self._file)
+
+    @property
+    def file(self) -> int | None:
+        """Descriptor of a file for the processes to inherit; None where there is no such thing."""
+        with self._lock:
+            if self._file is None:
+                self._file = open_mark(ATTEMPT, self.mark)
+                if self._file is not None:
+                    self._files.add(self._file)
+            return self._file
+
+    @classmethod
+    def enter_fork(cls, ours: "JobProcesses") -> None:
+        """Close the files of other attempts in a forked process, which is not theirs."""
+        for file in cls._files - {ours.file}:
+            os.close(file)
+        cls._files.clear()
 
     def environment(self, given: Mapping[str, str] | None) -> dict[str, str]:
         """Return the environment for a process: what its starter gave it, and our mark."""

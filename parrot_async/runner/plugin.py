@@ -60,7 +60,7 @@ from parrot_async.transport.messages import (
 from parrot_async.transport.outcome import Outcome, error_info
 from parrot_async.transport.pickling import Call
 from parrot_async.transport.raised import dump_error
-from parrot_async.transport.wire import RUNNER, tune
+from parrot_async.transport.wire import RUNNER, all_beside, tune
 
 DEFAULT_LABELS = ["cpu", "io"]
 """Of a worker that was started without `--resources`."""
@@ -371,7 +371,7 @@ class Runner(WorkerPlugin):
         for call in calls[:1]:
             check_call(fn, call)
         function_id, data = pack_function(fn)
-        groups = groups_of_calls(fn, calls, function_id)
+        groups = all_beside(groups_of_calls(fn, calls, function_id))
         asking = self._service.children(parent.id, parent.attempt, groups, {function_id: data})
         asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
         return mapped(asked, lambda ids: self._children.add(parent, ids, self._cancel))

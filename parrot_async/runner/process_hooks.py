@@ -5,19 +5,20 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, cast
 
 from parrot_async.jobs.context import JobContext, current_context, host_of
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.job_processes import JobProcesses
-from parrot_async.runner.process_search import ATTEMPT
+from parrot_async.runner.process_search import ATTEMPT, OUTLIVES
 
 Starter = Callable[..., Any]
 
 _ENV_POSITION: Final = 10
 """Of `env` among the arguments of `subprocess.Popen`."""
+_CLOSE_FDS_POSITION: Final = 7
 
 
 def _current() -> JobProcesses | None:
@@ -33,9 +34,30 @@ def _popen(start: Starter) -> Starter:
         ours = _current()
         if ours is not None and len(args) <= _ENV_POSITION:
             kwargs["env"] = ours.environment(kwargs.get("env"))
+            if kwargs.get("close_fds", True) and len(args) <= _CLOSE_FDS_POSITION:
+                kwargs["pass_fds"] = (*kwargs.get("pass_fds", ()), *_files(ours, kwargs["env"]))
         start(self, *args, **kwargs)
         if ours is not None:
             ours.started(self.pid)
+
+    return started
+
+
+def _files(ours: JobProcesses, environment: Mapping[str, str]) -> list[int]:
+    """Return what a process inherits, so that it is known for the job's without its environment."""
+    if OUTLIVES in environment:
+        return []
+    return [file for file in (ours.file, ProcessHooks.worker_file) if file is not None]
+
+
+def _system(start: Starter) -> Starter:
+    @functools.wraps(start)
+    def started(command: Any) -> int:
+        if _current() is None:
+            return int(start(command))
+        # C's own is not seen, and waits for its child before anybody else could note it.
+        code = subprocess.run(["/bin/sh", "-c", command], check=False).returncode  # noqa: S603  as C
+        return -code if code < 0 else code << 8
 
     return started
 
@@ -53,10 +75,12 @@ def _process(start: Starter) -> Starter:
 def _fork(start: Starter) -> Starter:
     @functools.wraps(start)
     def started() -> int | tuple[int, int]:
+        ours = _current()
+        files = [] if ours is None else _files(ours, os.environ)  # opened before it forks
         found: int | tuple[int, int] = start()
-        if (ours := _current()) is not None:
+        if ours is not None:
             pid = found[0] if isinstance(found, tuple) else found
-            ours.started(pid) if pid else _enter_child(ours)
+            ours.started(pid) if pid else _enter_child(ours, files)
         return found
 
     return started
@@ -78,6 +102,7 @@ _STARTERS: Final[list[tuple[object, str, Callable[[Starter], Starter]]]] = [
     (BaseProcess, "start", _process),
     (os, "fork", _fork),
     (os, "forkpty", _fork),
+    (os, "system", _system),
     (os, "posix_spawn", _spawn),
     (os, "posix_spawnp", _spawn),
 ]
@@ -91,6 +116,8 @@ class ProcessHooks:
 
     _users = 0
     _originals: Final[list[tuple[object, str, Starter]]] = []
+    worker_file: int | None = None
+    """Descriptor of the file that marks what a worker's jobs start."""
     forked = False
     """Whether this is a process that a job has forked."""
 
@@ -113,9 +140,12 @@ class ProcessHooks:
             setattr(owner, name, original)
 
 
-def _enter_child(ours: JobProcesses) -> None:
+def _enter_child(ours: JobProcesses, files: Iterable[int]) -> None:
     """Make a forked process one that has no job, and whose own children carry the job's mark."""
     ProcessHooks.forked = True
+    JobProcesses.enter_fork(ours)
+    for file in files:
+        os.set_inheritable(file, True)
     os.environ[ATTEMPT] = ours.mark
     # The loops and threads behind the job's context are not there: nobody would hear of a job.
     current_context.set(cast("JobContext", None))

@@ -47,16 +47,17 @@ def _start_of(pid: int) -> str:
         return ""
 
 
-def open_mark(mark: str) -> int | None:
-    """Open a file that forked processes inherit: the kernel shows their environment as it was.
+def open_mark(variable: str, value: str) -> int | None:
+    """Open a file that processes inherit which fork, or clear their environment.
 
-    Returns its file descriptor, or None where there is no such thing.
+    The kernel shows the environment of a fork as it was at its parent's start. Returns the file's
+    descriptor, or None where there is no such thing.
     """
-    return os.memfd_create(_file_name(mark)) if sys.platform == "linux" else None
+    return os.memfd_create(_file_name(variable, value)) if sys.platform == "linux" else None
 
 
-def _file_name(mark: str) -> str:
-    return f"parrot-worker-{mark}"
+def _file_name(variable: str, value: str) -> str:
+    return f"{variable}={value}"
 
 
 def environment(process: psutil.Process) -> dict[str, str]:
@@ -78,9 +79,14 @@ def is_alive(process: psutil.Process) -> bool:
 
 def _is_of_worker(mark: str) -> Callable[[psutil.Process], bool]:
     """Return whether a process was started, or forked, by the worker of this mark."""
-    target = f"/memfd:{_file_name(mark)} (deleted)"
+    return _carries(WORKER, mark)
+
+
+def _carries(variable: str, value: str) -> Callable[[psutil.Process], bool]:
+    """Return whether a process has a variable of this value, or the file in its stead."""
+    target = f"/memfd:{_file_name(variable, value)} (deleted)"
     return lambda process: (
-        environment(process).get(WORKER) == mark or _has_open(process.pid, target)
+        environment(process).get(variable) == value or _has_open(process.pid, target)
     )
 
 
@@ -123,8 +129,13 @@ def _is_below(process: psutil.Process, pid: int | None) -> bool:
 
 
 def marked(name: str, value: str) -> list[psutil.Process]:
-    """Return the processes that were started with a variable of this value."""
-    return [each for each in psutil.process_iter() if environment(each).get(name) == value]
+    """Return the processes with a variable of this value, or the file in its stead; not this one.
+
+    This process has the files of all that it starts.
+    """
+    carries = _carries(name, value)
+    others = (each for each in psutil.process_iter() if each.pid != os.getpid())
+    return [each for each in others if carries(each)]
 
 
 def with_all_below(roots: Iterable[psutil.Process]) -> list[psutil.Process]:

@@ -25,6 +25,7 @@ from parrot_async.service.custody.owner import new_owner
 from parrot_async.service.custody.recovery import Recovery
 from parrot_async.service.custody.retention import Retention
 from parrot_async.service.dask_placement import SHIFT, DaskPlacement
+from parrot_async.service.engine.argument_files import ArgumentFiles
 from parrot_async.service.engine.batches import LoadedValues
 from parrot_async.service.engine.checking import Checking
 from parrot_async.service.engine.dispatch import Dispatch
@@ -155,6 +156,7 @@ class JobService(SchedulerPlugin):
                 following=following,
                 retention=retention,
                 abandoned=abandoned,
+                files=ArgumentFiles(folder),
             )
         )
         self._idle_since: float | None = time.monotonic()

@@ -15,6 +15,7 @@ from parrot_async.service.custody.following import Following
 from parrot_async.service.custody.recovery import Recovery
 from parrot_async.service.custody.retention import Retention
 from parrot_async.service.engine.admission import Admission
+from parrot_async.service.engine.argument_files import ArgumentFiles
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.function_cache import FunctionCache
@@ -43,6 +44,7 @@ class Parts:
     following: Following
     retention: Retention
     abandoned: Abandoned
+    files: ArgumentFiles
 
 
 class Rpc:
@@ -59,7 +61,9 @@ class Rpc:
         self._queues = parts.queues
         self._functions = FunctionCache()
         self._under_way: dict[JobId, asyncio.Future[Accepted]] = {}
-        self._admission = Admission(parts.journal, parts.executor, parts.queues, self._functions)
+        self._admission = Admission(
+            parts.journal, parts.executor, parts.queues, self._functions, parts.files
+        )
         self._rerun = Rerun(parts.journal, self._admission, parts.queues)
 
     def handlers(self) -> dict[str, Callable[..., Any]]:

@@ -40,7 +40,7 @@ class EagerClient(JobClient):
 
     async def aclose(self) -> None:
         """Cancel what still runs, and forget everything."""
-        self._packing.close()
+        self._submission.close()
         host, self._host = self._host, None
         await self._session.end()
         if host is not None:

@@ -1,10 +1,16 @@
 """The messages between processes: plain dicts with named fields, which any comm can carry."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Union
 
 from parrot_async.errors import ErrorInfo, ErrorKind
 from parrot_async.model.models import JobId
+
+if TYPE_CHECKING:
+    from distributed.protocol.serialize import Serialized
+
+Carried: TypeAlias = Union[bytes, "Serialized"]
+"""Bytes, which a comm carries beside the message where they are big."""
 
 
 class ServiceHello(TypedDict):
@@ -25,7 +31,7 @@ class Group(TypedDict):
     ids: list[JobId]
     """Empty below a running body: then the service names them."""
     parent_id: JobId | None
-    arguments: list[bytes]
+    arguments: list[Carried]
     summaries: list[str]
     depends_on: list[JobId]
 
@@ -129,7 +135,7 @@ class Batch(TypedDict):
     ids: Sequence[JobId]
     attempts: Sequence[int]
     functions: Sequence[str]
-    arguments: Sequence[bytes]
+    arguments: Sequence[Carried]
     coroutines: Sequence[bool]
     graces: Sequence[float]
     values: dict[JobId, ValueMessage]

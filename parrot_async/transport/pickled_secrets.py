@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from parrot_async.errors import SerializationError
+from parrot_async.transport.buffer import holds
 from parrot_async.transport.secret_shapes import is_header, names_secret, secrets_in
 from parrot_async.transport.secrets import KNOWN, SHORTEST_GIVEN, remember
 
@@ -79,7 +80,7 @@ def marked(data: bytes, inner: bytes | None = None) -> bytes:
     else:  # a function, once for all its calls: what was set just now counts
         KNOWN.look()
     secrets = KNOWN.found_in(inner)
-    if _HELD in inner:
+    if holds(inner, _HELD):
         secrets.update(value.text for name, value, _ in _named(inner) if name == _HELD.decode())
         remember(secrets)
     if not secrets:

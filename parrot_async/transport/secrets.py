@@ -17,6 +17,7 @@ from time import monotonic
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from parrot_async.transport.buffer import holds
 from parrot_async.transport.secret_shapes import MASK, URL, has_no_shape, hide_shapes
 
 SHORTEST = 6
@@ -31,6 +32,9 @@ BIG = 4096
 """Bytes from which on secrets are looked for one by one."""
 LOOK_AGAIN = 0.01
 """Seconds between two looks at the environment, where nobody asks for one."""
+
+HANDED = "PARROT_HANDED"
+"""The variable with the names of those that a client handed over: their values are secrets."""
 
 _WORDS = frozenset(
     "AUTH AUTHORIZATION COOKIE CREDENTIAL CREDENTIALS DSN JWT KEYS PASS PASSPHRASE PAT SECRETS"
@@ -121,6 +125,11 @@ class KnownSecrets:
         return known.sub(lambda found: b"*" * len(found[0]), data)
 
 
+def learn_values(values: Iterable[str]) -> None:
+    """Learn values of variables, but for usual words, numbers and names of files."""
+    KNOWN.remember(filter(_is_distinct, values))
+
+
 KNOWN = KnownSecrets()
 """The secrets of this process."""
 
@@ -130,9 +139,12 @@ remember = KNOWN.remember
 
 def secrets_of_environment(environment: dict[str, str]) -> Iterator[str]:
     """Yield the secrets in environment variables."""
+    handed = environment.get(HANDED, "").split(",")
     for name, value in environment.items():
         yield from filter(_is_distinct, _passwords(value))
-        if _names_a_secret(name):
+        if name in handed:
+            yield from filter(_is_distinct, (value, *_parts(value)))
+        elif _names_a_secret(name):
             yield from filter(_is_distinct, _parts(value))
 
 
@@ -211,7 +223,7 @@ def _holds(data: bytes, known: re.Pattern[bytes], needles: Iterable[bytes]) -> b
     """Whether bytes hold a secret; in many bytes, to look for one after the other is quicker."""
     if len(data) < BIG:
         return known.search(data) is not None
-    return any(needle in data for needle in needles)
+    return any(holds(data, needle) for needle in needles)
 
 
 def _spellings(text: str) -> Iterator[str]:

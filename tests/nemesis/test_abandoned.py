@@ -25,7 +25,9 @@ async def submit_half(client: JobClient) -> JobId:
     function_id, data = dump_function(number)
     root_id = new_id()
     first = groups_of_piece(number, [((0,), {}), ((1,), {})], function_id, root_id, 0)
-    await client._send(root_id, [map_root(number, 4, root_id), *first], {function_id: data})
+    await client._submission._send(
+        root_id, [map_root(number, 4, root_id), *first], {function_id: data}
+    )
     return root_id
 
 

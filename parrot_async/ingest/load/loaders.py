@@ -98,6 +98,8 @@ def load_bytes(data: bytes, path: str) -> Document:
         loaded = _LOADERS[kind](data)
     except LoadError as exc:
         raise LoadError(path, exc.reason) from exc
+    except RecursionError as exc:
+        raise LoadError(path, "nests too deep to be read: export it with less nesting") from exc
     except Exception as exc:
         # Parsers raise errors of any kind for broken input; one file must stop nothing else.
         raise LoadError(

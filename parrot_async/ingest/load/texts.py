@@ -10,11 +10,9 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from parrot_async.ingest.errors import LoadError
+from parrot_async.ingest.load.markup import UNREAD, flat_text, flat_title, is_deep, marks
 
 if TYPE_CHECKING:
-    from docx.document import Document
-    from docx.table import Table, _Cell
-    from docx.text.paragraph import Paragraph
     from markdown_it.token import Token
     from pypdfium2 import PdfDocument
     from selectolax.lexbor import LexborNode
@@ -37,14 +35,9 @@ _BLANKS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", re.MULTILINE)
+_FRONT_TITLE = re.compile(r"^title:(.*)$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 
-_BLOCKS = frozenset(
-    "address article aside blockquote body caption dd details dialog div dl dt fieldset figcaption"
-    " figure footer form header hr legend main ol p pre section summary table tbody tfoot thead ul"
-    "".split()
-)
 _MARKDOWN_MARKS = {
     "heading_close": "\n",
     "list_item_open": "\n- ",
@@ -54,10 +47,6 @@ _MARKDOWN_MARKS = {
     "th_close": " | ",
     "tr_close": "\n",
 }
-_UNREAD = frozenset(
-    "script style noscript template svg nav head iframe object select button".split()
-)
-
 # PDFium keeps state of its own and is not safe to call from two threads.
 _pdfium = threading.Lock()
 
@@ -159,56 +148,32 @@ def from_docx(data: bytes) -> Text:
     """
     import docx
 
+    from parrot_async.ingest.load.word import Blocks
+
     with zipfile.ZipFile(BytesIO(data)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > LARGEST_UNPACKED:
             raise LoadError(
                 "", f"unpacks to over {LARGEST_UNPACKED // 2**20} MiB: split it into smaller files"
             )
     word = docx.Document(BytesIO(data))
-    text = clean("\n\n".join(_docx_blocks(word)))
+    text = clean("\n\n".join(Blocks(word).read()))
     return Text(text, word.core_properties.title or _first_heading(text))
-
-
-def _docx_blocks(holder: "Document | _Cell") -> Iterator[str]:
-    from docx.table import Table
-
-    for item in holder.iter_inner_content():
-        yield "\n".join(_docx_rows(item)) if isinstance(item, Table) else _docx_paragraph(item)
-
-
-def _docx_paragraph(paragraph: "Paragraph") -> str:
-    style = (paragraph.style.name or "") if paragraph.style else ""
-    name, _, level = style.rpartition(" ")
-    if style == "Title":
-        return f"# {paragraph.text}"
-    if name == "Heading" and level.isdigit():
-        return f"{'#' * min(int(level), 6)} {paragraph.text}"
-    return paragraph.text
-
-
-def _docx_rows(table: "Table") -> Iterator[str]:
-    for row in table.rows:
-        # A merged cell is listed once for each column that it spans.
-        cells = {cell._tc: " ".join(_docx_blocks(cell)) for cell in row.cells}  # noqa: SLF001  python-docx has no public identity of a cell
-        yield _row(cells.values())
-
-
-def _row(cells: Iterable[str]) -> str:
-    return " | ".join(_SPACES.sub(" ", cell).strip() for cell in cells)
 
 
 def from_markdown(data: bytes) -> Text:
     """Read Markdown without its marks, but those of headings; links and images keep their words."""
-    from markdown_it import MarkdownIt
+    from parrot_async.ingest.load.markdown_rules import parser
 
     source = decode(data).replace("\r\n", "\n")
     front = _FRONT_MATTER.match(source)
-    tokens = (
-        MarkdownIt("commonmark").enable("table").parse(source[front.end() :] if front else source)
-    )
+    tokens = parser().parse(source[front.end() :] if front else source)
     text = clean("".join(_markdown_parts(tokens)))
     named = _FRONT_TITLE.search(front.group(1)) if front else None
-    return Text(text, named.group(1) if named else _first_heading(text))
+    return Text(text, _unquoted(named.group(1)) if named else _first_heading(text))
+
+
+def _unquoted(value: str) -> str:
+    return value.strip(" \t").removeprefix('"').removesuffix('"').strip("'")
 
 
 def _markdown_parts(tokens: "Iterable[Token]") -> Iterator[str]:
@@ -238,11 +203,18 @@ def _markdown_words(inline: "Token") -> str:
 
 
 def from_html(data: bytes) -> Text:
-    """Read what a page shows, without scripts and navigation; lines of `pre` are kept."""
+    """Read what a page shows, without scripts and navigation; lines of `pre` are kept.
+
+    A page whose tags nest too deeply for a tree is read tag by tag.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
     charset = _CHARSET.search(data[:4096])
-    page = LexborHTMLParser(decode(data, charset.group(1).decode() if charset else None))
+    source = decode(data, charset.group(1).decode() if charset else None)
+    if is_deep(source):
+        text = clean("".join(flat_text(source)))
+        return Text(text, flat_title(source) or _first_heading(text))
+    page = LexborHTMLParser(source)
     text = clean("".join(_html_parts(page.root)))
     head = page.css_first("title")
     return Text(text, (head.text() if head else "") or _first_heading(text))
@@ -259,7 +231,7 @@ def _html_parts(root: "LexborNode | None") -> Iterator[str]:
             words = node.text_content or ""
             yield words if verbatim else _SPACES.sub(" ", words)
         elif node.is_element_node and not _unread(node):
-            before, after = _html_marks(node.tag or "")
+            before, after = marks(node.tag or "")
             verbatim = verbatim or node.tag == "pre"
             stack.append((after, verbatim))
             stack.extend(
@@ -270,23 +242,9 @@ def _html_parts(root: "LexborNode | None") -> Iterator[str]:
 
 def _unread(node: "LexborNode") -> bool:
     # Sphinx puts a pilcrow, which is a link, behind every heading.
-    return node.tag in _UNREAD or (
+    return node.tag in UNREAD or (
         node.tag == "a" and "headerlink" in (node.attributes.get("class") or "")
     )
-
-
-def _html_marks(tag: str) -> tuple[str, str]:
-    if tag in ("td", "th"):
-        return "", " | "
-    if tag == "tr":
-        return "", "\n"
-    if tag == "li":
-        return "\n- ", "\n"
-    if tag == "br":
-        return "\n", ""
-    if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
-        return f"\n\n{'#' * int(tag[1])} ", "\n\n"
-    return ("\n\n", "\n\n") if tag in _BLOCKS else ("", "")
 
 
 def _first_heading(text: str) -> str:

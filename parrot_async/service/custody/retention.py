@@ -5,11 +5,12 @@ import logging
 import math
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from parrot_async.model.durations import seconds
 from parrot_async.model.models import JobId, root_of
 from parrot_async.model.rows import Pruned
+from parrot_async.service.engine.argument_files import files_of, job_of
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.journal.journal import Journal
 from parrot_async.store import Dropped
@@ -120,7 +121,8 @@ class Retention:
         found = await self._journal.recorder.read(lambda store: store.delete(root_ids))
         for root_id in root_ids:
             self._journal.forget(root_id)
-        return found
+        files = await asyncio.to_thread(files_of, self._results_url, set(root_ids))
+        return Dropped(found.count, (*found.urls, *files))
 
     # Files.
 
@@ -133,11 +135,20 @@ class Retention:
         found = await asyncio.to_thread(results.written_before, self._results_url, before)
         return await self._delete_files(found)
 
+    async def _named_by_arguments(self, urls: Iterable[str]) -> set[str]:
+        """Return those of the files that stand for the arguments of a job that is kept."""
+        ids = [job_id for url in urls if (job_id := job_of(url)) is not None]
+        if not ids:
+            return set()
+        found = await self._journal.recorder.read(lambda store: store.arguments(ids))
+        return {url for data in found.values() if (url := results.url_in(data)) is not None}
+
     async def _delete_files(self, urls: Collection[str]) -> int:
         """Delete files, except those that hold another job's result; returns how many."""
         if not urls:
             return 0
         named = await self._journal.recorder.read(lambda store: store.named(urls))
+        named |= await self._named_by_arguments(urls)
         gone = [url for url in urls if url not in named]
         for url in gone:
             await asyncio.to_thread(results.delete, url)

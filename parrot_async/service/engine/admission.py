@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from parrot_async.errors import JobNotFoundError, KeyTakenError, NotEndedError
 from parrot_async.model.events import Submitted
 from parrot_async.model.models import JobId, JobNode, JobSpec, JobStatus, Queue, root_of
+from parrot_async.service.engine.argument_files import ArgumentFiles
 from parrot_async.service.engine.ending import CANCELLED_BY_PARENT
 from parrot_async.service.engine.executor import Executor
 from parrot_async.service.engine.function_cache import FunctionCache
@@ -27,6 +28,7 @@ from parrot_async.service.journal.ends import End
 from parrot_async.service.journal.journal import Journal
 from parrot_async.store import Commit
 from parrot_async.transport.messages import Group
+from parrot_async.transport.wire import whole
 
 T = TypeVar("T")
 
@@ -76,8 +78,10 @@ class Admission:
         executor: Executor,
         queues: Mapping[str, Queue],
         functions: FunctionCache,
+        files: ArgumentFiles,
     ) -> None:
         """Share the service's parts; `functions` are those that workers may ask for."""
+        self._files = files
         self._journal = journal
         self._executor = executor
         self._queues = queues
@@ -211,7 +215,7 @@ class Admission:
             spec=spec,
             ids=list(group["ids"]),
             parent_id=parent_id or group["parent_id"],
-            arguments=[bytes(data) for data in group["arguments"]],
+            arguments=[whole(data) for data in group["arguments"]],
             summaries=list(group["summaries"]),
             depends_on=tuple(group["depends_on"]),
         )
@@ -292,6 +296,7 @@ class Admission:
 
         With `insists` it waits for a store that is away.
         """
+        await self._files.keep(requests)
         now = time.time()
         fresh = {n: bytes(data) for n, data in functions.items() if n not in self._functions}
         submitted = [part for request in requests for part in _parts(request, now)]

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from parrot_async.model.models import JobId
 from parrot_async.service.engine.state import TrackedJob
+from parrot_async.transport import results
 from parrot_async.transport.messages import Batch, ValueMessage
-from parrot_async.transport.wire import Value
+from parrot_async.transport.wire import Value, beside
 
 Values = Mapping[JobId, Value]
 
@@ -23,7 +24,9 @@ NOTHING = LoadedValues({}, {})
 
 def takes_more(job: TrackedJob) -> bool:
     """Return whether something must be fetched from the store before the job can start."""
-    return bool(job.needs) or job.arguments is None or job.node.saved_at is not None
+    arguments = job.arguments
+    far = arguments is None or results.url_in(arguments) is not None
+    return far or bool(job.needs) or job.node.saved_at is not None
 
 
 def batch_of(jobs: Sequence[TrackedJob], loaded: LoadedValues) -> Batch:
@@ -33,7 +36,7 @@ def batch_of(jobs: Sequence[TrackedJob], loaded: LoadedValues) -> Batch:
         ids=tuple(job.id for job in jobs),
         attempts=tuple(job.attempt for job in jobs),
         functions=tuple(spec.function_id or "" for spec in specs),
-        arguments=tuple(job.arguments or b"" for job in jobs),
+        arguments=tuple(beside(job.arguments or b"") for job in jobs),
         coroutines=tuple(spec.is_async for spec in specs),
         graces=tuple(spec.grace for spec in specs),
         values=_messages(_whole((i for job in jobs for i in job.needs), loaded.values)),

@@ -6,6 +6,7 @@ from parrot_async.errors import ErrorInfo
 from parrot_async.model import events
 from parrot_async.model.events import Record
 from parrot_async.model.models import JobId
+from parrot_async.service.engine.argument_files import send_along
 from parrot_async.service.engine.batches import LoadedValues
 from parrot_async.service.engine.state import TrackedJob
 from parrot_async.service.journal.journal import Journal, Terminal
@@ -19,6 +20,7 @@ from parrot_async.transport.wire import Value
 async def load(journal: Journal, jobs: Sequence[TrackedJob]) -> LoadedValues:
     """Fill in big arguments from the store. Returns what else the attempts of jobs take along."""
     await _load_arguments(journal, [job for job in jobs if job.arguments is None])
+    await send_along(jobs)
     saved = [job.id for job in jobs if job.node.saved_at is not None]
     states = await journal.checkpoints.load(journal.recorder, saved)
     return LoadedValues(await _values(journal, jobs), states)

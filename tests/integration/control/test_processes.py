@@ -99,6 +99,32 @@ def orphan(sign: str) -> None:
 
 
 @job(grace=GRACE)
+def orphan_without_an_environment(sign: str) -> None:
+    subprocess.run(["sh", "-c", f"setsid env -i sleep {sign} & exit 0"], check=True)
+    sleep_on()
+
+
+@job(grace=GRACE)
+def child_and_wiped_orphan(sign: str, orphaned: str) -> None:
+    subprocess.run(["sh", "-c", f"setsid env -i sleep {orphaned} & exit 0"], check=True)
+    subprocess.run(["sleep", sign], check=True)
+
+
+@job(grace=GRACE)
+def orphan_of_a_shell(sign: str) -> None:
+    os.system(f"setsid env -i sleep {sign} &")  # noqa: S605  that is the case
+    sleep_on()
+
+
+@job(grace=GRACE)
+def orphan_of_a_fork(sign: str) -> None:
+    if os.fork() == 0:
+        os.execlp("sh", "sh", "-c", f"setsid env -i sleep {sign} &")  # noqa: S606
+    os.wait()
+    sleep_on()
+
+
+@job(grace=GRACE)
 def deaf_child(sign: str) -> None:
     subprocess.Popen(["sh", "-c", f"trap '' TERM; sleep {sign}; sleep {sign}", "deaf", sign])
     sleep_on()
@@ -155,6 +181,13 @@ async def async_orphan(sign: str) -> None:
 
 
 @job(grace=GRACE)
+async def async_wiped(sign: str) -> None:
+    process = await asyncio.create_subprocess_shell(f"setsid env -i sleep {sign} & exit 0")
+    await process.wait()
+    await anyio.sleep(3600)
+
+
+@job(grace=GRACE)
 async def async_thread(sign: str) -> None:
     await asyncio.to_thread(subprocess.run, ["sleep", sign], check=True)
 
@@ -193,12 +226,15 @@ SYNC = [
     child_of_a_session,
     child_without_an_environment,
     orphan,
+    orphan_without_an_environment,
+    orphan_of_a_shell,
+    orphan_of_a_fork,
     deaf_child,
     fork,
     never_gives_up,
     checks,
 ]
-ASYNC = [async_child, async_shell, async_orphan, async_thread, async_pool]
+ASYNC = [async_child, async_shell, async_orphan, async_wiped, async_thread, async_pool]
 
 
 async def begun(client: JobClient, fn: Any, *arguments: str) -> Any:
@@ -253,6 +289,24 @@ async def test_what_a_job_started_ends_when_it_is_cancelled(client: JobClient, f
         await handle
 
     await until(lambda: not living(sign))
+    assert len(living(innocent)) == 1
+    await beside.cancel()
+    await until(lambda: not living(innocent))
+
+
+@linux
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+async def test_what_others_of_the_worker_have_started_lives_on(
+    client: JobClient, method: str
+) -> None:
+    sign, innocent = new_sign(), new_sign()
+    handle = await begun(client, async_wiped, sign)
+    beside = await begun(client, process_of.options(queue="io"), method, innocent)
+
+    await handle.cancel()
+    await until(lambda: not living(sign))
+    await anyio.sleep(1.5)
+
     assert len(living(innocent)) == 1
     await beside.cancel()
     await until(lambda: not living(innocent))
@@ -313,6 +367,22 @@ async def test_what_a_job_started_ends_when_its_worker_is_lost(client: JobClient
     first = living(sign)
 
     kill_worker_of(first[0])
+
+    await until(lambda: not any(map(is_alive, first)))
+    await handle.cancel()
+    await until(lambda: handle.done and not living(sign))
+
+
+@linux
+async def test_what_cleared_its_environment_ends_when_its_worker_is_lost(
+    client: JobClient,
+) -> None:
+    sign, other = new_sign(), new_sign()
+    handle = await begun(client, child_and_wiped_orphan, other, sign)
+    first = living(sign)
+
+    await until(lambda: living(other))
+    kill_worker_of(living(other)[0])
 
     await until(lambda: not any(map(is_alive, first)))
     await handle.cancel()

@@ -309,9 +309,11 @@ async def test_a_map_that_was_not_submitted_to_its_end_is_cancelled(
         top = map_root(marks, 3, new_id())
         root_id = top["ids"][0]
         function_id, data = dump_function(marks)
-        await one._send(root_id, [top], {function_id: data})
+        await one._submission._send(root_id, [top], {function_id: data})
         (piece,) = groups_of_calls(marks, [((str(traces), "a"), {})], function_id)
-        await one._send(root_id, [{**piece, "parent_id": root_id, "ids": [f"{root_id}.0"]}], {})
+        await one._submission._send(
+            root_id, [{**piece, "parent_id": root_id, "ids": [f"{root_id}.0"]}], {}
+        )
 
     async with service_on(home) as two:
         (handle,) = await two.recover()

@@ -20,6 +20,7 @@ from parrot_async.jobs.request import (
 )
 from parrot_async.transport.messages import Group
 from parrot_async.transport.pickling import Call, dump_function, load_call, load_function
+from parrot_async.transport.wire import whole
 
 
 class Ended:
@@ -118,7 +119,7 @@ def test_only_a_function_whose_results_are_shared_is_hashed_whole() -> None:
 def test_calls_of_one_function_travel_in_one_group() -> None:
     (group,) = groups_of_calls(plus, [((1, 2), {}), ((3,), {})])
 
-    assert [load_call(data, {}) for data in group["arguments"]] == [((1, 2), {}), ((3,), {})]
+    assert [load_call(whole(data), {}) for data in group["arguments"]] == [((1, 2), {}), ((3,), {})]
     assert group["summaries"] == ["1, 2", "3"]
     assert (group["ids"], group["parent_id"], group["depends_on"]) == ([], None, [])
 
@@ -195,7 +196,7 @@ def test_a_step_may_need_one_that_comes_later() -> None:
     groups, _ = groups_of_plan(Plan("root", [step(later), later]), "r")
 
     assert [group["depends_on"] for group in groups] == [[], ["r.1"], []]
-    assert load_call(groups[1]["arguments"][0], {"r.1": 7}) == ((7,), {})
+    assert load_call(whole(groups[1]["arguments"][0]), {"r.1": 7}) == ((7,), {})
 
 
 def test_a_plan_may_be_sent_again_under_another_id() -> None:

@@ -1,4 +1,4 @@
-"""What an attempt calls: arguments that are other jobs' results are read when they are needed."""
+"""What an attempt calls: with arguments from its batch, or from the file that they are in."""
 
 import asyncio
 from pathlib import Path
@@ -7,73 +7,45 @@ from typing import Any
 import pytest
 
 from parrot_async.errors import ResultExpiredError
-from parrot_async.transport.pickling import dump_value
-from parrot_async.transport.wire import Value
-from tests.unit.runner.attempts import BareRunner
+from parrot_async.runner.call import AttemptCall
+from parrot_async.transport import results
+from parrot_async.transport.pickling import dump_call, dump_function
+from parrot_async.transport.wire import INLINE, beside
+from tests.unit.runner.attempts import BareRunner, batch
+
+BIG = b"x" * (INLINE + 1)
 
 
-class Other:
-    """Another job as an argument."""
-
-    def __init__(self, job_id: str) -> None:
-        self.id = job_id
-
-    def __job_reference__(self) -> str:
-        return self.id
+async def measures(data: bytes) -> int:
+    return len(data)
 
 
-async def made(runner: BareRunner, *args: Any, **options: Any) -> Any:
-    execution = await runner.execution(lambda *values: list(values), calls=[(args, {})], **options)
-    return await asyncio.to_thread(execution.call.make)
-
-
-async def test_results_of_other_jobs_arrive_as_values() -> None:
-    values = {"x": Value(dump_value(1)), "y": Value(dump_value(2))}
-
-    found = await made(BareRunner(), Other("y"), Other("x"), values=values)
-
-    assert found == [2, 1]
-
-
-async def test_the_result_of_a_plan_arrives_as_a_list() -> None:
-    values = {
-        "p": Value(None, None, ("x", "y")),
-        "x": Value(dump_value("one")),
-        "y": Value(dump_value("two")),
-    }
-
-    found = await made(BareRunner(), Other("p"), values=values)
-
-    assert found == [["one", "two"]]
-
-
-async def test_a_result_in_the_result_folder_is_read_there(tmp_path: Path) -> None:
-    (tmp_path / "x.pickle").write_bytes(dump_value("big"))
-    values = {"x": Value(None, (tmp_path / "x.pickle").as_uri())}
-
-    found = await made(BareRunner(), Other("x"), values=values)
-
-    assert found == ["big"]
-
-
-async def test_a_result_that_is_not_kept_any_more_is_an_error_that_names_the_job() -> None:
-    values = {"y": Value(dump_value(2))}
-
-    with pytest.raises(ResultExpiredError, match="job x, an argument"):
-        await made(BareRunner(), Other("x"), values=values)
-
-
-async def test_an_async_call_reads_far_arguments_beside_the_loop(tmp_path: Path) -> None:
-    async def same(value: str) -> str:
-        return value
-
-    (tmp_path / "x.pickle").write_bytes(dump_value("big"))
-    values = {"x": Value(None, (tmp_path / "x.pickle").as_uri())}
+async def call_with(given: Any) -> int:
+    """Return what an attempt's call gives whose batch has these arguments."""
     runner = BareRunner()
-    execution = await runner.execution(
-        same, calls=[((Other("x"),), {})], is_async=True, values=values
-    )
+    runner.pickles.update([await asyncio.to_thread(dump_function, measures)])
+    sent = await asyncio.to_thread(batch, measures, is_async=True)
+    await runner.functions.fetch(sent["functions"])
+    call = AttemptCall(runner.functions, {**sent, "arguments": (given,)}, 0)
+    found: int = await (await call.start())
+    return found
 
-    coroutine = await execution.call.start()
 
-    assert await coroutine == "big"
+@pytest.fixture
+def pickled() -> bytes:
+    return dump_call(((BIG,), {}))[0]
+
+
+async def test_arguments_come_beside_their_message(pickled: bytes) -> None:
+    assert await call_with(beside(pickled)) == len(BIG)
+
+
+async def test_arguments_are_read_from_their_file(pickled: bytes, tmp_path: Path) -> None:
+    url = await asyncio.to_thread(results.write, tmp_path.as_uri(), "a", pickled)
+
+    assert await call_with(results.in_file(url)) == len(BIG)
+
+
+async def test_a_file_of_arguments_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ResultExpiredError, match=r"gone\.pickle"):
+        await call_with(results.in_file(f"{tmp_path.as_uri()}/gone.pickle"))

@@ -97,7 +97,7 @@ def test_what_a_worker_forked_is_known_by_the_file_that_it_inherited(
     started: list[subprocess.Popen[bytes]],
 ) -> None:
     sign = new_sign()
-    mark = open_mark(sign)
+    mark = open_mark(WORKER, sign)
     assert mark is not None
     started.append(subprocess.Popen(["sleep", sign], pass_fds=[mark]))
     os.close(mark)

@@ -80,3 +80,17 @@ def test_a_disk_is_local_and_the_rest_is_not(tmp_path: Path) -> None:
     assert results.is_local(str(tmp_path))
     assert results.is_local(tmp_path.as_uri())
     assert not results.is_local("memory://parrot-results")
+
+
+def test_what_stands_for_a_file_is_told_from_a_pickle() -> None:
+    assert results.url_in(results.in_file("file:///a/b")) == "file:///a/b"
+    assert results.url_in(b"\x80\x05K\x01.") is None
+    assert results.url_in(b"") is None
+
+
+def test_all_values_of_a_folder_are_listed(folder: str) -> None:
+    assert results.listed(folder) == []
+
+    urls = {results.write(folder, name, b"value", sync=True) for name in ("a", "b")}
+
+    assert set(results.listed(folder)) == urls

@@ -3,8 +3,10 @@
 import json
 import os
 import pwd
+import shutil
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -54,8 +56,43 @@ def test_root_keeps_the_data_where_nobody_can_reach_them_and_no_one_else(
     parent = found.data.parent
 
     assert parent.parent == tmp_path / "roots"
-    assert (mode(parent), parent.owner()) == (0o700, "nobody")
+    assert (mode(parent), parent.owner()) == (0o770, "root")
+    assert parent.stat().st_gid in server._GROUPS
     assert mode(home / "postgres") == 0o700
+
+
+@as_root
+def test_what_else_runs_as_nobody_cannot_enter_the_folder_of_the_data(
+    home: Path, tmp_path: Path
+) -> None:
+    nobody = pwd.getpwnam("nobody")
+    for folder in (tmp_path, *tmp_path.parents[:-1]):
+        folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+    old = server._Server.of(home).data.parent
+    os.chown(old, nobody.pw_uid, nobody.pw_gid)  # as older versions left it
+    old.chmod(0o700)
+    (old / "data").mkdir(mode=0o700)
+    os.chown(old / "data", nobody.pw_uid, nobody.pw_gid)
+
+    data = server._Server.of(home).data
+    user = server._server_user()
+    assert user is not None
+    listing = [
+        subprocess.run(["ls", data], user=nobody.pw_uid, group=group, extra_groups=[], check=False)
+        for group in (nobody.pw_gid, user.gid)
+    ]
+
+    assert [done.returncode != 0 for done in listing] == [True, False]
+
+
+@as_root
+def test_root_keeps_shared_memory_out_of_the_folder_that_others_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(total=2**40)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
+
+    assert server._shared_memory() == {"dynamic_shared_memory_type": "mmap"}
 
 
 @as_root

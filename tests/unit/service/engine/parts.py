@@ -13,6 +13,7 @@ from parrot_async.model import events
 from parrot_async.model.events import Event, Record
 from parrot_async.model.models import QUEUES, JobId, JobResult, JobSpec, JobStatus, Queue, root_of
 from parrot_async.service.engine.admission import Admission
+from parrot_async.service.engine.argument_files import ArgumentFiles
 from parrot_async.service.engine.batches import LoadedValues
 from parrot_async.service.engine.dispatch import Dispatch
 from parrot_async.service.engine.executor import Executor
@@ -106,7 +107,9 @@ class Engine:
         self.patience = PATIENCE
         self.executor = Executor(self.journal, self.dispatch, self._gives_up_at)
         self.functions = FunctionCache()
-        self.admission = Admission(self.journal, self.executor, self.queues, self.functions)
+        files = ArgumentFiles("memory://arguments")
+        parts = (self.journal, self.executor, self.queues, self.functions, files)
+        self.admission = Admission(*parts)
         self.rerun = Rerun(self.journal, self.admission, self.queues)
         self.durable: list[Terminal] = []
 
