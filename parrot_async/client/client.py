@@ -191,8 +191,9 @@ class JobClient:
         job. SerializationError where the function or an argument cannot travel, OptionsError for
         an unknown queue, StoreError where the service cannot make it durable.
         """
-        root_id, accepted = await self._submission.submit(fn, (args, kwargs))
+        root_id = new_id()
         handle = JobHandle[Any](self._session, root_id)
+        accepted = await self._submission.submit(fn, (args, kwargs), root_id)
         return handle if accepted == root_id else await self.attach(accepted)
 
     @overload

@@ -13,7 +13,6 @@ from parrot_async.jobs.request import (
     groups_of_piece,
     groups_of_plan,
     map_root,
-    new_id,
     pack_call,
     pack_function,
     packs_at_once,
@@ -49,19 +48,18 @@ class Submission:
         """Let the thread go that packs."""
         self._packing.close()
 
-    async def submit(self, fn: Function | Plan, call: Call) -> tuple[JobId, JobId]:
-        """Submit a job or a plan; returns its new id, and that of the job which it is by its key.
+    async def submit(self, fn: Function | Plan, call: Call, root_id: JobId) -> JobId:
+        """Submit a job or a plan; returns its id, another one where its key has a job already.
 
         Raises SerializationError, OptionsError and StoreError as `JobClient.submit`.
         """
-        root_id = new_id()
         if isinstance(fn, Plan):
             packed = await self._packing.run(partial(groups_of_plan, fn, root_id, self._limit))
         else:
             check_call(fn, call)
             work = partial(pack_call, fn, call, root_id, self._limit)
             packed = await self._packing.run(work, at_once=packs_at_once(fn, [call]))
-        return root_id, await self._send(root_id, *packed)
+        return await self._send(root_id, *packed)
 
     async def map(self, fn: Function, calls: Sequence[Call], root_id: JobId) -> None:
         """Submit jobs below one plan; it is cancelled where they cannot all be sent."""

@@ -70,7 +70,8 @@ async def test_a_job_is_sent_with_its_function_and_watched() -> None:
     api = Api()
     made, session = submitting(api)
 
-    root_id, accepted = await made.submit(double, ((2,), {}))
+    root_id = new_id()
+    accepted = await made.submit(double, ((2,), {}), root_id)
     made.close()
 
     assert root_id == accepted == session.watched[0]
@@ -82,7 +83,8 @@ async def test_a_plan_is_sent_as_a_whole() -> None:
     api = Api()
     made, _ = submitting(api)
 
-    root_id, _ = await made.submit(Plan("all", [double.bind(1), double.bind(2)]), ((), {}))
+    root_id = new_id()
+    await made.submit(Plan("all", [double.bind(1), double.bind(2)]), ((), {}), root_id)
     made.close()
 
     ids = [one for group in api.groups[0] for one in group["ids"]]
@@ -124,7 +126,7 @@ async def test_too_big_an_argument_is_refused_before_anything_is_sent() -> None:
     made, _ = submitting(api, limit=100_000)
 
     with pytest.raises(SerializationError):
-        await made.submit(double, ((bytes(1_000_000),), {}))
+        await made.submit(double, ((bytes(1_000_000),), {}), new_id())
     made.close()
 
     assert api.groups == []
