@@ -51,7 +51,9 @@ test("a shortcut finds no mark on its way, and the next key does", () => {
   const tree = new Element(view, true);
   const button = new Element(tree, true);
   const shortcuts = new Shortcuts(view);
-  const type = (event) => [...listeners].forEach((listener) => listener(event));
+  const type = (event) => {
+    for (const listener of [...listeners]) listener(event);
+  };
 
   type(key("s", { ctrlKey: true }, button));
   assert.deepEqual([outside.marked, tree.marked, button.marked], [true, false, false]);
