@@ -89,7 +89,10 @@ class JobClient:
         workers: names, which this process has, or a dict.
         """
         if (store is not None or env) and (address is not None or cluster is not None):
-            raise ClusterError("store and env are a local cluster's; others have $PARROT_STORE")
+            raise ClusterError(
+                "store= and env= are of a local cluster: the service of another one has "
+                "$PARROT_STORE, and its workers the variables with which they start"
+            )
         if store is not None:
             check_url(store)
         if address is not None and cluster is not None:

@@ -134,7 +134,7 @@ async def test_a_cluster_whose_store_is_not_there_does_not_start_and_says_why() 
 
 
 def test_a_store_is_only_asked_of_a_local_cluster() -> None:
-    with pytest.raises(ClusterError, match="that of a local cluster"):
+    with pytest.raises(ClusterError, match="store= and env= are of a local cluster"):
         JobClient("tcp://127.0.0.1:1", store="sqlite:///jobs.db")
 
 
