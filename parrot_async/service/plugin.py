@@ -130,9 +130,9 @@ class JobService(SchedulerPlugin):
         self._journal = Journal(
             store, await asyncio.to_thread(new_owner), self.watch, self._ended, self._taken
         )
-        lease = Lease(self._journal.recorder)
+        lease = Lease(self._journal.recorder, self._regained)
         await lease.renew()
-        self._dispatch = Dispatch(self._placement, queues, self._load)
+        self._dispatch = Dispatch(self._placement, queues, self._load, lease.is_over)
         self._executor = Executor(self._journal, self._dispatch, self._gives_up_at)
         checking = Checking(self._journal, self._dispatch, self._placement)
         self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
@@ -374,6 +374,12 @@ class JobService(SchedulerPlugin):
         for root_id in root_ids:
             self._following.follow(root_id, self._journal.published(root_id))
             self._recovery.let_go(root_id)
+
+    async def _regained(self) -> None:
+        """Let go of what others claimed while the lease was over; send the rest after this turn."""
+        if lost := await self._recovery.lost():
+            self._taken(lost)
+        self._dispatch.wake()
 
     def _load(self, runs: Sequence[TrackedJob]) -> "asyncio.Future[LoadedValues]":
         return asyncio.ensure_future(load(self._journal, runs))
