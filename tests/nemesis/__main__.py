@@ -96,7 +96,8 @@ async def reign(runs: int, wanted: Collection[str], folder: Path) -> Findings:
             await found.collect(victim, POINTS, runs, partial(cluster.run, victim))
     for name in [name for name in FAULTS if name in wanted]:
         fault = FAULTS[name]
-        async with lived_in(Cluster("faults", folder / name.replace(" ", "-"))) as cluster:
+        own = name.replace(" ", "-")
+        async with lived_in(Cluster(own, folder / own)) as cluster:
             await found.collect(name, fault.points, runs, partial(fault.run, cluster))
     if STOPPED in wanted:
         async with a_server() as server, pair_on(server, folder / "pair") as pair:

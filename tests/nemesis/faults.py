@@ -11,12 +11,15 @@ import psutil
 from anyio import to_thread
 
 from parrot_async import JobClient, JobStatus, job
+from parrot_async.service.engine.silence import LONGEST
 from tests.nemesis.checker import check
 from tests.nemesis.cluster import PATIENCE, Cluster, through
 from tests.nemesis.history import lives
 from tests.nemesis.programs import HARMS, LEFT, started_in
 
 HOUR: Final = 3600
+UNNOTICED: Final = LONGEST + PATIENCE
+"""Seconds in which all ends: an attempt that has run for longer is asked for less often."""
 LOSSES: Final = 3
 """Messages that are lost in one run, at most."""
 SETTLE: Final = 10.0
@@ -37,7 +40,7 @@ async def lose_events(cluster: Cluster, point: str, chance: random.Random) -> li
                 lost.append(point)
 
     lost: list[str] = []
-    with cluster.client() as client, anyio.fail_after(PATIENCE):
+    with cluster.client() as client, anyio.move_on_after(UNNOTICED):
         async with anyio.create_task_group() as group:
             group.start_soon(lose)
             await to_thread.run_sync(client.join, abandon_on_cancel=True)
@@ -53,14 +56,14 @@ async def break_the_loop(cluster: Cluster, point: str, chance: random.Random) ->
     harm = chance.choice(HARMS)
     harmful = job(harm).options(io=1, timeout=PATIENCE / 2)
     cluster.set_trap(point, chance)
-    with anyio.fail_after(PATIENCE):
+    status = None
+    with cluster.client() as client, anyio.move_on_after(PATIENCE):
         async with JobClient(name=cluster.name, store=cluster.url) as harming:
-            with cluster.client() as client:
-                async with cluster.held(point):
-                    guilty = await harming.submit(harmful)
-                await to_thread.run_sync(client.join, abandon_on_cancel=True)
-                status = await guilty.wait()
-                await cluster.rest(at_least=2)
+            async with cluster.held(point):
+                guilty = await harming.submit(harmful)
+            await to_thread.run_sync(client.join, abandon_on_cancel=True)
+            status = await guilty.wait()
+            await cluster.rest(at_least=2)
     history = cluster.history()
     history.causes = (LOOP,)
     wrong = [] if status is JobStatus.FAILED else [f"fault: {harm.__name__} was {status}"]
@@ -70,7 +73,7 @@ async def break_the_loop(cluster: Cluster, point: str, chance: random.Random) ->
 async def kill_with_processes(cluster: Cluster, point: str, chance: random.Random) -> list[str]:
     """Kill a worker whose jobs have processes of every kind: none of them is left."""
     cluster.set_trap(point, chance, most=2)
-    with cluster.client("households") as client, anyio.fail_after(PATIENCE):
+    with cluster.client("households") as client, anyio.move_on_after(PATIENCE):
         async with cluster.held(point) as caught:
             await anyio.sleep(chance.uniform(0, 0.2))
             psutil.Process(caught).send_signal(signal.SIGKILL)
@@ -97,7 +100,7 @@ async def jump_back(cluster: Cluster, point: str, chance: random.Random) -> list
 
 async def _jump(cluster: Cluster, point: str, chance: random.Random, seconds: int) -> list[str]:
     cluster.set_trap(point, chance, f"clock={seconds}")
-    with cluster.client() as client, anyio.fail_after(PATIENCE):
+    with cluster.client() as client, anyio.move_on_after(PATIENCE):
         async with cluster.held(point):
             pass
         await to_thread.run_sync(client.join, abandon_on_cancel=True)
