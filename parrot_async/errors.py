@@ -101,9 +101,9 @@ class JobError(ParrotError):
         self.job_id = job_id
         self.info = info
 
-    def __reduce__(self) -> tuple[type["JobError"], tuple[str, str, ErrorInfo | None]]:
-        """Travel between processes with all three arguments."""
-        return type(self), (str(self), self.job_id, self.info)
+    def __reduce__(self) -> tuple[type["JobError"], tuple[object, ...], dict[str, object]]:
+        """Travel between processes with all three arguments, and notes."""
+        return type(self), (str(self), self.job_id, self.info), self.__dict__
 
 
 class JobFailedError(JobError):

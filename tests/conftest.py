@@ -14,6 +14,16 @@ settings.register_profile("parrot_async", deadline=None)  # no time is asserted 
 settings.load_profile("parrot_async")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run unit tests first, as their failures say most.
+
+    After a cluster of the session was opened, all async tests run in one context, which no fixture
+    that is not async can set.
+    """
+    unit = Path(__file__).parent / "unit"
+    items.sort(key=lambda item: not item.path.is_relative_to(unit))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Dask speaks asyncio, so do the tests."""

@@ -63,7 +63,7 @@ class RunningBody:
 
     def cancel(self) -> None:
         """Cancel the body's task, if it has one."""
-        if self._task is not None:
+        if self._task is not None and not self._task.get_loop().is_closed():
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     def blocks_loop(self) -> bool:

@@ -49,6 +49,7 @@ class Execution:
 
     __slots__ = (
         "_lock",
+        "alone",
         "attempt",
         "body",
         "call",
@@ -74,6 +75,7 @@ class Execution:
         self.is_async = batch["coroutines"][index]
         self.grace = batch["graces"][index]
         self.takes_edited = self.id in batch["edited"]
+        self.alone = self.id in batch["alone"]
         self.call = AttemptCall(runner.functions, batch, index)
         self.host = ExecutionHost(runner, self.id, self.attempt, batch["states"].get(self.id))
         self.loop: asyncio.AbstractEventLoop | None = None

@@ -18,6 +18,11 @@ T = TypeVar("T")
 MOST_BLOCKING = 512
 """Threads for what async jobs do with `asyncio.to_thread`."""
 
+BLOCKED = "another job blocked the event loop that it ran on"
+BROKEN = "the event loop that it ran on broke"
+LOOP_LOST = frozenset({BLOCKED, BROKEN})
+"""Why attempts are lost with the loop that they ran on."""
+
 logger = logging.getLogger(__name__)
 
 Stray = Callable[[JobContext | None, BaseException], None]
@@ -145,6 +150,11 @@ class JobsLoop:
     def _close(self) -> None:
         self.thread.join()
         self.loop.close()
+
+    def finish(self) -> None:
+        """Cancel everything on the loop, let it clean up, and close the loop, aside."""
+        self.abandon()
+        Context().run(Thread(target=self._close, name="parrot-closing", daemon=True).start)
 
     def abandon(self) -> None:
         """Cancel everything on the loop, let it clean up, and stop the loop after that."""

@@ -83,6 +83,7 @@ class Outbox:
         self._lines: dict[Attempted, deque[LogLine]] = {}
         self._slot_events: dict[Attempted, type[SlotEvent]] = {}
         self._slot_told: dict[Attempted, type[SlotEvent]] = {}
+        self._repeats_slots = False
         self._progress: dict[Attempted, JobProgress] = {}
         self._saved: dict[Attempted, tuple[float, bytes | None, str | None]] = {}
         self._completed: deque[tuple[Attempted, float, JobResult, bytes | None]] = deque()
@@ -257,9 +258,18 @@ class Outbox:
             rows.append((execution, at, url, data))
         return self._records(rows, _checkpointed)
 
+    def repeat_slots(self) -> None:
+        """Have the next flush tell again which jobs wait or rest, if it was not heard."""
+        self._repeats_slots = True
+
     def _slot_changes(self) -> list[Record]:
         """Return which jobs wait, rest or go on, where that is not what was told last."""
         by_kind: dict[type[SlotEvent], list[tuple[Attempted]]] = {}
+        if self._repeats_slots:
+            self._repeats_slots = False
+            for execution, kind in self._slot_told.items():
+                if kind is not events.Continued:
+                    by_kind.setdefault(kind, []).append((execution,))
         for _ in range(len(self._slot_events)):
             execution, kind = self._slot_events.popitem()
             if self._slot_told.get(execution, events.Continued) is not kind:

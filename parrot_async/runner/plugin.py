@@ -28,14 +28,14 @@ from parrot_async.runner.execution import Execution
 from parrot_async.runner.functions import LoadedFunctions
 from parrot_async.runner.host import ExecutionHost
 from parrot_async.runner.host_process import HostProcess
-from parrot_async.runner.jobs_loop import JobsLoop
+from parrot_async.runner.jobs_loop import BLOCKED, JobsLoop
 from parrot_async.runner.leftovers import Leftovers
 from parrot_async.runner.loop_watch import LoopWatch
 from parrot_async.runner.output import Output
 from parrot_async.runner.reporter import Reporter
 from parrot_async.runner.shifts import Shifts
 from parrot_async.runner.slots import Slots
-from parrot_async.runner.watched_loop import BLOCKED, WatchedLoop
+from parrot_async.runner.watched_loop import WatchedLoop
 from parrot_async.settings.failpoints import reach
 from parrot_async.transport.api import (
     VERSION,
@@ -223,10 +223,7 @@ class Runner(WorkerPlugin):
             return
         coroutines = [execution for execution in executions if execution.is_async]
         if coroutines:
-            jobs_loop = self._jobs_loop
-            for execution in coroutines:
-                execution.loop = jobs_loop.loop
-            jobs_loop.start(self._run, coroutines)
+            self._loops.start(self._run, coroutines)
         for execution in executions:
             if not execution.is_async:
                 self._start_thread(execution)
@@ -271,8 +268,7 @@ class Runner(WorkerPlugin):
 
     def run_on_loop(self, coroutine: Coroutine[object, None, Any], execution: Execution) -> None:
         """Run the rest of an execution, a coroutine, on the jobs' loop, in the same slot."""
-        execution.loop = self._jobs_loop.loop
-        self._jobs_loop.start(partial(self._run, started=coroutine), [execution])
+        self._loops.start(partial(self._run, started=coroutine), [execution])
 
     async def _run(
         self, execution: Execution, started: Coroutine[object, None, Any] | None = None
@@ -285,6 +281,7 @@ class Runner(WorkerPlugin):
             Context().run(self._threads.submit, self._free_slot, execution)
         else:
             self._free_slot(execution)
+        self._loops.ended(execution)
 
     def _free_slot(self, execution: Execution) -> None:
         if self._is_fit_after(execution) and execution.host.give_up_slot():
@@ -334,14 +331,15 @@ class Runner(WorkerPlugin):
 
     def _force(self, execution: Execution) -> None:
         if not execution.over:
-            execution.force(self._jobs_loop.thread.ident)
+            execution.force(self._loops.of(execution).thread.ident)
             self._loop.call_later(FORCE_AGAIN, self._force, execution)
 
     def abandon(self, attempts: Attempts) -> None:
         """Hand on the slots of code that cannot be stopped; its threads may go on."""
         for execution in self._found(attempts):
             if execution.body.blocks_loop():
-                self._loops.replace(self._jobs_loop, BLOCKED, execution)
+                blocked = ErrorInfo("lost", BLOCKED)
+                self._loops.replace(self._loops.of(execution), blocked, execution)
             execution.abandon()
 
     def recall(self, attempts: Attempts) -> None:

@@ -23,7 +23,7 @@ _TRACKER = "resource_tracker import main"
 
 def worker_mark(pid: int) -> str:
     """Return the name of a worker's process, which no other process ever has; "" if it is gone."""
-    start = _start_of(pid)
+    start = start_of(pid)
     return f"{_machine()}.{pid}.{start}" if start else ""
 
 
@@ -37,7 +37,7 @@ def _machine() -> str:
         return f"{psutil.boot_time():.0f}"
 
 
-def _start_of(pid: int) -> str:
+def start_of(pid: int) -> str:
     """Return when a process started, as the kernel counts it: no clock that is set changes it."""
     try:
         if (stat := _PROC / f"{pid}/stat").exists():

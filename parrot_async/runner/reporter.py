@@ -90,6 +90,8 @@ class Reporter:
         """Report which attempts there are, after all that has happened until now."""
         # An attempt that ends meanwhile is listed, or its end goes out before the list.
         there = list(self._executions.values())
+        # The service takes a slot for full whose job it has not heard to wait.
+        self.outbox.repeat_slots()
         try:
             self._flush()
         except Exception:

@@ -1,8 +1,8 @@
-"""The jobs' loop of a worker, watched: it never ends unseen, and another takes its place."""
+"""The jobs' loops of a worker, watched: none ends unseen, and another takes its place."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
 
 from distributed import Worker
@@ -12,16 +12,16 @@ from parrot_async.jobs.context import JobContext, host_of
 from parrot_async.model.models import JobId
 from parrot_async.runner.execution import Execution
 from parrot_async.runner.host import ExecutionHost
-from parrot_async.runner.jobs_loop import JobsLoop
-
-BLOCKED = ErrorInfo("lost", "another job blocked the event loop that it ran on")
-BROKEN = ErrorInfo("lost", "the event loop that it ran on broke")
+from parrot_async.runner.jobs_loop import BROKEN, JobsLoop
 
 logger = logging.getLogger(__name__)
 
 
 class WatchedLoop:
-    """The loop on which a worker runs async jobs at this moment.
+    """The loop on which a worker runs async jobs at this moment, and those of single attempts.
+
+    An attempt whose job was lost with a loop before gets one of its own: whoever of those that
+    shared the loop has broken it, does no harm to the others a second time.
 
     Runs on: the worker's loop; `_stray` and `_broken` on the thread of the jobs' loop.
     """
@@ -42,6 +42,31 @@ class WatchedLoop:
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self.current = self._new()
+        self._apart: dict[Execution, JobsLoop] = {}
+
+    def start(
+        self,
+        run: Callable[[Execution], Coroutine[object, None, None]],
+        executions: Sequence[Execution],
+    ) -> None:
+        """Run executions on their shared loop, or each on one of its own; from any thread."""
+        if any(execution.alone for execution in executions):
+            for execution in [each for each in executions if each.alone]:
+                # Not in the context of a job which happens to hand its slot on.
+                self._apart[execution] = jobs_loop = Context().run(self._new)
+                _start_on(jobs_loop, run, [execution])
+            executions = [each for each in executions if not each.alone]
+        if executions:
+            _start_on(self.current, run, executions)
+
+    def of(self, execution: Execution) -> JobsLoop:
+        """Return the loop on which an execution runs, or would."""
+        return self._apart.get(execution, self.current)
+
+    def ended(self, execution: Execution) -> None:
+        """Close the loop of an execution that had one of its own; from that loop."""
+        if (jobs_loop := self._apart.pop(execution, None)) is not None:
+            jobs_loop.finish()
 
     def _new(self) -> JobsLoop:
         jobs_loop = JobsLoop(self._stray, self._broken)
@@ -57,7 +82,7 @@ class WatchedLoop:
                 execution.fail_astray(exc)
 
     def _broken(self, jobs_loop: JobsLoop) -> None:
-        self._loop.call_soon_threadsafe(self.replace, jobs_loop, BROKEN)
+        self._loop.call_soon_threadsafe(self.replace, jobs_loop, ErrorInfo("lost", BROKEN))
 
     def replace(self, old: JobsLoop, reason: ErrorInfo, blocking: Execution | None = None) -> None:
         """Go on with a new loop; what the old one can run no more ends with the reason.
@@ -77,4 +102,18 @@ class WatchedLoop:
             if execution is not blocking:
                 execution.fail(reason)
                 execution.abandon()
-        old.abandon()
+                self._apart.pop(execution, None)
+        if reason.message == BROKEN:
+            old.finish()
+        else:
+            old.abandon()
+
+
+def _start_on(
+    jobs_loop: JobsLoop,
+    run: Callable[[Execution], Coroutine[object, None, None]],
+    executions: Sequence[Execution],
+) -> None:
+    for execution in executions:
+        execution.loop = jobs_loop.loop
+    jobs_loop.start(run, executions)

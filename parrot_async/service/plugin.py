@@ -40,7 +40,7 @@ from parrot_async.service.journal.journal import Journal, Terminal, part_of
 from parrot_async.service.journal.watch import Watch
 from parrot_async.service.rpc import Parts, Rpc
 from parrot_async.service.worker_deaths import CAUSE_WITHIN, WorkerDeaths
-from parrot_async.settings.places import chosen_places, data_home
+from parrot_async.settings.places import scheduler_places
 from parrot_async.store import JobStore, open_store
 from parrot_async.transport import results
 from parrot_async.transport.api import VERSION, RunnerReports, handlers
@@ -131,9 +131,9 @@ class JobService(SchedulerPlugin):
         self._journal = Journal(
             store, await asyncio.to_thread(new_owner), self.watch, self._ended, self._taken
         )
-        lease = Lease(self._journal.recorder)
+        lease = Lease(self._journal.recorder, self._regained)
         await lease.renew()
-        self._dispatch = Dispatch(self._placement, queues, self._load)
+        self._dispatch = Dispatch(self._placement, queues, self._load, lease.is_over)
         self._executor = Executor(self._journal, self._dispatch, self._gives_up_at)
         checking = Checking(self._journal, self._dispatch, self._placement)
         self._recovery = Recovery(self._journal, self._executor, self._dispatch, queues, checking)
@@ -190,15 +190,9 @@ class JobService(SchedulerPlugin):
         return DaskPlacement(scheduler)
 
     def _find_home(self) -> None:
-        home = data_home() / "schedulers"
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        chosen = chosen_places()
-        self.store_url = self.store_url or chosen.get(
-            "PARROT_STORE", f"sqlite:///{home / 'jobs.db'}"
-        )
-        self.results_url = self.results_url or chosen.get(
-            "PARROT_RESULTS", (home / "results").as_uri()
-        )
+        store_url, results_url = scheduler_places()
+        self.store_url = self.store_url or store_url
+        self.results_url = self.results_url or results_url
 
     def _listen(self, scheduler: Scheduler) -> None:
         scheduler.handlers.update(self._rpc.handlers())
@@ -381,6 +375,12 @@ class JobService(SchedulerPlugin):
         for root_id in root_ids:
             self._following.follow(root_id, self._journal.published(root_id))
             self._recovery.let_go(root_id)
+
+    async def _regained(self) -> None:
+        """Let go of what others claimed while the lease was over; send the rest after this turn."""
+        if lost := await self._recovery.lost():
+            self._taken(lost)
+        self._dispatch.wake()
 
     def _load(self, runs: Sequence[TrackedJob]) -> "asyncio.Future[LoadedValues]":
         return asyncio.ensure_future(load(self._journal, runs))

@@ -7,17 +7,19 @@ when it passes the point for the given time:
     started:3:kill                  kill -9 of the process in which a third attempt starts
     ending:1:raise=StoreFullError   raise an error of parrot_async, or of Python
     accepted:2:delay=1.5            sleep for so many seconds
+    sent:1:clock=-3600              have the process's wall clock jump by so many seconds
 
 `traps=FOLDER` holds one process at each point for which FOLDER has a file of the point's name. The
 file says at which pass, as `3`. When a process is held, the file is gone, and another one, with the
 suffix `.caught`, has the number of the process, which goes on when that file is removed. With
-`3:raise=OSError` the process is not held, but does that.
+`3:raise=OSError` the process is not held, but does that; with `3:clock=3600` it does that first.
 """
 
 import builtins
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -48,7 +50,9 @@ POINTS: Final = {
 
 CAUGHT: Final = ".caught"
 
-_FAULT: Final = re.compile(r"(\w+):([1-9]\d*):(?:kill|raise=(\w+)|delay=(\d+(?:\.\d+)?))")
+_FAULT: Final = re.compile(
+    r"(\w+):([1-9]\d*):(?:kill|raise=(\w+)|delay=(\d+(?:\.\d+)?)|clock=(-?\d+))"
+)
 _POLL: Final = 0.002
 
 
@@ -143,22 +147,38 @@ def _fault(text: str) -> _Fault:
     match = _FAULT.fullmatch(text)
     if match is None or match[1] not in POINTS:
         raise OptionsError(
-            f"{text!r} is no fault: write `started:1:kill`, `started:1:raise=OSError` or"
-            f" `started:1:delay=1.5`, with one of these points: {', '.join(POINTS)}"
+            f"{text!r} is no fault: write `started:1:kill`, `started:1:raise=OSError`,"
+            " `started:1:delay=1.5` or `started:1:clock=-3600`,"
+            f" with one of these points: {', '.join(POINTS)}"
         )
-    return _Fault(match[1], int(match[2]), _action(match[3], match[4]))
+    return _Fault(match[1], int(match[2]), _action(match[3], match[4], match[5]))
 
 
-def _action(error: str | None, seconds: str | None) -> Callable[[], None]:
+def _action(error: str | None, seconds: str | None, jump: str | None) -> Callable[[], None]:
     if error is not None:
         return partial(_raise, _error_type(error))
     if seconds is not None:
         return partial(time.sleep, float(seconds))
+    if jump is not None:
+        return partial(_jump, int(jump))
     return _die
 
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _jump(seconds: int) -> None:
+    """Have `time.time` be wrong by so much more, also where modules have imported it by name."""
+    right = time.time
+
+    def wrong() -> float:
+        return right() + seconds
+
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", {}).items()  # there may be None, or anything else
+        for name in [name for name, value in names if value is right]:
+            setattr(module, name, wrong)
 
 
 def _raise(kind: type[Exception]) -> None:

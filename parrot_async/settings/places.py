@@ -40,6 +40,20 @@ def chosen_places(store: str | None = None) -> dict[str, str]:
     return {name: url for name, url in places.items() if url}
 
 
+def scheduler_places() -> tuple[str, str]:
+    """Return the URLs of job store and results of a service beside somebody's scheduler.
+
+    As `chosen_places` says, else in a folder of the user who runs it, which is made.
+    """
+    home = data_home() / "schedulers"
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    chosen = chosen_places()
+    return (
+        chosen.get("PARROT_STORE", f"sqlite:///{home / 'jobs.db'}"),
+        chosen.get("PARROT_RESULTS", (home / "results").as_uri()),
+    )
+
+
 def chosen_store(store: str | None = None) -> str | None:
     """Return the given URL, else `$PARROT_STORE`, else None; a SQLite path is made absolute."""
     url = store or os.environ.get("PARROT_STORE") or None

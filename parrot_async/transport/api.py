@@ -30,7 +30,7 @@ from parrot_async.transport.messages import (
 
 M = TypeVar("M", bound=Callable[..., Any])
 
-VERSION = 6
+VERSION = 7
 """Of this API; client, service and runners must have the same."""
 
 _PREFIX = "parrot_"

@@ -145,6 +145,8 @@ class Batch(TypedDict):
     """What earlier attempts of some of the jobs saved."""
     edited: Sequence[JobId]
     """Jobs that run again later, with their modules as they are now, whatever was submitted."""
+    alone: Sequence[JobId]
+    """Jobs that were lost with the event loop that they shared; each gets one of its own."""
 
 
 def attempts_of(pairs: Iterable[tuple[JobId, int]]) -> Attempts:

@@ -1,5 +1,6 @@
 """Names and sizes that both ends of a line agree on, and records as a comm carries them."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple, cast
@@ -37,10 +38,11 @@ class Value(NamedTuple):
 def tune(stream: BatchedSend) -> None:
     """Have Dask's stream send at once, and keep nothing of what it has sent.
 
-    Any pause becomes a millisecond of the loop's timer. And Dask keeps the last thousand messages
-    of a stream, each of up to a megabyte, for those who look for a fault in them.
+    Any pause becomes a millisecond of the loop's timer, and one that ends at a time of the wall
+    clock lasts for as long as that is set back. And Dask keeps the last thousand messages of a
+    stream, each of up to a megabyte, for those who look for a fault in them.
     """
-    stream.interval = 0.0
+    stream.interval = -math.inf
     stream.recent_message_log = deque(maxlen=0)
 
 

@@ -130,6 +130,7 @@ def test_messages_keep_their_fields_over_a_comm() -> None:
         names={},
         states={},
         edited=(),
+        alone=(),
     )
 
     assert error_of(over_a_comm(outcome)["error"]) == error

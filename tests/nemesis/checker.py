@@ -1,9 +1,10 @@
 """Objects to every history that breaks a promise of the design (shared/DESIGN.md, 4)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from parrot_async.errors import ErrorInfo
 from parrot_async.model.events import (
     AttemptFailed,
     Cancelled,
@@ -25,6 +26,8 @@ PROMISES = {
     "result": "each result is written once, and is right",
     "fenced": "an attempt says nothing after the next one began",
     "again": "what completed does not run again, and nothing runs twice without a cause",
+    "lease": "a service whose lease was over starts nothing of what another has claimed",
+    "processes": "no process of a job outlives it",
     "tree": "the folded tree says the same as the log",
 }
 """What is checked, by the word that an objection begins with."""
@@ -46,8 +49,8 @@ class Life:
     """By attempt."""
     said: list[tuple[int, int]] = field(default_factory=list)
     """Place and attempt of all that attempts said."""
-    over: dict[int, str] = field(default_factory=dict)
-    """Attempts that failed, and what kind of error it was."""
+    over: dict[int, ErrorInfo] = field(default_factory=dict)
+    """Attempts that failed, and their errors."""
     ends: list[tuple[int, JobStatus, int]] = field(default_factory=list)
     """Place, state, and the attempt that completed."""
 
@@ -59,7 +62,7 @@ class Life:
 
 def check(history: History) -> list[str]:
     """Return what breaks a promise, a sentence each; empty where all were kept."""
-    objections = [*_lost(history)]
+    objections = [*_lost(history), *_lease(history), *_processes(history)]
     for root_id, log in history.events.items():
         lives = lives_in(log)
         runs: defaultdict[JobId, list[Execution]] = defaultdict(list)
@@ -71,7 +74,7 @@ def check(history: History) -> list[str]:
             objections += _parent(job_id, life, lives)
             objections += _fenced(job_id, life)
             objections += _body(job_id, life, runs[job_id])
-            objections += _again(job_id, life, runs[job_id], history.dead)
+            objections += _again(job_id, life, runs[job_id], history)
             objections += _result(job_id, life, history)
         objections += _strangers(lives, runs)
         objections += _tree(log, lives)
@@ -102,7 +105,7 @@ def _note_attempts(
         if isinstance(event, Started):
             life.started.setdefault(attempt, place)
         if isinstance(event, AttemptFailed):
-            life.over[attempt] = event.errors[index].kind
+            life.over[attempt] = event.errors[index]
         if life.spec.function_id is not None:
             life.said.append((place, attempt))
 
@@ -161,9 +164,7 @@ def _body(job_id: JobId, life: Life, runs: list[Execution]) -> Iterator[str]:
         yield f"body: {job_id} completed by attempt {life.ends[0][2]}, which never ran"
 
 
-def _again(
-    job_id: JobId, life: Life, runs: list[Execution], dead: Collection[int]
-) -> Iterator[str]:
+def _again(job_id: JobId, life: Life, runs: list[Execution], history: History) -> Iterator[str]:
     attempts = sorted(run.attempt for run in runs)
     if len(set(attempts)) < len(attempts):
         yield f"again: an attempt of {job_id} was executed twice: {attempts}"
@@ -172,8 +173,27 @@ def _again(
     for run in sorted(runs, key=lambda run: run.attempt)[:-1]:
         if run.attempt in life.started and run.attempt not in life.over:
             yield f"again: {job_id} ran again, and nothing had befallen attempt {run.attempt}"
-        elif life.over.get(run.attempt, "lost") == "lost" and run.pid not in dead:
+        elif _is_lost_alive(run, life.over.get(run.attempt), history):
             yield f"again: {job_id} ran again, and worker {run.pid} of {run.attempt} had not died"
+
+
+def _is_lost_alive(run: Execution, error: ErrorInfo | None, history: History) -> bool:
+    """Whether an attempt counts as lost although its process lives and nothing explains it."""
+    if error is not None and error.kind != "lost":
+        return False
+    explained = error is not None and any(cause in error.message for cause in history.causes)
+    lapsed = history.lapse is not None and run.pid in history.lapse.workers
+    return not explained and not lapsed and run.pid not in history.dead
+
+
+def _lease(history: History) -> Iterator[str]:
+    if history.lapse is not None and history.lapse.batches:
+        yield f"lease: {history.lapse.batches} batches were sent of trees that were claimed"
+
+
+def _processes(history: History) -> Iterator[str]:
+    for pid in history.left:
+        yield f"processes: {pid} lives, and the job that started it is over"
 
 
 def _result(job_id: JobId, life: Life, history: History) -> Iterator[str]:

@@ -6,7 +6,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from parrot_async.settings.failpoints import CAUGHT, VARIABLE
 from parrot_async.settings.places import data_home
 from parrot_async.store import JobStore, open_store
 from tests.nemesis.checker import check
-from tests.nemesis.history import read
+from tests.nemesis.history import History, read
 from tests.nemesis.programs import client_process, nanny_process
 from tests.postgres import Server
 
@@ -83,45 +83,64 @@ class Cluster:
     async def run(self, victim: str, point: str, seed: int) -> list[str]:
         """Kill the victim when somebody is at the point; returns what breaks a promise."""
         chance = random.Random(f"{victim} at {point}, {seed}")
-        trap = self.traps / point
-        trap.write_text(str(chance.randint(1, MOST_PASSES.get(point, 3))))
-        client = self._client()
-        try:
-            with anyio.fail_after(PATIENCE):
-                caught = await _caught(trap)
+        self.set_trap(point, chance)
+        with self.client() as client, anyio.fail_after(PATIENCE):
+            async with self.held(point) as caught:
                 self._kill(victim, caught, client, chance)
-                trap.with_name(point + CAUGHT).unlink()
-                await self._heal(victim)
-                if victim in ("worker", "nanny", "postgres"):
-                    await anyio.to_thread.run_sync(client.join, abandon_on_cancel=True)
-                await self._rest(at_least=1 if victim in ("client", "worker", "nanny") else 0)
+            await self._heal(victim)
+            if victim in ("worker", "nanny", "postgres"):
+                await anyio.to_thread.run_sync(client.join, abandon_on_cancel=True)
+            await self.rest(at_least=1 if victim in ("client", "worker", "nanny") else 0)
+        objections = check(self.history())
+        return objections + (through(client) if victim in ("worker", "nanny") else [])
+
+    @contextmanager
+    def client(self, program: str = "usual") -> Iterator[BaseProcess]:
+        """Have a client process submit a program; in the end it is gone, and so are all traps."""
+        paths = (str(self.file), str(self.accepted), str(self.traps))
+        args = (self.name, self.url, *paths, program)
+        client = _processes.Process(target=client_process, args=args)
+        client.start()
+        try:
+            yield client
         finally:
             for left in self.traps.iterdir():
                 left.unlink()
             client.kill()
             client.join()
-        objections = self._check()
-        if victim in ("worker", "nanny") and client.exitcode:
-            objections.append(f"client: it ended with {client.exitcode}")
-        return objections
 
-    def _client(self) -> BaseProcess:
-        paths = (str(self.file), str(self.accepted), str(self.traps))
-        client = _processes.Process(target=client_process, args=(self.name, self.url, *paths))
-        client.start()
-        return client
+    def set_trap(self, point: str, chance: random.Random, action: str = "", most: int = 0) -> None:
+        """Have a process caught at a pass that chance draws, which does the action first."""
+        number = chance.randint(1, most or MOST_PASSES.get(point, 3))
+        (self.traps / point).write_text(f"{number}:{action}")
+
+    def take_trap(self, point: str) -> None:
+        """Have nobody caught at a point any more, and let go who is."""
+        for name in (point, point + CAUGHT):
+            (self.traps / name).unlink(missing_ok=True)
+
+    @asynccontextmanager
+    async def held(self, point: str) -> AsyncIterator[int]:
+        """Wait until a process is caught at a point, and hold it there meanwhile."""
+        caught = self.traps / (point + CAUGHT)
+        while not caught.exists():  # noqa: ASYNC110 - another process tells nobody
+            await anyio.sleep(0.002)
+        try:
+            yield int(caught.read_text())
+        finally:
+            caught.unlink(missing_ok=True)
 
     # Killing and healing.
 
     @property
-    def _daemon(self) -> psutil.Process:
+    def daemon(self) -> psutil.Process:
         """The process of the scheduler, with the service and the nannies."""
         assert self.cluster is not None
         return psutil.Process(self.cluster.pid)
 
-    def _workers(self) -> list[int]:
-        """Processes that run jobs: the children of fork servers."""
-        above = [self._daemon] if self.nanny is None else [self._daemon, _process(self.nanny)]
+    def workers(self) -> list[int]:
+        """Return the processes that run jobs: the children of fork servers."""
+        above = [self.daemon] if self.nanny is None else [self.daemon, _process(self.nanny)]
         servers = {child.pid for parent in above for child in parent.children()}
         below = [child for parent in above for child in parent.children(recursive=True)]
         return sorted(process.pid for process in below if process.ppid() in servers)
@@ -130,13 +149,13 @@ class Cluster:
         if victim == "client":
             client.kill()
         elif victim == "scheduler":
-            self._daemon.kill()
+            self.daemon.kill()
         elif victim == "nanny" and self.nanny is not None:
             self.nanny.kill()
         elif victim == "postgres" and self.server is not None:
             self.server.kill()
         else:
-            workers = self._workers()
+            workers = self.workers()
             os.kill(caught if caught in workers else chance.choice(workers), signal.SIGKILL)
 
     async def _heal(self, victim: str) -> None:
@@ -159,7 +178,7 @@ class Cluster:
 
     # What there is then.
 
-    async def _rest(self, at_least: int) -> None:
+    async def rest(self, at_least: int = 1) -> None:
         """Wait until all new trees in the store have ended, which are so many at least."""
         with closing(open_store(self.url)) as store:
             while not self._rests(store, at_least):  # noqa: ASYNC110 - a process tells nobody
@@ -169,7 +188,8 @@ class Cluster:
         new = [row for row in store.roots(limit=10_000) if row.id not in self._known]
         return len(new) >= at_least and all(row.status.terminal for row in new)
 
-    def _check(self) -> list[str]:
+    def history(self) -> History:
+        """Return what is known of all trees that are new."""
         expected = dict(_lines(self.accepted))
         accepted = [root_id for root_id in expected if root_id not in self._known]
         with closing(open_store(self.url)) as store:
@@ -178,19 +198,16 @@ class Cluster:
         values = {i: value for i, value in expected.items() if value is not None}
         history.expected = {i: value for i, value in values.items() if i in new}
         self._known |= new | set(accepted)
-        return check(history)
+        return history
 
 
 def _process(process: BaseProcess) -> psutil.Process:
     return psutil.Process(process.pid)
 
 
-async def _caught(trap: Path) -> int:
-    """Wait until somebody has stepped on a trap; returns the process."""
-    caught = trap.with_name(trap.name + CAUGHT)
-    while not caught.exists():  # noqa: ASYNC110 - another process tells nobody
-        await anyio.sleep(0.002)
-    return int(caught.read_text())
+def through(client: BaseProcess) -> list[str]:
+    """Return what is wrong with how a client ended that was to see all ends."""
+    return [f"client: it ended with {client.exitcode}"] if client.exitcode else []
 
 
 def _lines(path: Path) -> Iterator[list[Any]]:

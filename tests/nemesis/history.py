@@ -29,6 +29,16 @@ class Execution:
     pid: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """A service that was stopped for longer than its lease, while another claimed its trees."""
+
+    workers: Collection[int]
+    """The processes of its workers, which may be alive."""
+    batches: int = 0
+    """How many it sent when it ran again, although every tree was claimed."""
+
+
 @dataclass(slots=True)
 class History:
     """Everything that is known after a run, when all has come to rest."""
@@ -44,6 +54,11 @@ class History:
     """What roots must have as their value."""
     dead: Collection[int] = ()
     """Those processes that executed something and have died."""
+    causes: Collection[str] = ()
+    """Words of errors by which an attempt is rightly lost although its process lives."""
+    lapse: Lapse | None = None
+    left: Collection[int] = ()
+    """Processes that jobs had started, and that live."""
 
 
 def mark(file: str) -> None:
@@ -77,11 +92,12 @@ def read(
     values = {job_id: _value(stored) for job_id, stored in store.results(ids).items()}
     trees = set(logs)
     executions = [run for run in executions_in(file) if root_of(run.job_id) in trees]
-    dead = {run.pid for run in executions if not _lives(run.pid)}
+    dead = {run.pid for run in executions if not lives(run.pid)}
     return History(accepted, logs, executions, values, dead=dead)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Return whether a process is there, and no zombie."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -8,7 +8,7 @@ import pytest
 from parrot_async.model.events import Event
 from parrot_async.model.models import FailurePolicy, JobSpec
 from tests.nemesis.checker import PROMISES, check
-from tests.nemesis.history import Execution, History
+from tests.nemesis.history import Execution, History, Lapse
 from tests.unit.stories import (
     BROKEN,
     LOST,
@@ -111,6 +111,11 @@ def unheard(pid: int) -> History:
     return history
 
 
+def cut_off(batches: int) -> History:
+    """The worker of an attempt lives, and its service was stopped."""
+    return replace(good(), dead=(), lapse=Lapse({8}, batches))
+
+
 BREACHES: list[tuple[str, Callable[[], History]]] = [
     ("accepted", lost_tree),
     ("accepted", unseen_tree),
@@ -140,6 +145,10 @@ BREACHES: list[tuple[str, Callable[[], History]]] = [
     ("again", lambda: without("attempt_failed", "r.1")),
     ("again", lambda: replace(good(), dead=())),
     ("again", lambda: unheard(7)),
+    ("again", lambda: replace(good(), dead=(), causes=("another word",))),
+    ("again", lambda: replace(good(), dead=(), lapse=Lapse({9}))),
+    ("lease", lambda: cut_off(1)),
+    ("processes", lambda: replace(good(), left=[9])),
 ]
 
 
@@ -163,6 +172,13 @@ def test_a_retry_after_an_error_of_its_own_is_left_in_peace() -> None:
     history.dead = ()
 
     assert check(history) == []
+
+
+def test_an_attempt_that_is_explained_is_left_in_peace() -> None:
+    explained = replace(good(), dead=(), causes=(LOST.message[:8],))
+
+    assert check(explained) == []
+    assert check(cut_off(0)) == []
 
 
 def test_an_attempt_that_died_before_it_was_heard_of_is_left_in_peace() -> None:

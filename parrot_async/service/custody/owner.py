@@ -8,14 +8,12 @@ from pathlib import Path
 
 import psutil
 
-SAME_START = 1.0
-"""Seconds by which two readings of the start of one process may differ."""
+from parrot_async.runner.process_search import start_of
 
 
 def new_owner() -> str:
     """Return a name for this start of the service: machine, process id, its start, and a token."""
-    started = psutil.Process().create_time()
-    return f"{_machine()} {os.getpid()} {started:.2f} {secrets.token_hex(4)}"
+    return f"{_machine()} {os.getpid()} {start_of(os.getpid())} {secrets.token_hex(4)}"
 
 
 def lives(owner: str) -> bool | None:
@@ -25,10 +23,9 @@ def lives(owner: str) -> bool | None:
         return None
     pid, started, _ = rest.split(" ")
     try:
-        process = psutil.Process(int(pid))
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE:
             return False
-        return bool(abs(process.create_time() - float(started)) < SAME_START)
+        return start_of(int(pid)) == started
     except psutil.NoSuchProcess:
         return False
 

@@ -93,6 +93,14 @@ class Recovery:
             await self._take_over([await self._journal.stored_tree(root_id)])
             return self._executor.stopping.cancel(root_id)
 
+    async def lost(self) -> list[JobId]:
+        """Return the roots of trees that run here although another service has claimed them."""
+        here = self._roots()
+        owner = self._journal.recorder.owner
+        left = await self._journal.recorder.read(lambda store: store.interrupted(math.inf))
+        mine = {row.id for row in left if row.owner == owner}
+        return sorted((here - mine) & self._roots())
+
     def let_go(self, root_id: JobId) -> None:
         """Stop the jobs of a tree that another service has claimed, and drop the tree."""
         runs = self._executor.jobs
@@ -160,9 +168,12 @@ class Recovery:
         return None
 
     async def _look(self) -> Unfinished:
-        here = {job_id for job_id in self._executor.jobs if root_of(job_id) == job_id}
+        here = self._roots()
         owner = self._journal.recorder.owner
         return await self._journal.recorder.read(lambda store: _of_others(store, here, owner))
+
+    def _roots(self) -> set[JobId]:
+        return {job_id for job_id in self._executor.jobs if root_of(job_id) == job_id}
 
     # Going on.
 

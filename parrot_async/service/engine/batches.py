@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from parrot_async.model.models import JobId
+from parrot_async.runner.jobs_loop import LOOP_LOST
 from parrot_async.service.engine.state import TrackedJob
 from parrot_async.transport import results
 from parrot_async.transport.messages import Batch, ValueMessage
@@ -43,7 +44,14 @@ def batch_of(jobs: Sequence[TrackedJob], loaded: LoadedValues) -> Batch:
         names={job.id: _names(job) for job in jobs if job.node.known_as},
         states=_messages({i.id: loaded.states[i.id] for i in jobs if i.id in loaded.states}),
         edited=tuple(job.id for job in jobs if job.recovered or job.node.origin is not None),
+        alone=tuple(job.id for job in jobs if job.unstarted and _lost_its_loop(job)),
     )
+
+
+def _lost_its_loop(job: TrackedJob) -> bool:
+    """Whether an attempt was lost with a loop that others shared: any of them broke it."""
+    errors = [attempt.error for attempt in job.node.attempts if attempt.error is not None]
+    return any(error.kind == "lost" and error.message in LOOP_LOST for error in errors)
 
 
 def _messages(values: Values) -> dict[JobId, ValueMessage]:

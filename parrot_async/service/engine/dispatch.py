@@ -47,11 +47,16 @@ class Dispatch:
         placement: Placement,
         queues: Mapping[str, Queue],
         load: Callable[[Sequence[TrackedJob]], "asyncio.Future[LoadedValues]"],
+        is_fenced: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`load` fills in big arguments and fetches what else attempts take along."""
+        """`load` fills in big arguments and fetches what else attempts take along.
+
+        While `is_fenced` nothing is sent; who lifts the fence calls `wake`.
+        """
         self._placement = placement
         self._queues = queues
         self._load = load
+        self._is_fenced = is_fenced
         self._loop = asyncio.get_running_loop()
         self._ready: defaultdict[str, ReadyQueue] = defaultdict(ReadyQueue)
         self._sent: dict[str, dict[TrackedJob, None]] = {}
@@ -196,6 +201,8 @@ class Dispatch:
     def send(self) -> None:
         """Send what can be sent now."""
         self._scheduled = False
+        if self._is_fenced():
+            return
         if any(self._ready.values()):
             self._see_who_is_away()
         for name, ready in self._ready.items():
@@ -242,7 +249,8 @@ class Dispatch:
             logger.error("the job store gave no arguments, will ask again: %r", error)
             self._loop.call_later(ASK_AGAIN, self._send_back, jobs)
             return
-        self._send_back([job for job in jobs if job.node.held_by or not self._is_there(job)])
+        fenced = self._is_fenced()
+        self._send_back([j for j in jobs if fenced or j.node.held_by or not self._is_there(j)])
         self._start([job for job in jobs if job.state == "loading"], loaded.result())
 
     def _is_there(self, job: TrackedJob) -> bool:

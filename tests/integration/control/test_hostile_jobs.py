@@ -156,6 +156,20 @@ async def test_async_jobs_outlive_one_that_ends_their_loop(
     assert guilty.status is JobStatus.FAILED
 
 
+async def test_async_jobs_outlive_one_that_breaks_their_loop_again_and_again(
+    client: JobClient,
+) -> None:
+    with anyio.fail_after(3 * LIMIT):
+        neighbours = await client.map(innocent, range(5))
+        guilty = await client.submit(breaks_the_loop)
+        values = await client.gather(neighbours)
+        await asyncio.gather(guilty.result(), return_exceptions=True)
+
+    assert values == [0, 1, 2, 3, 4]
+    assert guilty.status is JobStatus.FAILED
+    assert max(len(handle.node.attempts) for handle in neighbours) <= 2
+
+
 async def test_another_loop_takes_the_place_of_a_broken_one(client: JobClient) -> None:
     with anyio.fail_after(3 * LIMIT):
         guilty = await client.submit(breaks_the_loop)

@@ -68,3 +68,27 @@ async def test_a_job_whose_start_was_lost_times_out(forgetful: JobClient, tmp_pa
         ends = await forgetful.gather(handles, return_exceptions=True)
 
     assert {type(end).__name__ for end in ends} == {"JobTimeoutError"}
+
+
+@job(io=1)
+async def child(number: int) -> int:
+    return number
+
+
+@job(io=1)
+async def waits_for_a_child() -> int:
+    return await current_job().run(child, 7)
+
+
+async def test_a_parent_whose_wait_was_lost_leaves_its_slot_to_its_child(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost = ";".join(f"reporting:{number}:raise=OSError" for number in (1, 2, 3))
+    monkeypatch.setenv(VARIABLE, lost)
+    async with JobClient(name="mute", pools=Pools(cpu=0, gpu=0, io=1)) as client:
+        monkeypatch.delenv(VARIABLE)
+        with anyio.fail_after(60):
+            value = await client.run(waits_for_a_child)
+    await down("mute")
+
+    assert value == 7

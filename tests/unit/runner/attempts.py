@@ -26,6 +26,7 @@ def batch(
     is_async: bool = False,
     values: dict[str, Value] | None = None,
     states: dict[str, Value] | None = None,
+    alone: Sequence[str] = (),
 ) -> Batch:
     """First attempts of the jobs a, b, ..., one for each function."""
     count = len(functions)
@@ -40,6 +41,7 @@ def batch(
         names={},
         states=messages(states or {}),
         edited=(),
+        alone=alone,
     )
 
 

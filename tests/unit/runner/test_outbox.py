@@ -38,6 +38,27 @@ def told(records: list[Record]) -> list[tuple[str, tuple[bytes | None, ...]]]:
     return [(events.load(record.body).kind, record.blobs) for record in records]
 
 
+def test_a_wait_that_may_not_have_been_heard_is_told_again_until_it_is_over(
+    clock: Clock, attempt: Attempt
+) -> None:
+    box = Outbox(lambda _: None, "worker")
+    box.slot_changed(attempt, events.Waiting)
+    first = told(box.flush())
+
+    box.repeat_slots()
+    again = told(box.flush())
+    quiet = told(box.flush())
+    box.slot_changed(attempt, events.Continued)
+    box.repeat_slots()
+    over = told(box.flush())
+    box.repeat_slots()
+    nothing = told(box.flush())
+
+    assert first == again == [("waiting", ())]
+    assert over == [("waiting", ()), ("continued", ())]
+    assert quiet == nothing == []
+
+
 def test_the_first_state_goes_at_once_and_then_the_latest_now_and_then(
     clock: Clock, attempt: Attempt
 ) -> None:

@@ -16,9 +16,8 @@ from distributed import Status, Worker
 
 from parrot_async.errors import ErrorInfo
 from parrot_async.model import events
-from parrot_async.runner.jobs_loop import close_loop
+from parrot_async.runner.jobs_loop import BLOCKED, close_loop
 from parrot_async.runner.plugin import Runner
-from parrot_async.runner.watched_loop import BLOCKED
 from parrot_async.transport.api import (
     Arguments,
     Operation,
@@ -272,5 +271,5 @@ async def test_a_loop_that_a_job_blocks_is_replaced_and_its_other_jobs_are_lost(
         await worker.run(int, is_async=True)
         after = await worker.ended("a")
 
-    assert lost == BLOCKED
+    assert lost == ErrorInfo("lost", BLOCKED)
     assert after == {"a": None}

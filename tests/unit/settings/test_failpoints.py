@@ -51,6 +51,22 @@ def test_a_delay_takes_its_time() -> None:
     assert time.monotonic() - began >= 0.05
 
 
+def test_a_clock_jumps_in_its_own_process_wherever_it_was_imported() -> None:
+    code = (
+        "from time import time; from parrot_async.settings.failpoints import reach; import sys;"
+        " import time as module; before = time(); reach('sent');"
+        " print(round(time() - before), round(module.time() - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, VARIABLE: "sent:1:clock=-3600"},
+        capture_output=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == [b"-3600", b"-3600"]
+
+
 def test_arming_again_begins_anew() -> None:
     arm("started:2:raise=OSError")
     reach("started")
@@ -78,6 +94,7 @@ def test_faults_of_a_block_end_with_it_whatever_it_raises() -> None:
         "started:kill",
         "started:1:explode",
         "started:1:delay=soon",
+        "started:1:clock=now",
         "started:1:raise=NoError",
         "started:1:raise=KeyboardInterrupt",
         "started:1:raise=print",

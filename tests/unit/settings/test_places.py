@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from parrot_async.settings.places import chosen_places, chosen_store, data_home, local_store
+from parrot_async.settings.places import (
+    chosen_places,
+    chosen_store,
+    data_home,
+    local_store,
+    scheduler_places,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +80,17 @@ def test_only_places_that_were_chosen_are_told_to_a_cluster(
 
     assert before == {}
     assert chosen_places() == {"PARROT_RESULTS": "s3://bucket/results"}
+
+
+def test_a_service_beside_a_scheduler_keeps_things_in_the_users_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PARROT_HOME", str(tmp_path))
+    monkeypatch.delenv("PARROT_STORE", raising=False)
+    monkeypatch.setenv("PARROT_RESULTS", "s3://bucket/results")
+
+    store, results = scheduler_places()
+
+    assert store == f"sqlite:///{tmp_path / 'schedulers' / 'jobs.db'}"
+    assert results == "s3://bucket/results"
+    assert (tmp_path / "schedulers").stat().st_mode & 0o777 == 0o700

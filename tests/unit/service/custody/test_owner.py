@@ -4,6 +4,9 @@ import os
 import subprocess
 import sys
 
+import psutil
+import pytest
+
 from parrot_async.service.custody.owner import lives, new_owner
 
 
@@ -30,7 +33,17 @@ def test_a_process_that_was_killed_does_not_live_even_as_a_zombie() -> None:
 def test_a_number_that_is_used_again_is_another_process() -> None:
     machine, pid, started, token = new_owner().split(" ")
 
-    assert lives(f"{machine} {pid} {float(started) - 60} {token}") is False
+    assert lives(f"{machine} {pid} {int(started) - 60} {token}") is False
+
+
+def test_a_process_lives_when_the_clock_was_set_after_its_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = new_owner()
+    started = psutil.Process().create_time()
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: started + 3600)
+
+    assert lives(owner) is True
 
 
 def test_nothing_is_known_of_another_machine() -> None:

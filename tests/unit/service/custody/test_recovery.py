@@ -98,6 +98,24 @@ async def test_what_completed_stays_and_what_was_under_way_is_lost_and_runs_agai
     assert await scene.kinds(after=5) == ["waiting", "attempt_failed", "requeued"]
 
 
+async def test_trees_that_another_service_has_claimed_are_lost_whether_they_ended_or_not(
+    scene: Scene,
+) -> None:
+    for root_id in ("a", "b", "c"):
+        await scene.left(submitted(root_id, spec=BODY), root_id=root_id)
+    await scene.recovery.recover([], accept_changed=False)
+    before = await scene.recovery.lost()
+    recorder = scene.bench.journal.recorder
+    await scene.lease("third", 60)
+    await recorder.read(lambda store: store.drop_lease("owner"))
+    await recorder.read(lambda store: store.claim(["a", "b"], "third", time.time()))
+    ended = RootRow("b", "b", "", "default", JobStatus.COMPLETED, 1.0)
+    await recorder.read(lambda store: store.commit(Commit(roots=[ended], owner="third")))
+
+    assert before == []
+    assert await scene.recovery.lost() == ["a", "b"]
+
+
 async def test_only_the_trees_that_were_asked_for_go_on(scene: Scene) -> None:
     await scene.left(submitted("a", spec=BODY), root_id="a")
     await scene.left(submitted("b", spec=BODY), root_id="b")

@@ -25,6 +25,7 @@ BATCH = Batch(
     names={},
     states={},
     edited=(),
+    alone=(),
 )
 
 

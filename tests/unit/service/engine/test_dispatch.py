@@ -25,7 +25,8 @@ class Work:
     def __init__(self) -> None:
         self.placement = SpokenFor()
         self.loading: list[asyncio.Future[LoadedValues]] = []
-        self.dispatch = Dispatch(self.placement, QUEUES, self._load)
+        self.fenced = False
+        self.dispatch = Dispatch(self.placement, QUEUES, self._load, lambda: self.fenced)
 
     def _load(self, _: Sequence[TrackedJob]) -> "asyncio.Future[LoadedValues]":
         self.loading.append(asyncio.get_running_loop().create_future())
@@ -62,6 +63,26 @@ class Work:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RECALL_AFTER", 0.01)
+
+
+async def test_nothing_is_sent_behind_a_fence_and_everything_after_it() -> None:
+    work = Work()
+    work.dispatch.add_worker(A, ["cpu"], 2)
+    (far,) = await work.ask(needs=("other",))
+    work.fenced = True
+    (near,) = await work.ask()
+    work.loading[0].set_result(NOTHING)
+    await asyncio.sleep(0.01)
+    behind = (far.state, near.state, dict(work.placement.sent))
+
+    work.fenced = False
+    work.dispatch.wake()
+    await asyncio.sleep(0)
+    work.loading[1].set_result(NOTHING)
+    await asyncio.sleep(0.01)
+
+    assert behind == ("ready", "ready", {})
+    assert sorted(work.placement.sent[A]) == sorted([far.id, near.id])
 
 
 async def test_a_queue_with_a_limit_goes_on_in_its_other_pool() -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from parrot_async.errors import ErrorInfo, ErrorKind
 from parrot_async.model.models import JobStatus, RetryPolicy
+from parrot_async.runner.jobs_loop import LOOP_LOST
+from parrot_async.service.engine.batches import NOTHING, batch_of
 from parrot_async.service.engine.retries import MOST_UNSTARTED, backoff, may_retry
 from parrot_async.service.engine.state import TrackedJob
 from tests.unit.service.engine.parts import BROKEN, WORKER, Engine, asked, turns
@@ -22,6 +24,22 @@ async def test_an_attempt_that_raised_is_followed_by_another(engine: Engine) -> 
     assert (job.failed, job.attempt) == (1, 2)
     kinds = await engine.kinds("a")
     assert kinds == ["submitted", "started", "attempt_failed", "requeued", "started", "completed"]
+
+
+@pytest.mark.parametrize("why", sorted(LOOP_LOST))
+async def test_a_job_that_lost_its_loop_gets_one_of_its_own(engine: Engine, why: str) -> None:
+    engine.dispatch.add_worker(WORKER, ["cpu"], 2)
+    job = await engine.submit(asked("a"))
+    other = await engine.submit(asked("b"))
+    before = batch_of([job, other], NOTHING)["alone"]
+
+    await engine.started(job, other)
+    await engine.failed(job, error=ErrorInfo("lost", why))
+    await engine.failed(other, error=ErrorInfo("lost", "its worker could start no thread"))
+    await turns()
+
+    assert before == ()
+    assert batch_of([job, other], NOTHING)["alone"] == ("a",)
 
 
 async def test_a_job_fails_when_its_retries_are_used_up(engine: Engine) -> None:
