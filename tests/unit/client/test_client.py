@@ -39,7 +39,7 @@ def test_a_cluster_may_stand_in_the_place_of_an_address() -> None:
 
 
 def test_a_store_is_that_of_a_local_cluster() -> None:
-    with pytest.raises(ClusterError, match=r"others have \$PARROT_STORE"):
+    with pytest.raises(ClusterError, match=r"the service of another one has \$PARROT_STORE"):
         JobClient("tcp://127.0.0.1:9", store="sqlite:///jobs.db")
 
 
