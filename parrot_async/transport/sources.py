@@ -61,6 +61,8 @@ _lock = Lock()
 def source_of(code: CodeType) -> Source | None:
     """Return the source of code that is in no file; None where it is in one, or is not known."""
     name = code.co_filename
+    if name == "<string>" and not _is_of_command(code):
+        return None  # what was compiled while the program ran has the same name
     entry = linecache.cache.get(name)
     kept = _kept.get(name)
     if kept is not None and (entry is kept.entry or (entry is None and kept.given)):
@@ -69,9 +71,8 @@ def source_of(code: CodeType) -> Source | None:
         return _found(name, entry) if len(entry) == 4 and entry[1] is None else None
     if name in _missing or not name.startswith("<"):
         return None
-    if name == "<string>":
-        return _of_command(code)
-    lines = _interactive(code)
+    is_command = name == "<string>"
+    lines = _command().splitlines(keepends=True) if is_command else _interactive(code)
     if not lines:
         _note_missing(name)
         return None
@@ -219,26 +220,27 @@ def _interactive(code: CodeType) -> list[str]:
         return []
 
 
-def _of_command(code: CodeType) -> Source | None:
-    """Return the source of `python -c` where code is one of its functions."""
-    if "-c" not in sys.orig_argv[:-1]:
-        return None
-    text = sys.orig_argv[sys.orig_argv.index("-c") + 1]
-    if (code.co_qualname, code.co_firstlineno) not in _functions_in(text):
-        return None  # what was compiled while the program ran has the same name
-    return _found("<string>", (0, None, text.splitlines(keepends=True), "<string>"))
+def _command() -> str:
+    """Return the program of `python -c`; "" in a process that has none."""
+    given = sys.orig_argv
+    return given[given.index("-c") + 1] if "-c" in given[:-1] else ""
+
+
+def _is_of_command(code: CodeType) -> bool:
+    """Whether code is a function of the program of `python -c`."""
+    return (code.co_qualname, code.co_firstlineno) in _functions_in(_command())
 
 
 @lru_cache(maxsize=1)
 def _functions_in(text: str) -> frozenset[tuple[str, int]]:
     try:
-        return frozenset(_all_codes(compile(text, "<string>", "exec", dont_inherit=True)))
+        return frozenset(_all_inside(compile(text, "<string>", "exec", dont_inherit=True)))
     except (SyntaxError, ValueError):  # another program's `-c`
         return frozenset()
 
 
-def _all_codes(code: CodeType) -> Iterator[tuple[str, int]]:
-    yield code.co_qualname, code.co_firstlineno
+def _all_inside(code: CodeType) -> Iterator[tuple[str, int]]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
-            yield from _all_codes(inner)
+            yield inner.co_qualname, inner.co_firstlineno
+            yield from _all_inside(inner)
